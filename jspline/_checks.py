@@ -1,0 +1,63 @@
+"""Checks of arguments, with one wording: what must hold, then what was given.
+
+Checks of shapes and types always run. Checks of values run on concrete arrays only: under `jax.jit`, `jax.vmap` and
+`jax.grad` values are not known, and the functions return codes or NaN instead of raising.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether no leaf of `values` is being traced."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def as_floats(**values: ArrayLike) -> tuple[Array, ...]:
+    """The values as arrays of one floating-point dtype: the widest among those that are arrays.
+
+    Python numbers and lists take part only when nothing else is there; then, and for integers, it is JAX's default
+    floating-point dtype. Raises `TypeError` for what is not real numbers.
+    """
+    default = jnp.zeros(()).dtype
+    dtypes = []
+    for name, value in values.items():
+        kind = np.asarray(value).dtype if not hasattr(value, "dtype") else value.dtype
+        if not (jnp.issubdtype(kind, jnp.floating) or jnp.issubdtype(kind, jnp.integer)):
+            raise TypeError(f"`{name}` must hold real numbers; got dtype {kind}.")
+        if hasattr(value, "dtype") and jnp.issubdtype(kind, jnp.floating):
+            dtypes.append(jax.dtypes.canonicalize_dtype(kind))
+    dtype = dtypes[0] if dtypes else default
+    for other in dtypes[1:]:
+        dtype = jnp.promote_types(dtype, other) if dtype != other else dtype
+    return tuple(jnp.asarray(value, dtype=dtype) for value in values.values())
+
+
+def check_finite(**arrays: Array) -> None:
+    """Raise `ValueError` for the first concrete array that holds NaN or infinity."""
+    for name, array in arrays.items():
+        if is_concrete(array) and not np.all(np.isfinite(np.asarray(array))):
+            raise ValueError(f"`{name}` must be finite; it holds NaN or infinity.")
+
+
+def check_positive(*, strict: bool = True, **arrays: ArrayLike) -> None:
+    """Raise `ValueError` for the first concrete value that is not finite and positive (`strict=False`: or zero)."""
+    for name, array in arrays.items():
+        if not is_concrete(array):
+            continue
+        value = np.asarray(array)
+        good = np.isfinite(value) & ((value > 0) if strict else (value >= 0))
+        if not np.all(good):
+            bound = "positive" if strict else "zero or positive"
+            raise ValueError(f"`{name}` must be {bound} and finite; got {value[~good].ravel()[0]:g}.")
+
+
+def check_width(width: int) -> None:
+    """Raise `ValueError` unless `width` is a whole number of at least 1."""
+    if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width < 1:
+        raise ValueError(f"`width` must be a whole number of at least 1; got {width}.")

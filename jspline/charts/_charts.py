@@ -1,0 +1,303 @@
+"""The three charts of a shallow univariate ReLU network, and the maps between them.
+
+| chart    | coordinates of a neuron | regular at | singular at            |
+|----------|-------------------------|------------|------------------------|
+| `ReLUNet`| w, b, v                 | everywhere | nowhere                |
+| `Spline` | beta, mu, s             | w != 0     | w = 0                  |
+| `Polar`  | r, theta, charge        | w = 0      | the origin (w, b) = 0  |
+
+`ReLUNet` has one coordinate more than the function needs: (w, b, v) and (a w, a b, v / a), a > 0, are the same
+function. The conserved charge c = v^2 - w^2 - b^2 tells them apart, so it is what the maps back to `ReLUNet` ask for.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float
+
+from jspline._checks import as_floats, is_concrete
+
+
+class ReLUNet(eqx.Module):
+    """A network f(x) = b0 + sum_i v_i relu(w_i x + b_i), the chart in which it is trained.
+
+    Sahs et al. (2022), section 2.1. The derivative of relu at 0 is taken as 0: a neuron is active where w x + b > 0.
+
+    Attributes:
+        w: input weights, `(width,)`.
+        b: input biases, `(width,)`.
+        v: output weights, `(width,)`.
+        b0: output bias, a scalar.
+
+    Raises:
+        ValueError: when w, b and v are not vectors of one length of at least 1, or b0 is not a scalar. A batch of
+            nets is a `ReLUNet` whose leaves have a leading axis; `jax.vmap` makes one.
+        TypeError: when something is not real numbers.
+    """
+
+    w: Float[Array, " width"]
+    b: Float[Array, " width"]
+    v: Float[Array, " width"]
+    b0: Float[Array, ""]
+
+    def __init__(self, w: ArrayLike, b: ArrayLike, v: ArrayLike, b0: ArrayLike = 0.0):
+        self.w, self.b, self.v, self.b0 = as_floats(w=w, b=b, v=v, b0=b0)
+        _check_shapes(self.b0, w=self.w, b=self.b, v=self.v)
+
+    @property
+    def width(self) -> int:
+        """The number of neurons H."""
+        return self.w.shape[-1]
+
+    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+        """f(x) for `x` of any shape. Time and memory grow as `x.size * width`; `jspline.predict` sorts instead."""
+        return _everywhere(lambda t: self.b0 + jnp.sum(self.v * jax.nn.relu(self.w * t + self.b)), x, self.w.dtype)
+
+    def degenerate(self) -> Bool[Array, " width"]:
+        """Which neurons have no breakpoint: w = 0, or so small that -b / w overflows.
+
+        With b > 0 such a neuron is a constant unit, with b <= 0 it is dead: zero everywhere, and never moves again.
+        """
+        return ~jnp.isfinite(self.b / self.w)
+
+    def to_spline(self) -> "Spline":
+        """Breakpoints, delta-slopes and orientations: beta = -b / w, mu = w v, s = sign(w) (equation 1).
+
+        The constant units among the `degenerate` neurons go into b0; all degenerate neurons get beta = mu = s = 0.
+        Called with concrete arrays it warns of them. The scale of each neuron is forgotten: keep `jspline.charge(net)`
+        to come back.
+        """
+        lost = self.degenerate()
+        if is_concrete(self) and np.any(lost):
+            constant = np.asarray(lost & (self.b > 0))
+            warnings.warn(
+                f"{np.sum(lost)} of {lost.size} neurons have w = 0 and no breakpoint: {constant.sum()} constant (now "
+                f"part of b0), {np.sum(lost) - constant.sum()} dead; they get beta = mu = s = 0.",
+                stacklevel=2,
+            )
+        w = jnp.where(lost, 1, self.w)
+        constants = jnp.where(lost, self.v * jax.nn.relu(self.b), 0)
+        return Spline(
+            beta=jnp.where(lost, 0, -self.b / w),
+            mu=jnp.where(lost, 0, w * self.v),
+            s=jnp.where(lost, 0, jnp.sign(w)),
+            b0=self.b0 + jnp.sum(constants),
+        )
+
+    def to_polar(self) -> "Polar":
+        """Polar coordinates of (w, b), with r = v |(w, b)| and the charge. A neuron with w = 0 is an ordinary point."""
+        rho = _hypot(self.w, self.b)
+        at_origin = rho == 0
+        theta = jnp.arctan2(jnp.where(at_origin, 0, self.b), jnp.where(at_origin, 1, self.w))
+        return Polar(r=self.v * rho, theta=theta, charge=charge(self), b0=self.b0)
+
+
+class Spline(eqx.Module):
+    """The same network as a continuous piecewise-linear spline, f(x) = b0 + sum_i mu_i (x - beta_i)_{s_i}.
+
+    Sahs et al. (2022), equation 1, where (t)_{+1} = t [t > 0] and (t)_{-1} = t [t < 0]. It is the quotient of
+    `ReLUNet` by the scale symmetry, so that f'' = sum_i mu_i s_i delta(x - beta_i) (equation 2).
+
+    Attributes:
+        beta: breakpoints, `(width,)`, in units of x.
+        mu: delta-slopes, `(width,)`, in units of y over x.
+        s: orientations, `(width,)`: +1 active to the right, -1 active to the left, 0 no breakpoint (then mu = 0).
+        b0: output bias, a scalar.
+
+    Raises:
+        ValueError: when beta, mu and s are not vectors of one length of at least 1, or an s is not -1, 0 or 1.
+        TypeError: when something is not real numbers.
+    """
+
+    beta: Float[Array, " width"]
+    mu: Float[Array, " width"]
+    s: Float[Array, " width"]
+    b0: Float[Array, ""]
+
+    def __init__(self, beta: ArrayLike, mu: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0):
+        self.beta, self.mu, self.s, self.b0 = as_floats(beta=beta, mu=mu, s=s, b0=b0)
+        _check_shapes(self.b0, beta=self.beta, mu=self.mu, s=self.s)
+        if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1))):
+            raise ValueError("`s` must be -1 (left-facing), 1 (right-facing) or 0 (no breakpoint).")
+
+    @property
+    def width(self) -> int:
+        """The number of neurons H."""
+        return self.beta.shape[-1]
+
+    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+        """f(x) for `x` of any shape, in time and memory `x.size * width`."""
+
+        def f(t: Array) -> Array:
+            ahead = t - self.beta
+            return self.b0 + jnp.sum(self.mu * jnp.where(self.s * ahead > 0, ahead, 0))
+
+        return _everywhere(f, x, self.mu.dtype)
+
+    def sort(self) -> "Spline":
+        """The permutation-canonical form: neurons by breakpoint, then orientation, then delta-slope."""
+        order = jnp.lexsort((self.mu, self.s, self.beta))
+        return Spline(self.beta[order], self.mu[order], self.s[order], self.b0)
+
+    def one_sided(self) -> "OneSided":
+        """The same function with every neuron facing right and a base line: a ReLU ResNet (section 2.1)."""
+        left = jnp.where(self.s < 0, self.mu, 0)
+        return OneSided(
+            knots=self.beta,
+            kinks=self.mu * self.s,
+            intercept=self.b0 - jnp.sum(left * self.beta),
+            slope=jnp.sum(left),
+        )
+
+    def to_net(self, charge: ArrayLike) -> ReLUNet:
+        """The net with these breakpoints, delta-slopes and orientations, and the given charge per neuron.
+
+        Args:
+            charge: c = v^2 - w^2 - b^2, a scalar or `(width,)`.
+
+        A neuron with mu = 0 and c >= 0 has (w, b) = 0 and no breakpoint: it comes back silent, with v = sqrt(c).
+        Called with concrete arrays, that is warned of. A neuron with s = 0 comes back silent with w = 0 and its charge.
+        """
+        c = jnp.broadcast_to(jnp.asarray(charge, self.mu.dtype), self.mu.shape)
+        gone = (self.s != 0) & (self.mu == 0) & (c >= 0)
+        if is_concrete(gone) and np.any(gone):
+            warnings.warn(
+                f"{np.sum(gone)} of {gone.size} neurons have mu = 0 and a charge >= 0, so (w, b) = 0: their "
+                "breakpoints and orientations are lost.",
+                stacklevel=2,
+            )
+        length = _hypot(jnp.ones_like(self.beta), self.beta)
+        rho, v = _split(self.s * self.mu * length, c)
+        silent = self.s == 0
+        w = self.s * rho / length
+        return ReLUNet(w=w, b=jnp.where(silent, -rho, -w * self.beta), v=v, b0=self.b0)
+
+    def to_polar(self, charge: ArrayLike) -> "Polar":
+        """The polar chart of the net with the given charge. Unlike `to_net` it keeps the direction when mu = 0."""
+        c = jnp.broadcast_to(jnp.asarray(charge, self.mu.dtype), self.mu.shape)
+        silent = self.s == 0
+        w, b = jnp.where(silent, 0, self.s), jnp.where(silent, -1, -self.s * self.beta)
+        return Polar(r=self.s * self.mu * _hypot(w, b), theta=jnp.arctan2(b, w), charge=c, b0=self.b0)
+
+
+class Polar(eqx.Module):
+    """The same network with (w, b) = rho (cos theta, sin theta), r = v rho and the charge c = v^2 - rho^2.
+
+    The chart in which a neuron passes w = 0 without noticing. It is singular at (w, b) = 0.
+
+    Attributes:
+        r: signed strengths v |(w, b)|, `(width,)`.
+        theta: directions of (w, b) in radians, `(width,)`.
+        charge: conserved charges v^2 - w^2 - b^2, `(width,)`.
+        b0: output bias, a scalar.
+
+    Rounding of theta moves (w, b) by one part in 10^16 of its length: where |w| is much smaller than |b|, w itself
+    keeps fewer digits.
+    """
+
+    r: Float[Array, " width"]
+    theta: Float[Array, " width"]
+    charge: Float[Array, " width"]
+    b0: Float[Array, ""]
+
+    def __init__(self, r: ArrayLike, theta: ArrayLike, charge: ArrayLike, b0: ArrayLike = 0.0):
+        self.r, self.theta, self.charge, self.b0 = as_floats(r=r, theta=theta, charge=charge, b0=b0)
+        _check_shapes(self.b0, r=self.r, theta=self.theta, charge=self.charge)
+
+    @property
+    def width(self) -> int:
+        """The number of neurons H."""
+        return self.r.shape[-1]
+
+    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+        """f(x) for `x` of any shape, in time and memory `x.size * width`."""
+        cos, sin = jnp.cos(self.theta), jnp.sin(self.theta)
+        return _everywhere(lambda t: self.b0 + jnp.sum(self.r * jax.nn.relu(cos * t + sin)), x, self.r.dtype)
+
+    def to_net(self) -> ReLUNet:
+        """The net; with r = 0 and c >= 0, (w, b) = 0 and v = sqrt(c)."""
+        rho, v = _split(self.r, self.charge)
+        return ReLUNet(w=rho * jnp.cos(self.theta), b=rho * jnp.sin(self.theta), v=v, b0=self.b0)
+
+    def to_spline(self) -> Spline:
+        """Breakpoints, delta-slopes and orientations, by way of `to_net` (so with its report of degenerate neurons)."""
+        return self.to_net().to_spline()
+
+
+class OneSided(eqx.Module):
+    """f(x) = intercept + slope x + sum_i kinks_i (x - knots_i)_+, the textbook form of a linear spline.
+
+    A view of `Spline`: what splines are in approximation theory, and what a ReLU ResNet of one block computes.
+
+    Attributes:
+        knots: `(width,)`, the breakpoints.
+        kinks: `(width,)`, mu_i s_i, the change of slope from left to right.
+        intercept: a scalar.
+        slope: a scalar.
+    """
+
+    knots: Float[Array, " width"]
+    kinks: Float[Array, " width"]
+    intercept: Float[Array, ""]
+    slope: Float[Array, ""]
+
+    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+        """f(x) for `x` of any shape."""
+
+        def f(t: Array) -> Array:
+            return self.intercept + self.slope * t + jnp.sum(self.kinks * jax.nn.relu(t - self.knots))
+
+        return _everywhere(f, x, self.kinks.dtype)
+
+
+def charge(net: ReLUNet) -> Float[Array, " width"]:
+    """The charge c_i = v_i^2 - w_i^2 - b_i^2 of each neuron, `(width,)`, which gradient flow conserves."""
+    return net.v**2 - net.w**2 - net.b**2
+
+
+def _everywhere(f: Callable[[Array], Array], x: ArrayLike, dtype: jnp.dtype) -> Array:
+    """The scalar function `f` at every element of `x`."""
+    return jnp.vectorize(f)(jnp.asarray(x, dtype))
+
+
+def _split(r: Float[Array, " width"], c: Float[Array, " width"]) -> tuple[Array, Array]:
+    """rho >= 0 and v with v rho = r and v^2 - rho^2 = c.
+
+    The larger of the two has no cancellation in its square; the smaller is |r| over it.
+    """
+    larger = jnp.sqrt(_positive((_hypot(c, 2 * r) + jnp.abs(c)) / 2))
+    larger = jnp.where((r == 0) & (c == 0), 0, larger)
+    smaller = jnp.where(larger > 0, jnp.abs(r) / _positive(larger), 0)
+    rho, size = jnp.where(c > 0, smaller, larger), jnp.where(c > 0, larger, smaller)
+    return rho, jnp.where(r < 0, -size, size)
+
+
+def _positive(x: Array) -> Array:
+    """`x` with zeros replaced by one, so that neither a root nor a quotient, nor its derivative, is singular."""
+    return jnp.where(x > 0, x, 1)
+
+
+def _hypot(x: Array, y: Array) -> Array:
+    """sqrt(x^2 + y^2) without overflow, with derivative 0 at the origin."""
+    scale = jax.lax.stop_gradient(jnp.maximum(jnp.abs(x), jnp.abs(y)))
+    safe = _positive(scale)
+    square = (x / safe) ** 2 + (y / safe) ** 2
+    return jnp.where(scale > 0, safe * jnp.sqrt(_positive(square)), 0)
+
+
+def _check_shapes(b0: Array, **vectors: Array) -> None:
+    shapes = {name: vector.shape for name, vector in vectors.items()}
+    first = next(iter(shapes.values()))
+    if len(first) != 1 or first[0] < 1 or any(shape != first for shape in shapes.values()):
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        names = ", ".join(f"`{name}`" for name in shapes)
+        raise ValueError(
+            f"{names} must be vectors of one length of at least 1; got shapes {given}. For a batch, use jax.vmap."
+        )
+    if b0.shape != ():
+        raise ValueError(f"`b0` must be a scalar; got shape {b0.shape}.")

@@ -1,0 +1,147 @@
+"""A data set on the line: sorted, weighted, ties allowed."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from jspline._checks import as_floats, check_finite, check_positive, is_concrete
+from jspline.charts import ReLUNet
+
+
+class Dataset(eqx.Module):
+    """Points (x_n, y_n) with weights p_n >= 0, sorted by x. The loss of a fit f is
+
+        constant + 1/2 sum_n p_n (f(x_n) - y_n)^2
+
+    It sorts and never changes shape, so it may be made under `jax.jit` and `jax.vmap` from traced values.
+    Equal x and zero weights are legal.
+
+    Attributes:
+        x: inputs in increasing order, `(data,)`.
+        y: outputs, `(data,)`.
+        weight: weights p_n, `(data,)`; 1 by default.
+        constant: the part of the loss that no fit can change and the points no longer hold; 0 unless `merged`.
+
+    Raises:
+        ValueError: when x, y and weight are not vectors of one length of at least 1, or (for concrete values) hold
+            NaN or infinity, or a weight is negative.
+        TypeError: when something is not real numbers.
+    """
+
+    x: Float[Array, " data"]
+    y: Float[Array, " data"]
+    weight: Float[Array, " data"]
+    constant: Float[Array, ""]
+
+    def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None, *, constant: ArrayLike = 0.0):
+        if weight is None:
+            x, y, constant = as_floats(x=x, y=y, constant=constant)
+            weight = jnp.ones_like(x)
+        else:
+            x, y, weight, constant = as_floats(x=x, y=y, weight=weight, constant=constant)
+        if x.ndim != 1 or x.size < 1 or y.shape != x.shape or weight.shape != x.shape:
+            raise ValueError(
+                "`x`, `y` and `weight` must be vectors of one length of at least 1; "
+                f"got shapes {x.shape}, {y.shape} and {weight.shape}. For a batch, use jax.vmap."
+            )
+        check_finite(x=x, y=y)
+        check_positive(weight=weight, strict=False)
+        order = jnp.argsort(x)
+        self.x, self.y, self.weight, self.constant = x[order], y[order], weight[order], constant
+
+    @property
+    def size(self) -> int:
+        """The number of points N."""
+        return self.x.shape[-1]
+
+    def tie_constant(self) -> Float[Array, ""]:
+        """The least loss that any function of x can have: `constant` + 1/2 sum_n p_n (y_n - mean at x_n)^2."""
+        group = _groups(self.x)
+        total = jax.ops.segment_sum(self.weight, group, self.size)
+        moment = jax.ops.segment_sum(self.weight * self.y, group, self.size)
+        mean = (moment / jnp.where(total > 0, total, 1))[group]
+        return self.constant + jnp.sum(self.weight * (self.y - mean) ** 2) / 2
+
+    def merged(self) -> "Dataset":
+        """One point for each distinct x of positive weight: p = sum p, y = the weighted mean.
+
+        The loss of every function stays what it was: `constant` takes what the points lose. x that are equal within
+        rounding count as equal. Runs on the host, since the shape changes.
+
+        Raises:
+            ValueError: under `jax.jit` or `jax.vmap`, or when no weight is positive.
+        """
+        if not is_concrete(self):
+            raise ValueError("`Dataset.merged` changes the shape, so it cannot run under jax.jit or jax.vmap.")
+        kept = np.asarray(self.weight) > 0
+        if not kept.any():
+            raise ValueError("`weight` must be positive somewhere; every weight is 0.")
+        x, y, p = (np.asarray(a)[kept] for a in (self.x, self.y, self.weight))
+        group = np.asarray(_groups(jnp.asarray(x)))
+        weight = np.bincount(group, p)
+        return Dataset(
+            x=jnp.asarray(np.bincount(group, p * x) / weight, self.x.dtype),
+            y=jnp.asarray(np.bincount(group, p * y) / weight, self.y.dtype),
+            weight=jnp.asarray(weight, self.weight.dtype),
+            constant=self.tie_constant(),
+        )
+
+    def standardize(self) -> tuple["Dataset", "Units"]:
+        """The data with weighted mean 0 and standard deviation 1 in x and in y, and the `Units` to come back.
+
+        Weights are not changed. A constant y keeps its scale.
+
+        Raises:
+            ValueError: when all x (of positive weight) are equal.
+        """
+        p = self.weight / jnp.sum(self.weight)
+        x_mean, y_mean = jnp.sum(p * self.x), jnp.sum(p * self.y)
+        x_scale = jnp.sqrt(jnp.sum(p * (self.x - x_mean) ** 2))
+        y_scale = jnp.sqrt(jnp.sum(p * (self.y - y_mean) ** 2))
+        if is_concrete(self) and not x_scale > _rounding(self.x):
+            raise ValueError("All x are equal: there is nothing to fit along x.")
+        y_scale = jnp.where(y_scale > _rounding(self.y), y_scale, 1)
+        units = Units(x_mean, x_scale, y_mean, y_scale)
+        scaled = Dataset((self.x - x_mean) / x_scale, (self.y - y_mean) / y_scale, self.weight)
+        return eqx.tree_at(lambda d: d.constant, scaled, self.constant / y_scale**2), units
+
+
+class Units(eqx.Module):
+    """The affine map between standardized and original coordinates: x = x_mean + x_scale * standardized x."""
+
+    x_mean: Float[Array, ""]
+    x_scale: Float[Array, ""]
+    y_mean: Float[Array, ""]
+    y_scale: Float[Array, ""]
+
+    def x(self, standardized: Array) -> Array:
+        """x (or a breakpoint) in the original units."""
+        return self.x_mean + self.x_scale * standardized
+
+    def y(self, standardized: Array) -> Array:
+        """y (or the value of a fit) in the original units."""
+        return self.y_mean + self.y_scale * standardized
+
+    def restore(self, net: ReLUNet) -> ReLUNet:
+        """The net that takes and gives original units and computes the same fit."""
+        w = net.w / self.x_scale
+        return ReLUNet(
+            w=w,
+            b=net.b - w * self.x_mean,
+            v=self.y_scale * net.v,
+            b0=self.y(net.b0),
+        )
+
+
+def _rounding(x: Array) -> Array:
+    """Differences of `x` up to this size are rounding."""
+    return 4 * jnp.finfo(x.dtype).eps * jnp.max(jnp.abs(x))
+
+
+def _groups(x: Array) -> Array:
+    """For sorted `x`: the index of the distinct value (within rounding) that each belongs to, `(data,)`."""
+    new = jnp.diff(x) > _rounding(x)
+    return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(new.astype(jnp.int32))])

@@ -1,0 +1,78 @@
+"""Functions to learn, sampled at evenly spaced x and without noise."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jspline.datasets._dataset import Dataset
+
+FORTY_POINT_KNOTS = (-1.0, -0.7, -0.55, -0.4, 0.0, 0.5, 0.6, 0.7, 1.0)
+FORTY_POINT_VALUES = (0.0, 0.7, 0.5, 1.0, 0.0, 1.0, 0.6, 0.7, 0.0)
+
+
+def sine(n: int = 40, *, frequency: float = 3.0, lo: float = -2.0, hi: float = 2.0) -> Dataset:
+    """y = sin(frequency x) at n points of [lo, hi]. Raises `ValueError` when n < 2 or lo >= hi, as all here do."""
+    x = _evenly(n, lo, hi)
+    return Dataset(x, jnp.sin(frequency * x))
+
+
+def quadratic(n: int = 40, *, lo: float = -2.0, hi: float = 2.0) -> Dataset:
+    """y = x^2 / 2, whose curvature is 1 everywhere (figure 9, table 1)."""
+    x = _evenly(n, lo, hi)
+    return Dataset(x, x**2 / 2)
+
+
+def square_wave(n: int = 40, *, period: float = 2.0, lo: float = -2.0, hi: float = 2.0) -> Dataset:
+    """y = 1 in the first half of each period, which starts at 0, and -1 in the second."""
+    x = _evenly(n, lo, hi)
+    return Dataset(x, jnp.where(jnp.mod(x / period, 1) < 0.5, 1.0, -1.0).astype(x.dtype))
+
+
+def smooth_gap(n: int = 40) -> Dataset:
+    """Two lines of slope 1 with a jump in the gap (-0.5, 0.5), where there are no data: an easy turn (figure 11)."""
+    return _gap(n, slope=1.0)
+
+
+def sharp_gap(n: int = 40) -> Dataset:
+    """Two lines of slope -1 with a jump in the gap (-0.5, 0.5), where there are no data: a sharp turn (figure 11).
+
+    The ends at the gap, (-0.5, -1) and (0.5, 1), are those of `smooth_gap`; the slopes oppose the jump.
+    """
+    return _gap(n, slope=-1.0)
+
+
+def teacher(
+    n: int = 40,
+    *,
+    knots: Sequence[float] = FORTY_POINT_KNOTS,
+    values: Sequence[float] = FORTY_POINT_VALUES,
+) -> Dataset:
+    """n points of the piecewise-linear function through (knots, values), from the first knot to the last.
+
+    The default is the forty-point teacher of Boursier and Flammarion's early-alignment experiment, at evenly spaced x.
+    Raises `ValueError` when there are fewer than 2 knots, they do not increase, or there is not a value for each.
+    """
+    if len(knots) < 2 or len(knots) != len(values) or any(a >= b for a, b in zip(knots, knots[1:], strict=False)):
+        raise ValueError(
+            f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}."
+        )
+    x = _evenly(n, knots[0], knots[-1])
+    return Dataset(x, jnp.interp(x, jnp.asarray(knots, x.dtype), jnp.asarray(values, x.dtype)))
+
+
+def _evenly(n: int, lo: float, hi: float) -> Array:
+    if n < 2:
+        raise ValueError(f"`n` must be at least 2; got {n}.")
+    if not lo < hi:
+        raise ValueError(f"`lo` must be less than `hi`; got {lo} and {hi}.")
+    return jnp.linspace(lo, hi, n)
+
+
+def _gap(n: int, slope: float) -> Dataset:
+    if n < 4:
+        raise ValueError(f"`n` must be at least 4, two points on each side of the gap; got {n}.")
+    left = jnp.linspace(-1.5, -0.5, n // 2)
+    right = jnp.linspace(0.5, 1.5, n - n // 2)
+    y = jnp.concatenate([-1 + slope * (left + 0.5), 1 + slope * (right - 0.5)])
+    return Dataset(jnp.concatenate([left, right]), y)

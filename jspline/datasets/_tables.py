@@ -1,0 +1,134 @@
+"""Reading a data set: from a CSV file, or one of the built-in ones by name."""
+
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jspline.datasets import _synthetic
+from jspline.datasets._dataset import Dataset
+
+SERIES = {"mcycle": "mcycle.csv", "nile": "nile.csv"}
+FUNCTIONS = {
+    "sine": _synthetic.sine,
+    "quadratic": _synthetic.quadratic,
+    "square_wave": _synthetic.square_wave,
+    "smooth_gap": _synthetic.smooth_gap,
+    "sharp_gap": _synthetic.sharp_gap,
+    "teacher": _synthetic.teacher,
+}
+NAMES = (*SERIES, *FUNCTIONS)
+
+
+class Table(NamedTuple):
+    """A data set with the names of its two columns."""
+
+    data: Dataset
+    x_name: str
+    y_name: str
+
+
+def load(name: str) -> Dataset:
+    """A built-in data set: `mcycle`, `nile` (real series), `sine`, `quadratic`, `square_wave`, `smooth_gap`,
+    `sharp_gap` or `teacher` (functions at 40 points).
+
+    mcycle: 133 head accelerations (g) after a simulated motorcycle impact, by time (ms), Silverman (1985).
+    nile: annual flow of the Nile at Aswan 1871-1970 (10^8 m^3), Durbin and Koopman (2001).
+
+    Raises `ValueError` for another name.
+    """
+    return load_table(name).data
+
+
+def load_table(name: str) -> Table:
+    """`load`, with the names of the columns."""
+    if name in FUNCTIONS:
+        return Table(FUNCTIONS[name](), "x", "y")
+    if name in SERIES:
+        with resources.as_file(resources.files("jspline.datasets") / SERIES[name]) as path:
+            return read_table(path)
+    raise ValueError(f"There is no built-in data set {name!r}; choose from {', '.join(NAMES)}.")
+
+
+def read_csv(path: str | Path, x: str | None = None, y: str | None = None) -> Dataset:
+    """Two columns of a CSV file as a data set.
+
+    Args:
+        path: a text file with one row per point, separated by commas, semicolons or tabs, with or without a line of
+            column names.
+        x, y: names of the columns, or their numbers from 1 where the file names none; by default the first two.
+
+    Raises:
+        OSError: when the file cannot be read.
+        ValueError: when it is empty or not text, has fewer than two rows or columns, lacks the columns asked for, or
+            they hold something other than finite numbers.
+    """
+    return read_table(path, x, y).data
+
+
+def read_table(path: str | Path, x: str | None = None, y: str | None = None) -> Table:
+    """`read_csv`, with the names of the columns."""
+    frame = _frame(Path(path))
+    if len(frame.columns) < 2:
+        raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
+    # Whichever column was not asked for is the first of the others.
+    x = x if x is not None else next(name for name in frame.columns if name != y)
+    y = y if y is not None else next(name for name in frame.columns if name != x)
+    for name in (x, y):
+        if name not in frame.columns:
+            raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, frame.columns))}.")
+    if len(frame) < 2:
+        raise ValueError(f"{path} has {len(frame)} row of data; at least 2 are needed.")
+    return Table(Dataset(_numbers(frame[x], path), _numbers(frame[y], path)), x, y)
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path} does not exist, and is no built-in data set ({', '.join(NAMES)})."
+        ) from None
+    except IsADirectoryError:
+        raise IsADirectoryError(f"{path} is a folder, not a CSV file.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file.") from None
+    if "\0" in text:
+        raise ValueError(f"{path} is not a text file.")
+    if not text.strip():
+        raise ValueError(f"{path} is empty.")
+    first = text.lstrip().splitlines()[0]
+    separator = max(",;\t", key=first.count)
+    named = not all(_is_number(cell) for cell in first.split(separator))
+    try:
+        frame = pd.read_csv(
+            StringIO(text), sep=separator, header=0 if named else None, dtype=str, keep_default_na=False,
+            skipinitialspace=True,
+        )  # fmt: skip
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path} is not a table: {str(error).strip()}.") from None
+    frame.columns = [str(name).strip() if named else str(name + 1) for name in frame.columns]
+    return frame
+
+
+def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce").to_numpy(float)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        what = "empty" if not column.iloc[row].strip() else repr(column.iloc[row])
+        raise ValueError(
+            f"{path}: column {column.name!r} must hold finite numbers; data row {row + 1} is {what}."
+        )
+    return values
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.strip().strip('"'))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,7 @@
+"""Gradient flow: the field in three charts, and its integration."""
+
+from jspline.dynamics._field import net_field, polar_field, spline_field
+from jspline.dynamics._flow import flow
+from jspline.dynamics._solution import RESULTS, Solution
+
+__all__ = ["RESULTS", "Solution", "flow", "net_field", "polar_field", "spline_field"]

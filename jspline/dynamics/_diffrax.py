@@ -1,0 +1,204 @@
+"""The smooth field handed to `diffrax.diffeqsolve`, in any chart and with any solver.
+
+The field jumps when a breakpoint crosses a datum, and slides along the jump when both sides point towards it. A
+general solver does not know: it finds these places by rejecting steps, and spends most of its steps there. Its answer
+is right to its tolerance between events and of first order across them.
+"""
+
+import abc
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, PyTree
+
+from jspline.charts import Polar, ReLUNet, Spline, charge
+from jspline.datasets import Dataset
+from jspline.dynamics._field import net_field, polar_field, spline_field
+from jspline.dynamics._solution import RESULTS, Solution
+from jspline.objective import loss, value_and_grad
+
+
+class Chart(eqx.Module):
+    """Coordinates to integrate in: what moves is the state, what does not is held here."""
+
+    @abc.abstractmethod
+    def state(self, net: ReLUNet) -> PyTree:
+        """The moving coordinates of a net."""
+
+    @abc.abstractmethod
+    def net(self, state: PyTree) -> ReLUNet:
+        """The net with these coordinates."""
+
+    @abc.abstractmethod
+    def field(self, state: PyTree, data: Dataset, train_b0: bool) -> PyTree:
+        """The time derivative of the state."""
+
+
+class NetChart(Chart):
+    """w, b, v, b0."""
+
+    def state(self, net: ReLUNet) -> ReLUNet:
+        return net
+
+    def net(self, state: ReLUNet) -> ReLUNet:
+        return state
+
+    def field(self, state: ReLUNet, data: Dataset, train_b0: bool) -> ReLUNet:
+        return net_field(state, data, train_b0=train_b0)
+
+
+class SplineChart(Chart):
+    """beta, mu, b0; the orientations and the charges do not move."""
+
+    s: Array
+    charge: Array
+
+    def __init__(self, net: ReLUNet):
+        # Neurons without a breakpoint have no place in this chart: `flow` refuses them, or says so in its result.
+        self.s, self.charge = net.to_spline().s, charge(net)
+
+    def state(self, net: ReLUNet) -> tuple[Array, ...]:
+        spline = net.to_spline()
+        return spline.beta, spline.mu, spline.b0
+
+    def net(self, state: tuple[Array, ...]) -> ReLUNet:
+        beta, mu, b0 = state
+        return Spline(beta, mu, self.s, b0).to_net(self.charge)
+
+    def field(self, state: tuple[Array, ...], data: Dataset, train_b0: bool) -> tuple[Array, ...]:
+        beta, mu, b0 = state
+        rate = spline_field(Spline(beta, mu, self.s, b0), self.charge, data, train_b0=train_b0)
+        return rate.beta, rate.mu, rate.b0
+
+
+class PolarChart(Chart):
+    """r, theta, b0; the charges do not move."""
+
+    charge: Array
+
+    def __init__(self, net: ReLUNet):
+        self.charge = charge(net)
+
+    def state(self, net: ReLUNet) -> tuple[Array, ...]:
+        polar = net.to_polar()
+        return polar.r, polar.theta, polar.b0
+
+    def net(self, state: tuple[Array, ...]) -> ReLUNet:
+        r, theta, b0 = state
+        return Polar(r, theta, self.charge, b0).to_net()
+
+    def field(self, state: tuple[Array, ...], data: Dataset, train_b0: bool) -> tuple[Array, ...]:
+        r, theta, b0 = state
+        rate = polar_field(Polar(r, theta, self.charge, b0), data, train_b0=train_b0)
+        return rate.r, rate.theta, rate.b0
+
+
+CHARTS: dict[str, type[Chart]] = {"nn": NetChart, "spline": SplineChart, "polar": PolarChart}
+
+
+class Options(eqx.Module):
+    """The arguments of `flow` that are arrays, so that changing them compiles nothing."""
+
+    t1: Array
+    loss_tol: Array
+    grad_tol: Array
+    ts: Array | None
+
+
+@eqx.filter_jit
+def integrate(
+    net: ReLUNet,
+    data: Dataset,
+    options: Options,
+    chart_name: str,
+    solver: diffrax.AbstractSolver,
+    controller: diffrax.AbstractStepSizeController,
+    max_steps: int,
+    train_b0: bool,
+    stops_early: bool,
+) -> Solution:
+    """The flow of one net by `diffrax.diffeqsolve`."""
+    chart = NetChart() if chart_name == "nn" else CHARTS[chart_name](net)
+    floor = data.tie_constant() + options.loss_tol
+
+    def interpolated(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
+        return loss(chart.net(state), data) <= floor
+
+    def stationary(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
+        point = chart.net(state)
+        return (options.grad_tol > 0) & (_slope(point, data, train_b0) <= options.grad_tol * _length(point, train_b0))
+
+    saveat = {"end": diffrax.SubSaveAt(t1=True)}
+    if options.ts is not None:
+        saveat["ts"] = diffrax.SubSaveAt(ts=options.ts)
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda t, state, args: chart.field(state, data, train_b0)),
+        solver,
+        t0=jnp.zeros_like(options.t1),
+        t1=options.t1,
+        dt0=None,
+        y0=chart.state(net),
+        saveat=diffrax.SaveAt(subs=saveat),
+        stepsize_controller=controller,
+        event=diffrax.Event((interpolated, stationary)) if stops_early else None,
+        max_steps=max_steps,
+        throw=False,
+    )
+    t = solution.ts["end"][0]
+    end = jax.tree.map(lambda y: y[0], solution.ys["end"])
+    last = chart.net(end)
+    first_loss, end_loss = loss(net, data), loss(last, data)
+
+    # In order of precedence, the last one wins.
+    result = RESULTS.where(solution.result == diffrax.RESULTS.successful, RESULTS.end_time, RESULTS.diverged)
+    result = RESULTS.where(solution.result == diffrax.RESULTS.max_steps_reached, RESULTS.out_of_steps, result)
+    if stops_early:
+        by_loss, by_gradient = solution.event_mask
+        result = RESULTS.where(by_gradient, RESULTS.stationary, result)
+        result = RESULTS.where(by_loss, RESULTS.interpolated, result)
+    # One per cent above rounding: gradient flow never raises the loss, a solver at its tolerance does so slightly.
+    result = RESULTS.where(end_loss > 1.01 * first_loss, RESULTS.diverged, result)
+    if chart_name == "spline":
+        result = RESULTS.where(jnp.any(net.degenerate()), RESULTS.left_chart, result)
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((last, end_loss))]))
+    result = RESULTS.where(finite, result, RESULTS.not_finite)
+
+    nets = None
+    if options.ts is not None:
+        saved = jnp.isfinite(solution.ts["ts"])
+
+        def keep(y: Array, y_end: Array) -> Array:
+            return jnp.where(saved.reshape(-1, *(1,) * y_end.ndim), y, y_end[None])
+
+        nets = jax.vmap(chart.net)(jax.tree.map(keep, solution.ys["ts"], end))
+    size = net.v**2 + net.w**2 + net.b**2
+    drift = jnp.abs(charge(last) - charge(net)) / jnp.where(size > 0, size, 1)
+    return Solution(
+        net=last,
+        t=t,
+        loss=end_loss,
+        grad_norm=_slope(last, data, train_b0),
+        ts=options.ts,
+        nets=nets,
+        events=None,
+        stats={
+            "num_steps": solution.stats["num_steps"],
+            "num_accepted": solution.stats["num_accepted_steps"],
+            "num_rejected": solution.stats["num_rejected_steps"],
+            "charge_drift": jnp.max(drift),
+        },
+        result=result,
+    )
+
+
+def _slope(net: ReLUNet, data: Dataset, train_b0: bool) -> Array:
+    """The length of the gradient."""
+    _, grad = value_and_grad(net, data)
+    return _length(grad, train_b0)
+
+
+def _length(net: ReLUNet, train_b0: bool) -> Array:
+    square = jnp.sum(net.w**2 + net.b**2 + net.v**2)
+    return jnp.sqrt(square + net.b0**2 if train_b0 else square)

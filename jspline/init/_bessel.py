@@ -1,0 +1,53 @@
+"""The modified Bessel function K0 and its integral, which JAX does not have.
+
+Up to t = 2 the power series with its logarithm. Beyond, the integral representations
+
+    K0(t) = int_0^inf exp(-t cosh u) du        int_t^inf K0 = int_0^inf exp(-t cosh u) / cosh u du
+
+with t (cosh u - 1) = z^2, which leaves e^{-t} times a Gaussian times a function without poles within sqrt(t) of the
+real line: there the trapezoidal rule converges geometrically, and with step 0.2 the error is below rounding.
+Both are accurate to a few units in the last place, in float32 and float64 (checked against scipy and mpmath).
+"""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+_TERMS = 14  # (t/2)^(2k) / (k!)^2 < 1e-18 at t = 2
+_HARMONIC = [sum(1 / j for j in range(1, k + 1)) for k in range(_TERMS)]
+_COEFFICIENT = [1 / math.factorial(k) ** 2 for k in range(_TERMS)]
+_STEP = 0.2
+_NODES = [_STEP * j for j in range(33)]  # exp(-6.4^2) < 2e-18
+_WEIGHTS = [(_STEP if z == 0 else 2 * _STEP) * math.exp(-(z**2)) for z in _NODES]
+
+
+def k0(t: Float[Array, "..."]) -> Float[Array, "..."]:
+    """K0(t) for t >= 0; infinite at 0 only."""
+    low, high = _split(t)
+    terms = sum(c * (low / 2) ** (2 * k) * (_HARMONIC[k] - _log(low)) for k, c in enumerate(_COEFFICIENT))
+    far = sum(w / jnp.sqrt(2 * high + z**2) for w, z in zip(_WEIGHTS, _NODES, strict=True))
+    return jnp.where(t <= 2, terms, jnp.exp(-high) * far)
+
+
+def k0_tail(t: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The integral of K0 from t >= 0 to infinity; pi / 2 at 0."""
+    low, high = _split(t)
+    log = jnp.where(low > 0, _log(jnp.where(low > 0, low, 1)), 0)
+    head = sum(
+        c * low * (low / 2) ** (2 * k) / (2 * k + 1) * (_HARMONIC[k] + 1 / (2 * k + 1) - log)
+        for k, c in enumerate(_COEFFICIENT)
+    )
+    far = sum(
+        w / (jnp.sqrt(2 * high + z**2) * (1 + z**2 / high)) for w, z in zip(_WEIGHTS, _NODES, strict=True)
+    )
+    return jnp.where(t <= 2, math.pi / 2 - head, jnp.exp(-high) * far)
+
+
+def _split(t: Array) -> tuple[Array, Array]:
+    """`t` where each formula holds, and 2 elsewhere, so that neither meets an argument it cannot take."""
+    return jnp.where(t <= 2, t, 2), jnp.where(t > 2, t, 2)
+
+
+def _log(t: Array) -> Array:
+    return jnp.log(t) - math.log(2) + 0.5772156649015329

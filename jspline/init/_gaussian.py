@@ -1,0 +1,152 @@
+"""Independent Gaussian weights (theorem 1a, corollary 1a, theorem 2), and the balanced law that shares their spline."""
+
+import abc
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jspline._checks import as_floats, check_positive, check_width, is_concrete
+from jspline.charts import ReLUNet
+from jspline.init._bessel import k0, k0_tail
+from jspline.init._law import RoughnessLaw, orientations
+
+
+class GaussianSpline(RoughnessLaw):
+    """The law of (beta, mu) under independent Gaussian weights, which has two parameters only.
+
+    With g = sigma_b / sigma_w, the scale of the breakpoints, and m = sigma_w sigma_v, that of the delta-slopes,
+    beta ~ Cauchy(0, g) and, given beta, mu ~ Laplace(0, m / sqrt(1 + (beta / g)^2)).
+    """
+
+    @abc.abstractmethod
+    def _scales(self) -> tuple[Array, Array]:
+        """g and m."""
+
+    def pdf(self, beta: ArrayLike, mu: ArrayLike) -> Float[Array, "..."]:
+        """p(beta, mu) = exp(-|mu| S / (sigma_b sigma_v sigma_w)) / (2 pi sigma_v S), S^2 = sigma_b^2 + sigma_w^2 beta^2.
+
+        Theorem 1a.
+        """
+        return self.pdf_beta(beta) * self.pdf_mu_given_beta(mu, beta)
+
+    def pdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
+        """p(beta): Cauchy(0, sigma_b / sigma_w). Breakpoints have no mean: compare quantiles, not moments."""
+        scale = self._beta_scale()
+        return 1 / (jnp.pi * scale * (1 + (jnp.asarray(beta, scale.dtype) / scale) ** 2))
+
+    def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
+        """P(breakpoint <= beta)."""
+        scale = self._beta_scale()
+        # arctan2 keeps its digits in the lower tail, where 1/2 + arctan(beta / scale) / pi would lose them.
+        return jnp.arctan2(scale, -jnp.asarray(beta, scale.dtype)) / jnp.pi
+
+    def pdf_mu(self, mu: ArrayLike) -> Float[Array, "..."]:
+        """p(mu) = K0(|mu| / (sigma_v sigma_w)) / (pi sigma_v sigma_w): infinite at 0, and integrable there."""
+        scale = self._mu_scale()
+        return k0(jnp.abs(jnp.asarray(mu, scale.dtype)) / scale) / (jnp.pi * scale)
+
+    def cdf_mu(self, mu: ArrayLike) -> Float[Array, "..."]:
+        """P(delta-slope <= mu), by the integral of K0 (in closed form, products with modified Struve functions)."""
+        scale = self._mu_scale()
+        mu = jnp.asarray(mu, scale.dtype)
+        tail = k0_tail(jnp.abs(mu) / scale) / jnp.pi
+        return jnp.where(mu < 0, tail, 1 - tail)
+
+    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike) -> Float[Array, "..."]:
+        """p(mu | beta): Laplace(0, sigma_b sigma_v sigma_w / S(beta))."""
+        ratio = jnp.asarray(beta, self._beta_scale().dtype) / self._beta_scale()
+        spread = self._mu_scale() / jnp.hypot(jnp.ones_like(ratio), ratio)
+        return jnp.exp(-jnp.abs(jnp.asarray(mu, spread.dtype)) / spread) / (2 * spread)
+
+    def _beta_scale(self) -> Array:
+        scale, _ = self._scales()
+        if is_concrete(scale) and scale == 0:
+            raise ValueError("With `sigma_b` = 0 every breakpoint is at 0, so there is no density; use sigma_b > 0.")
+        return scale
+
+    def _mu_scale(self) -> Array:
+        _, scale = self._scales()
+        if is_concrete(scale) and scale == 0:
+            raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
+        return scale
+
+    def _mu_moments(self, width: int) -> tuple[Array, Array]:
+        second = self._scales()[1] ** 2
+        return second, 9 * second**2
+
+
+class Gaussian(GaussianSpline):
+    """w ~ N(0, sigma_w^2), b ~ N(0, sigma_b^2), v ~ N(0, sigma_v^2), independent (theorem 1a, corollary 1a).
+
+    Args:
+        sigma_w: standard deviation of the input weights, positive.
+        sigma_b: of the input biases. With 0 every breakpoint is at 0: the law samples, and has no densities.
+        sigma_v: of the output weights. With 0 every delta-slope is 0: likewise.
+
+    Raises:
+        ValueError: when sigma_w is not positive, or another is negative.
+    """
+
+    sigma_w: Float[Array, ""]
+    sigma_b: Float[Array, ""]
+    sigma_v: Float[Array, ""]
+
+    def __init__(self, sigma_w: ArrayLike, sigma_b: ArrayLike, sigma_v: ArrayLike):
+        self.sigma_w, self.sigma_b, self.sigma_v = as_floats(sigma_w=sigma_w, sigma_b=sigma_b, sigma_v=sigma_v)
+        check_positive(sigma_w=self.sigma_w)
+        check_positive(strict=False, sigma_b=self.sigma_b, sigma_v=self.sigma_v)
+
+    def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
+        """A net with `width` neurons and b0 = 0."""
+        check_width(width)
+        w, b, v = jax.random.normal(key, (3, width), self.sigma_w.dtype)
+        return ReLUNet(self.sigma_w * w, self.sigma_b * b, self.sigma_v * v, 0.0)
+
+    def _scales(self) -> tuple[Array, Array]:
+        return self.sigma_b / self.sigma_w, self.sigma_w * self.sigma_v
+
+
+def he(width: int, sigma_b: ArrayLike | None = None) -> Gaussian:
+    """He initialization: sigma_w^2 = 2, sigma_v^2 = 2 / width. sigma_b is sigma_w unless given; it may be 0."""
+    check_width(width)
+    sigma_w = jnp.sqrt(jnp.asarray(2.0))
+    return Gaussian(sigma_w, sigma_w if sigma_b is None else sigma_b, jnp.sqrt(jnp.asarray(2.0 / width)))
+
+
+def glorot(width: int, sigma_b: ArrayLike | None = None) -> Gaussian:
+    """Glorot initialization: sigma_w^2 = sigma_v^2 = 2 / (width + 1). sigma_b is sigma_w unless given; it may be 0."""
+    check_width(width)
+    sigma = jnp.sqrt(jnp.asarray(2.0 / (width + 1)))
+    return Gaussian(sigma, sigma if sigma_b is None else sigma_b, sigma)
+
+
+class Balanced(GaussianSpline):
+    """w, b ~ N(0, scale^2) and v = +-|(w, b)| with a fair sign, so that every charge is 0.
+
+    |mu| = |(w, b)|^2 / sqrt(1 + beta^2), and |(w, b)|^2 is exponential and independent of the direction: (beta, mu) is
+    distributed exactly as under `Gaussian(1, 1, 2 scale^2)`, although the weights are not.
+
+    Args:
+        scale: standard deviation of w and of b, positive.
+
+    Raises:
+        ValueError: when scale is not positive.
+    """
+
+    scale: Float[Array, ""]
+
+    def __init__(self, scale: ArrayLike):
+        (self.scale,) = as_floats(scale=scale)
+        check_positive(scale=self.scale)
+
+    def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
+        """A net with `width` neurons and b0 = 0."""
+        check_width(width)
+        sign_key, key = jax.random.split(key)
+        w, b = self.scale * jax.random.normal(key, (2, width), self.scale.dtype)
+        return ReLUNet(w, b, orientations(sign_key, width, w.dtype) * jnp.hypot(w, b), 0.0)
+
+    def _scales(self) -> tuple[Array, Array]:
+        return jnp.ones_like(self.scale), 2 * self.scale**2

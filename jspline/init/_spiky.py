@@ -1,0 +1,57 @@
+"""A flat initialization with spikes (section 3.4, figure 10, table 3)."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import random
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jspline._checks import as_floats, check_positive
+from jspline.charts import ReLUNet
+from jspline.init._law import Law, RoughnessLaw, orientations
+
+
+class Spiky(Law):
+    """Nets of another law in which a few neurons get a large delta-slope, mu = +-height with a fair sign.
+
+    Their breakpoints and input weights are left alone, so v = mu / w. The paper shows that training keeps such spikes
+    between the data, so that a spiky start generalizes worse. It gives no construction; this one is ours.
+
+    Args:
+        base: the law of the other neurons, and of all breakpoints.
+        height: size of the delta-slope of a spike, positive.
+        count: how many neurons are spikes.
+
+    Raises:
+        ValueError: when height is not positive or count is negative.
+    """
+
+    base: Law
+    height: Float[Array, ""]
+    count: int = eqx.field(static=True)
+
+    def __init__(self, base: Law, height: ArrayLike, count: int):
+        (height,) = as_floats(height=height)
+        check_positive(height=height)
+        check_positive(strict=False, count=count)
+        self.base, self.height, self.count = base, height, count
+
+    def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
+        """A net whose first `count` neurons are spikes. Raises `ValueError` when it has fewer neurons than that."""
+        self._check(width)
+        base_key, sign_key = random.split(key)
+        net = self.base.sample(width, key=base_key)
+        spikes = orientations(sign_key, self.count, net.v.dtype) * jnp.asarray(self.height, net.v.dtype)
+        v = net.v.at[: self.count].set(spikes / net.w[: self.count])
+        return eqx.tree_at(lambda n: n.v, net, v)
+
+    def roughness_mean(self, width: int) -> Float[Array, ""]:
+        """E rho = (1 - count / width) E rho of the base + count height^2, where the base knows its own."""
+        self._check(width)
+        if not isinstance(self.base, RoughnessLaw):
+            raise ValueError(f"{type(self.base).__name__} does not know its mean roughness, so `Spiky` of it does not.")
+        return (1 - self.count / width) * self.base.roughness_mean(width) + self.count * self.height**2
+
+    def _check(self, width: int) -> None:
+        if width < self.count:
+            raise ValueError(f"`width` must be at least the {self.count} spikes; got {width}.")

@@ -1,0 +1,53 @@
+"""What the two regimes of training converge to, and where between them a net has come out.
+
+With small initialization scale gradient flow ends near the linear interpolant (the adaptive regime), with a large
+one near the natural cubic spline (the kernel regime), section 2.6 and table 2.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.interpolate import CubicSpline
+
+from jspline.charts import Polar, ReLUNet, Spline
+from jspline.datasets import Dataset
+
+GRID = 1000
+"""Points of the uniform grid on which `regime` measures distances."""
+
+
+def natural_cubic(data: Dataset) -> CubicSpline:
+    """The natural cubic spline through the merged data: f'' = 0 at both ends. A scipy object; call it.
+
+    Raises:
+        ValueError: for fewer than two distinct x, or under `jax.jit`.
+    """
+    merged = _at_least_two(data)
+    return CubicSpline(np.asarray(merged.x), np.asarray(merged.y), bc_type="natural")
+
+
+def regime(net: ReLUNet | Spline | Polar, data: Dataset) -> Float[Array, ""]:
+    """The regime index d_lin / (d_lin + d_cub) of a fit: 0 at the linear interpolant, 1 at the natural cubic spline.
+
+    d_lin and d_cub are root mean square distances to the two on a uniform grid of 1000 points over the merged data.
+    The net may be traced (`jax.vmap` it over a batch), the data may not. A fit that is close to neither has an index
+    too: read it beside the loss. Where the two coincide, as on a line, it is NaN.
+
+    Raises:
+        ValueError: for fewer than two distinct x, or under `jax.jit` of the data.
+    """
+    merged = _at_least_two(data)
+    grid = np.linspace(merged.x[0], merged.x[-1], GRID)
+    linear = jnp.asarray(np.interp(grid, merged.x, merged.y), merged.x.dtype)
+    cubic = jnp.asarray(natural_cubic(merged)(grid), merged.x.dtype)
+    fit = net(jnp.asarray(grid, merged.x.dtype))
+    to_linear, to_cubic = jnp.sqrt(jnp.mean((fit - linear) ** 2)), jnp.sqrt(jnp.mean((fit - cubic) ** 2))
+    apart = jnp.sqrt(jnp.mean((linear - cubic) ** 2)) > 1e3 * jnp.finfo(fit.dtype).eps * jnp.max(jnp.abs(linear))
+    return jnp.where(apart, to_linear / (to_linear + to_cubic), jnp.nan)
+
+
+def _at_least_two(data: Dataset) -> Dataset:
+    merged = data.merged()
+    if merged.size < 2:
+        raise ValueError("At least two distinct x are needed to interpolate.")
+    return merged

@@ -1,0 +1,109 @@
+"""The loss L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2, its gradient, and predictions, in the time it takes to sort.
+
+With e_n = p_n (y_n - f(x_n)) and, for each neuron, E_i the sum of e_n and X_i that of e_n x_n over the data it is
+active on, the gradient is
+
+    dL/dw_i = -v_i X_i    dL/db_i = -v_i E_i    dL/dv_i = -(w_i X_i + b_i E_i)    dL/db0 = -sum_n e_n
+
+so everything is two sums over neurons at each datum and two sums over data for each neuron (`jspline.ranks`).
+
+Every function takes `method`: "sorted", O((N + H) log N) in time and O(N + H) in memory; "dense", the reference, with
+N x H arrays; "auto" (the default), sorted unless the problem is so small that dense is faster.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jspline import ranks
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
+
+Method = Literal["auto", "sorted", "dense"]
+
+DENSE_LIMIT = 2000
+"""Up to this many pairs (datum, neuron), "auto" is dense. Measured: see benchmarks/RESULTS.md."""
+
+
+class Sums(NamedTuple):
+    """The residual and its sums over the active data of each neuron.
+
+    Attributes:
+        residual: eps_n = y_n - f(x_n), `(data,)`.
+        X: X_i = sum of p_n eps_n x_n, `(width,)`.
+        E: E_i = sum of p_n eps_n, `(width,)`.
+        Z: w_i X_i + b_i E_i = sum of p_n eps_n (w_i x_n + b_i), `(width,)`, formed where it does not cancel.
+        total: E_0, the sum of p_n eps_n over all data, a scalar.
+    """
+
+    residual: Float[Array, " data"]
+    X: Float[Array, " width"]
+    E: Float[Array, " width"]
+    Z: Float[Array, " width"]
+    total: Float[Array, ""]
+
+
+def predict(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
+    """f(x_n) at the data, `(data,)`."""
+    fit, _ = _forward(net, data, method)
+    return fit
+
+
+def loss(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Float[Array, ""]:
+    """L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2. Note the half: the mean squared error is this with p_n = 2/N."""
+    return _half_square(data.y - predict(net, data, method=method), data)
+
+
+def value_and_grad(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> tuple[Float[Array, ""], ReLUNet]:
+    """The loss and its gradient; the gradient is a `ReLUNet` of the same width.
+
+    relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it.
+    """
+    sums = relevant_sums(net, data, method=method)
+    grad = ReLUNet(w=-net.v * sums.X, b=-net.v * sums.E, v=-sums.Z, b0=-sums.total)
+    return _half_square(sums.residual, data), grad
+
+
+def relevant_sums(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Sums:
+    """The sums that gradient and flow are made of (the paper's relevant residuals, section 2.1)."""
+    fit, sum_over_active = _forward(net, data, method)
+    residual = data.y - fit
+    e = data.weight * residual
+    return Sums(residual, *sum_over_active(e), jnp.sum(e))
+
+
+def _forward(net: ReLUNet, data: Dataset, method: Method) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+    """The fit at the data, and the map from e to (X, E, Z)."""
+    if method not in ("auto", "sorted", "dense"):
+        raise ValueError(f"`method` must be 'auto', 'sorted' or 'dense'; got {method!r}.")
+    # Centred, or data near x = 1000 would lose everything in float32.
+    centre = (data.x[0] + data.x[-1]) / 2
+    x, b = data.x - centre, net.b + net.w * centre
+    if method == "dense" or (method == "auto" and data.size * net.width <= DENSE_LIMIT):
+        active = ranks.is_active(net.w[None], net.b[None], data.x[:, None])
+        hidden = jnp.where(active, net.w[None] * x[:, None] + b[None], 0)
+        fit = _matmul(hidden, net.v)
+
+        def sum_over_active(e: Array) -> tuple[Array, ...]:
+            X, E = _matmul(jnp.stack([e * x, e]), active.astype(e.dtype))
+            return X + centre * E, E, _matmul(e, hidden)
+    else:
+        ranked = ranks.rank(net.w, net.b, data.x)
+        slope, intercept = ranked.over_neurons(jnp.stack([net.w * net.v, b * net.v]))
+        fit = slope * x + intercept
+
+        def sum_over_active(e: Array) -> tuple[Array, ...]:
+            X, E = ranked.over_data(jnp.stack([e * x, e]))
+            return X + centre * E, E, net.w * X + b * E
+
+    return net.b0 + fit, sum_over_active
+
+
+_matmul = partial(jnp.matmul, precision="highest")
+
+
+def _half_square(residual: Array, data: Dataset) -> Array:
+    return data.constant + jnp.sum(data.weight * residual**2) / 2
