@@ -72,10 +72,13 @@ def relevant_sums(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Su
     fit, sum_over_active = _forward(net, data, method)
     residual = data.y - fit
     e = data.weight * residual
-    return Sums(residual, *sum_over_active(e), jnp.sum(e))
+    X, E, Z = sum_over_active(e)
+    return Sums(residual, X, E, Z, jnp.sum(e))
 
 
-def _forward(net: ReLUNet, data: Dataset, method: Method) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+def _forward(
+    net: ReLUNet, data: Dataset, method: Method
+) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
     """The fit at the data, and the map from e to (X, E, Z)."""
     if method not in ("auto", "sorted", "dense"):
         raise ValueError(f"`method` must be 'auto', 'sorted' or 'dense'; got {method!r}.")
@@ -87,7 +90,7 @@ def _forward(net: ReLUNet, data: Dataset, method: Method) -> tuple[Array, Callab
         hidden = jnp.where(active, net.w[None] * x[:, None] + b[None], 0)
         fit = _matmul(hidden, net.v)
 
-        def sum_over_active(e: Array) -> tuple[Array, ...]:
+        def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
             X, E = _matmul(jnp.stack([e * x, e]), active.astype(e.dtype))
             return X + centre * E, E, _matmul(e, hidden)
     else:
@@ -95,7 +98,7 @@ def _forward(net: ReLUNet, data: Dataset, method: Method) -> tuple[Array, Callab
         slope, intercept = ranked.over_neurons(jnp.stack([net.w * net.v, b * net.v]))
         fit = slope * x + intercept
 
-        def sum_over_active(e: Array) -> tuple[Array, ...]:
+        def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
             X, E = ranked.over_data(jnp.stack([e * x, e]))
             return X + centre * E, E, net.w * X + b * E
 

@@ -1,0 +1,9 @@
+"""The command line: `jspline flow`, and more to come."""
+
+from jspline.cli import _flow  # noqa: F401  registers the command
+from jspline.cli._app import app
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="jspline")

@@ -59,11 +59,12 @@ class Dataset(eqx.Module):
 
     def tie_constant(self) -> Float[Array, ""]:
         """The least loss that any function of x can have: `constant` + 1/2 sum_n p_n (y_n - mean at x_n)^2."""
-        group = _groups(self.x)
+        group, first = _groups(self.x)
         total = jax.ops.segment_sum(self.weight, group, self.size)
-        moment = jax.ops.segment_sum(self.weight * self.y, group, self.size)
-        mean = (moment / jnp.where(total > 0, total, 1))[group]
-        return self.constant + jnp.sum(self.weight * (self.y - mean) ** 2) / 2
+        # From the first y of each group, so that a point without ties contributes exactly 0.
+        offset = self.y - self.y[first]
+        mean = jax.ops.segment_sum(self.weight * offset, group, self.size) / jnp.where(total > 0, total, 1)
+        return self.constant + jnp.sum(self.weight * (offset - mean[group]) ** 2) / 2
 
     def merged(self) -> "Dataset":
         """One point for each distinct x of positive weight: p = sum p, y = the weighted mean.
@@ -80,14 +81,15 @@ class Dataset(eqx.Module):
         if not kept.any():
             raise ValueError("`weight` must be positive somewhere; every weight is 0.")
         x, y, p = (np.asarray(a)[kept] for a in (self.x, self.y, self.weight))
-        group = np.asarray(_groups(jnp.asarray(x)))
+        group, first = (np.asarray(a) for a in _groups(jnp.asarray(x)))
         weight = np.bincount(group, p)
-        return Dataset(
-            x=jnp.asarray(np.bincount(group, p * x) / weight, self.x.dtype),
-            y=jnp.asarray(np.bincount(group, p * y) / weight, self.y.dtype),
-            weight=jnp.asarray(weight, self.weight.dtype),
-            constant=self.tie_constant(),
-        )
+        begins = np.unique(first)
+
+        def mean(values: np.ndarray) -> Array:
+            offset = np.bincount(group, p * (values - values[first])) / weight
+            return jnp.asarray(values[begins] + offset, values.dtype)
+
+        return Dataset(mean(x), mean(y), jnp.asarray(weight, p.dtype), constant=self.tie_constant())
 
     def standardize(self) -> tuple["Dataset", "Units"]:
         """The data with weighted mean 0 and standard deviation 1 in x and in y, and the `Units` to come back.
@@ -141,7 +143,7 @@ def _rounding(x: Array) -> Array:
     return 4 * jnp.finfo(x.dtype).eps * jnp.max(jnp.abs(x))
 
 
-def _groups(x: Array) -> Array:
-    """For sorted `x`: the index of the distinct value (within rounding) that each belongs to, `(data,)`."""
-    new = jnp.diff(x) > _rounding(x)
-    return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(new.astype(jnp.int32))])
+def _groups(x: Array) -> tuple[Array, Array]:
+    """For sorted `x`: which distinct value (within rounding) each is, and the index of the first that is the same."""
+    new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(x) > _rounding(x)])
+    return jnp.cumsum(new) - 1, jax.lax.cummax(jnp.where(new, jnp.arange(x.size), 0))

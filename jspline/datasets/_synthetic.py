@@ -1,6 +1,7 @@
 """Functions to learn, sampled at evenly spaced x and without noise."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -53,10 +54,8 @@ def teacher(
     The default is the forty-point teacher of Boursier and Flammarion's early-alignment experiment, at evenly spaced x.
     Raises `ValueError` when there are fewer than 2 knots, they do not increase, or there is not a value for each.
     """
-    if len(knots) < 2 or len(knots) != len(values) or any(a >= b for a, b in zip(knots, knots[1:], strict=False)):
-        raise ValueError(
-            f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}."
-        )
+    if len(knots) < 2 or len(knots) != len(values) or any(a >= b for a, b in pairwise(knots)):
+        raise ValueError(f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}.")
     x = _evenly(n, knots[0], knots[-1])
     return Dataset(x, jnp.interp(x, jnp.asarray(knots, x.dtype), jnp.asarray(values, x.dtype)))
 

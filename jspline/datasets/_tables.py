@@ -89,9 +89,7 @@ def _frame(path: Path) -> pd.DataFrame:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{path} does not exist, and is no built-in data set ({', '.join(NAMES)})."
-        ) from None
+        raise FileNotFoundError(f"{path} does not exist, and is no built-in data set ({', '.join(NAMES)}).") from None
     except IsADirectoryError:
         raise IsADirectoryError(f"{path} is a folder, not a CSV file.") from None
     except UnicodeDecodeError:
@@ -120,9 +118,7 @@ def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
     if bad.any():
         row = int(np.argmax(bad))
         what = "empty" if not column.iloc[row].strip() else repr(column.iloc[row])
-        raise ValueError(
-            f"{path}: column {column.name!r} must hold finite numbers; data row {row + 1} is {what}."
-        )
+        raise ValueError(f"{path}: column {column.name!r} must hold finite numbers; data row {row + 1} is {what}.")
     return values
 
 

@@ -6,6 +6,7 @@ is right to its tolerance between events and of first order across them.
 """
 
 import abc
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -151,19 +152,20 @@ def integrate(
     last = chart.net(end)
     first_loss, end_loss = loss(net, data), loss(last, data)
 
-    # In order of precedence, the last one wins.
-    result = RESULTS.where(solution.result == diffrax.RESULTS.successful, RESULTS.end_time, RESULTS.diverged)
-    result = RESULTS.where(solution.result == diffrax.RESULTS.max_steps_reached, RESULTS.out_of_steps, result)
+    # In order of precedence, the last one wins. (To a type checker the members of an enumeration are strings.)
+    codes: Any = RESULTS
+    result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
+    result = codes.where(solution.result == diffrax.RESULTS.max_steps_reached, codes.out_of_steps, result)
     if stops_early:
         by_loss, by_gradient = solution.event_mask
-        result = RESULTS.where(by_gradient, RESULTS.stationary, result)
-        result = RESULTS.where(by_loss, RESULTS.interpolated, result)
+        result = codes.where(by_gradient, codes.stationary, result)
+        result = codes.where(by_loss, codes.interpolated, result)
     # One per cent above rounding: gradient flow never raises the loss, a solver at its tolerance does so slightly.
-    result = RESULTS.where(end_loss > 1.01 * first_loss, RESULTS.diverged, result)
+    result = codes.where(end_loss > 1.01 * first_loss, codes.diverged, result)
     if chart_name == "spline":
-        result = RESULTS.where(jnp.any(net.degenerate()), RESULTS.left_chart, result)
+        result = codes.where(jnp.any(net.degenerate()), codes.left_chart, result)
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((last, end_loss))]))
-    result = RESULTS.where(finite, result, RESULTS.not_finite)
+    result = codes.where(finite, result, codes.not_finite)
 
     nets = None
     if options.ts is not None:

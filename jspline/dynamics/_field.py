@@ -25,9 +25,7 @@ def net_field(net: ReLUNet, data: Dataset, *, train_b0: bool = True) -> ReLUNet:
     return ReLUNet(w=net.v * sums.X, b=net.v * sums.E, v=sums.Z, b0=_b0(sums.total, train_b0))
 
 
-def spline_field(
-    spline: Spline, charge: Float[Array, " width"], data: Dataset, *, train_b0: bool = True
-) -> Spline:
+def spline_field(spline: Spline, charge: Float[Array, " width"], data: Dataset, *, train_b0: bool = True) -> Spline:
     """(beta', mu', 0, b0'), closed by the charge, `(width,)`. Singular where w = 0: there beta is at infinity.
 
     A neuron with mu = 0 and charge >= 0 has (w, b) = 0. It does not move.

@@ -7,7 +7,7 @@ from jspline.charts import ReLUNet
 
 
 class RESULTS(eqx.Enumeration):
-    """How a flow ended. `RESULTS[sol.result]` is the message; `sol.result == RESULTS.end_time` also works in a batch."""
+    """How a flow ended: `RESULTS[sol.result]` is the message, `sol.result == RESULTS.end_time` works in a batch too."""
 
     end_time = "The end time was reached."
     interpolated = "The loss, less the part that ties make unavoidable, fell to `loss_tol`."

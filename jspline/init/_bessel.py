@@ -38,9 +38,7 @@ def k0_tail(t: Float[Array, "..."]) -> Float[Array, "..."]:
         c * low * (low / 2) ** (2 * k) / (2 * k + 1) * (_HARMONIC[k] + 1 / (2 * k + 1) - log)
         for k, c in enumerate(_COEFFICIENT)
     )
-    far = sum(
-        w / (jnp.sqrt(2 * high + z**2) * (1 + z**2 / high)) for w, z in zip(_WEIGHTS, _NODES, strict=True)
-    )
+    far = sum(w / (jnp.sqrt(2 * high + z**2) * (1 + z**2 / high)) for w, z in zip(_WEIGHTS, _NODES, strict=True))
     return jnp.where(t <= 2, math.pi / 2 - head, jnp.exp(-high) * far)
 
 

@@ -25,9 +25,9 @@ class GaussianSpline(RoughnessLaw):
         """g and m."""
 
     def pdf(self, beta: ArrayLike, mu: ArrayLike) -> Float[Array, "..."]:
-        """p(beta, mu) = exp(-|mu| S / (sigma_b sigma_v sigma_w)) / (2 pi sigma_v S), S^2 = sigma_b^2 + sigma_w^2 beta^2.
+        """p(beta, mu) = exp(-|mu| S / (sigma_b sigma_v sigma_w)) / (2 pi sigma_v S) (theorem 1a).
 
-        Theorem 1a.
+        S^2 = sigma_b^2 + sigma_w^2 beta^2.
         """
         return self.pdf_beta(beta) * self.pdf_mu_given_beta(mu, beta)
 

@@ -1,0 +1,5 @@
+"""`python -m jspline`."""
+
+from jspline.cli import main
+
+main()

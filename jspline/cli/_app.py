@@ -1,0 +1,61 @@
+"""The `jspline` command: options that all its commands share, and what happens to an error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import jax
+import typer
+
+from jspline import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"jspline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Shallow univariate ReLU networks as the continuous piecewise-linear splines they are."""
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn what a user can cause into one line on stderr and exit status 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.echo(f"jspline: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(2) from None
+
+
+def configure(dtype: str, device: str | None) -> None:
+    """Set JAX's precision and platform. The library never does; this is the edge.
+
+    Raises:
+        ValueError: for another dtype, or a platform that is not there.
+    """
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"--dtype must be float32 or float64; got {dtype}.")
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    if device is None:
+        return
+    try:
+        jax.config.update("jax_default_device", jax.devices(device)[0])
+    except RuntimeError:
+        there = ", ".join(sorted({d.platform for d in jax.devices()}))
+        raise ValueError(f"--device {device} is not available here; available: {there}.") from None

@@ -1,0 +1,202 @@
+"""Pictures of networks learning: fits, breakpoint paths, losses, and the three together."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from jax.typing import ArrayLike
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from jspline.plot._style import COLOURS, INK, LEFT, QUIET, RIGHT, style
+
+
+def fits(
+    ax: Axes,
+    x: ArrayLike,
+    values: ArrayLike,
+    *,
+    highlight: Sequence[int] = (),
+    labels: Sequence[str] = (),
+) -> list[Line2D]:
+    """A batch of functions as lines, a few of them highlighted.
+
+    Args:
+        ax: where to draw.
+        x: `(grid,)`.
+        values: `(inits, grid)`.
+        highlight: which functions to draw in colour.
+        labels: their labels.
+
+    Returns:
+        The highlighted lines.
+    """
+    x, values = np.asarray(x), np.asarray(values)
+    lines = [np.column_stack([x, row]) for row in values]
+    ax.add_collection(LineCollection(lines, colors=QUIET, linewidths=0.9, alpha=0.45, zorder=1))
+    return [
+        ax.plot(x, values[i], color=COLOURS[k % len(COLOURS)], lw=2.2, label=label, zorder=3)[0]
+        for k, (i, label) in enumerate(zip(highlight, labels, strict=True))
+    ]
+
+
+def rug(ax: Axes, beta: ArrayLike, *, colours: Sequence[str] | str = INK, base: float, height: float) -> LineCollection:
+    """Breakpoints as ticks from `base` up, in parts of the axes' height.
+
+    Args:
+        ax: where to draw.
+        beta: breakpoints, `(width,)`.
+        colours: one colour, or one for each.
+        base, height: where the ticks start and how long they are, from 0 to 1.
+    """
+    ticks = [[(position, base), (position, base + height)] for position in np.asarray(beta)]
+    collection = LineCollection(ticks, colors=colours, linewidths=1.0, alpha=0.8, zorder=2)
+    collection.set_transform(ax.get_xaxis_transform())
+    ax.add_collection(collection, autolim=False)
+    return collection
+
+
+def breakpoint_paths(ax: Axes, times: ArrayLike, beta: ArrayLike, s: ArrayLike, mu: ArrayLike) -> LineCollection:
+    """The paths of one network's breakpoints over time, coloured by orientation, wider where |mu| ends larger.
+
+    A neuron that flips its orientation passes through infinity, not through the data: its path is cut there.
+
+    Args:
+        ax: where to draw; time runs to the right.
+        times: `(times,)`.
+        beta: `(times, width)`.
+        s: orientations, `(times, width)`.
+        mu: delta-slopes at the end, `(width,)`.
+    """
+    times, beta, s, mu = (np.asarray(a) for a in (times, beta, s, mu))
+    weight = np.abs(mu) / max(np.abs(mu).max(), np.finfo(float).tiny)
+    paths, colours, widths = [], [], []
+    for i in range(beta.shape[1]):
+        ends = [0, *(np.flatnonzero(np.diff(s[:, i])) + 1), len(times)]
+        for begin, end in pairwise(ends):
+            if s[begin, i] != 0:
+                paths.append(np.column_stack([times[begin:end], beta[begin:end, i]]))
+                colours.append(_side(s[begin, i]))
+                widths.append(0.5 + 2.0 * weight[i])
+    collection = LineCollection(paths, colors=colours, linewidths=widths, alpha=0.75)
+    ax.add_collection(collection)
+    return collection
+
+
+def losses(
+    ax: Axes, times: ArrayLike, values: ArrayLike, *, highlight: Sequence[int] = (), floor: float = 0.0
+) -> LineCollection:
+    """The losses of a batch over time, both logarithmic.
+
+    Args:
+        ax: where to draw.
+        times: `(times,)`, positive.
+        values: `(inits, times)`.
+        highlight: which to draw in colour.
+        floor: the least possible loss, drawn as a line if it is positive.
+    """
+    times, values = np.asarray(times), np.asarray(values)
+    collection = LineCollection(
+        [np.column_stack([times, row]) for row in values], colors=QUIET, linewidths=0.9, alpha=0.5
+    )
+    ax.add_collection(collection)
+    for k, i in enumerate(highlight):
+        ax.plot(times, values[i], color=COLOURS[k % len(COLOURS)], lw=2)
+    if floor > 0:
+        ax.axhline(floor, color=INK, lw=1, ls=(0, (4, 3)))
+        ax.annotate("least possible, ties", (times[0], floor), xytext=(4, 4), textcoords="offset points", fontsize=9.5)
+    ax.set(xscale="log", yscale="log")
+    ax.autoscale_view()
+    return collection
+
+
+def flow_figure(
+    *,
+    title: str,
+    x: ArrayLike,
+    y: ArrayLike,
+    x_name: str,
+    y_name: str,
+    grid: ArrayLike,
+    fit: ArrayLike,
+    times: ArrayLike,
+    loss: ArrayLike,
+    beta: ArrayLike,
+    mu: ArrayLike,
+    s: ArrayLike,
+    floor: float = 0.0,
+) -> Figure:
+    """A batch of networks that learned one data set: data, fits and breakpoints; breakpoint paths; losses.
+
+    Args:
+        title: of the figure.
+        x, y: the data, `(data,)`.
+        x_name, y_name: labels of the axes.
+        grid: where the fits are given, `(grid,)`.
+        fit: the functions at the end, `(inits, grid)`.
+        times: increasing, the first may be 0, `(times,)`.
+        loss: `(inits, times)`.
+        beta: breakpoints in units of x, `(inits, times, width)`.
+        mu, s: delta-slopes and orientations, `(inits, times, width)`.
+        floor: the least possible loss.
+
+    The network with the median loss at the end lends its breakpoints to the rug and to the paths.
+    """
+    x, y, grid, fit, times, loss, beta, mu, s = (np.asarray(a) for a in (x, y, grid, fit, times, loss, beta, mu, s))
+    order = np.argsort(np.where(np.isfinite(loss[:, -1]), loss[:, -1], np.inf), kind="stable")
+    median = int(order[(len(order) - 1) // 2])
+    chosen = {int(order[0]): "lowest", int(order[-1]): "highest", median: "median"}
+    highlight = list(chosen)
+    shown = times > 0
+
+    with style():
+        spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12, hspace=0.04, wspace=0.02)
+        figure = Figure(figsize=(13.33, 7.5), layout=spacing)
+        figure.suptitle(f"{title}, t = {times[-1]:g}", x=0.012, ha="left", fontsize=17)
+        parts = figure.add_gridspec(2, 2, width_ratios=[1.5, 1])
+
+        main = figure.add_subplot(parts[:, 0])
+        main.plot(x, y, "o", ms=5, mfc="white", mec=INK, mew=1.1, zorder=2.5, label="data")
+        names = [f"{name} loss" for name in chosen.values()] if len(chosen) > 1 else ["fit"]
+        fits(main, grid, fit, highlight=highlight, labels=names)
+        low, high = _range(np.concatenate([y, fit[np.isfinite(fit)].ravel()]))
+        main.set(
+            xlim=_range(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=x_name, ylabel=y_name,
+        )  # fmt: skip
+        handles, labels = main.get_legend_handles_labels()
+        if len(fit) > len(chosen):
+            handles, labels = [*handles, Line2D([], [], color=QUIET, lw=1)], [*labels, "others"]
+        main.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=5, columnspacing=1.2)
+        visible = s[median, -1] != 0
+        colours = [_side(side) for side in s[median, -1, visible]]
+        rug(main, beta[median, -1, visible], colours=colours, base=0.012, height=0.05)
+        _rug_key(main, "breakpoints" if len(chosen) == 1 else "breakpoints of the median network")
+
+        paths = figure.add_subplot(parts[0, 1])
+        breakpoint_paths(paths, times[shown], beta[median, shown], s[median, shown], mu[median, -1])
+        paths.set(xscale="log", ylim=_range(grid, 0), ylabel=x_name, title="The paths of these breakpoints")
+
+        history = figure.add_subplot(parts[1, 1], sharex=paths)
+        losses(history, times[shown], loss[:, shown], highlight=highlight, floor=floor)
+        history.set(xlabel="time t", ylabel="mean squared error", title="Loss", xlim=(times[shown][0], times[-1]))
+    return figure
+
+
+def _side(s: float) -> str:
+    return RIGHT if s > 0 else LEFT
+
+
+def _rug_key(ax: Axes, text: str) -> None:
+    """A line above the rug that names its two colours."""
+    part = ax.annotate(f"{text}: ", (0.008, 0.068), xycoords="axes fraction", fontsize=9.5, va="bottom")
+    for word, colour in (("right-facing", RIGHT), (" and ", INK), ("left-facing", LEFT)):
+        part = ax.annotate(word, (1, 0), xycoords=part, color=colour, fontsize=9.5, va="bottom")
+
+
+def _range(values: np.ndarray, margin: float = 0.04) -> tuple[float, float]:
+    low, high = float(np.min(values)), float(np.max(values))
+    pad = margin * (high - low) or (0.0 if high > low else 0.5)
+    return low - pad, high + pad
