@@ -4,6 +4,7 @@ Checks of shapes and types always run. Checks of values run on concrete arrays o
 `jax.grad` values are not known, and the functions return codes or NaN instead of raising.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,13 +13,21 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
+Reals = ArrayLike | Sequence[float | int]
+"""What a vector may be given as."""
+
 
 def is_concrete(*values: Any) -> bool:
     """Whether no leaf of `values` is being traced."""
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
-def as_floats(**values: ArrayLike) -> tuple[Array, ...]:
+def is_zero(*values: Any) -> bool:
+    """Whether all `values` are known, and 0."""
+    return is_concrete(*values) and not any(np.any(np.asarray(value)) for value in values)
+
+
+def as_floats(**values: Reals) -> tuple[Array, ...]:
     """The values as arrays of one floating-point dtype: the widest among those that are arrays.
 
     Python numbers and lists take part only when nothing else is there; then, and for integers, it is JAX's default
@@ -33,8 +42,9 @@ def as_floats(**values: ArrayLike) -> tuple[Array, ...]:
         if hasattr(value, "dtype") and jnp.issubdtype(kind, jnp.floating):
             dtypes.append(jax.dtypes.canonicalize_dtype(kind))
     dtype = dtypes[0] if dtypes else default
-    for other in dtypes[1:]:
-        dtype = jnp.promote_types(dtype, other) if dtype != other else dtype
+    with jax.numpy_dtype_promotion("standard"):
+        for other in dtypes[1:]:
+            dtype = jnp.promote_types(dtype, other)
     return tuple(jnp.asarray(value, dtype=dtype) for value in values.values())
 
 

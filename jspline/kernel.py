@@ -37,13 +37,14 @@ def regime(net: ReLUNet | Spline | Polar, data: Dataset) -> Float[Array, ""]:
         ValueError: for fewer than two distinct x, or under `jax.jit` of the data.
     """
     merged = _at_least_two(data)
-    grid = np.linspace(merged.x[0], merged.x[-1], GRID)
-    linear = jnp.asarray(np.interp(grid, merged.x, merged.y), merged.x.dtype)
-    cubic = jnp.asarray(natural_cubic(merged)(grid), merged.x.dtype)
-    fit = net(jnp.asarray(grid, merged.x.dtype))
-    to_linear, to_cubic = jnp.sqrt(jnp.mean((fit - linear) ** 2)), jnp.sqrt(jnp.mean((fit - cubic) ** 2))
-    apart = jnp.sqrt(jnp.mean((linear - cubic) ** 2)) > 1e3 * jnp.finfo(fit.dtype).eps * jnp.max(jnp.abs(linear))
-    return jnp.where(apart, to_linear / (to_linear + to_cubic), jnp.nan)
+    x, y = np.asarray(merged.x), np.asarray(merged.y)
+    grid = np.linspace(x[0], x[-1], GRID)
+    linear, cubic = np.interp(grid, x, y), natural_cubic(merged)(grid)
+    if np.max(np.abs(linear - cubic)) <= 1e3 * np.finfo(x.dtype).eps * np.max(np.abs(y)):
+        return jnp.asarray(jnp.nan, x.dtype)
+    fit = net(jnp.asarray(grid, x.dtype))
+    to_linear, to_cubic = (jnp.sqrt(jnp.mean((fit - jnp.asarray(f, x.dtype)) ** 2)) for f in (linear, cubic))
+    return to_linear / (to_linear + to_cubic)
 
 
 def _at_least_two(data: Dataset) -> Dataset:

@@ -50,7 +50,7 @@ class Ranks(eqx.Module):
         order = jnp.argsort(self.rank)
         ordered, right = values[:, order], self.right[order][None]
         before, after = _running_sums(jnp.where(right, ordered, 0), jnp.where(right, 0, ordered))
-        count = jnp.searchsorted(self.rank[order], jnp.arange(self.size), side="right")
+        count = jnp.searchsorted(self.rank[order], jnp.arange(self.size, dtype=self.rank.dtype), side="right")
         return _take(before, count) + _take(after, count)
 
     @property
@@ -60,7 +60,7 @@ class Ranks(eqx.Module):
 
     def mask(self) -> Bool[Array, "data width"]:
         """The matrix of activations, of N H entries: for the dense references."""
-        after = jnp.arange(self.size)[:, None] >= self.rank[None]
+        after = jnp.arange(self.size, dtype=self.rank.dtype)[:, None] >= self.rank[None]
         return after == self.right[None]
 
 

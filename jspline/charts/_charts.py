@@ -17,10 +17,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import as_floats, is_concrete
+from jspline._checks import Reals, as_floats, is_concrete
 
 
 class ReLUNet(eqx.Module):
@@ -45,7 +44,7 @@ class ReLUNet(eqx.Module):
     v: Float[Array, " width"]
     b0: Float[Array, ""]
 
-    def __init__(self, w: ArrayLike, b: ArrayLike, v: ArrayLike, b0: ArrayLike = 0.0):
+    def __init__(self, w: Reals, b: Reals, v: Reals, b0: Reals = 0.0):
         self.w, self.b, self.v, self.b0 = as_floats(w=w, b=b, v=v, b0=b0)
         _check_shapes(self.b0, w=self.w, b=self.b, v=self.v)
 
@@ -54,7 +53,7 @@ class ReLUNet(eqx.Module):
         """The number of neurons H."""
         return self.w.shape[-1]
 
-    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+    def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape. Time and memory grow as `x.size * width`; `jspline.predict` sorts instead."""
         return _everywhere(lambda t: self.b0 + jnp.sum(self.v * jax.nn.relu(self.w * t + self.b)), x, self.w.dtype)
 
@@ -73,11 +72,12 @@ class ReLUNet(eqx.Module):
         to come back.
         """
         lost = self.degenerate()
-        if is_concrete(self) and np.any(lost):
-            constant = np.asarray(lost & (self.b > 0))
+        if is_concrete(lost) and np.any(lost):
+            count = int(np.sum(np.asarray(lost)))
+            constant = int(np.sum(np.asarray(lost) & (np.asarray(self.b) > 0)))
             warnings.warn(
-                f"{np.sum(lost)} of {lost.size} neurons have w = 0 and no breakpoint: {constant.sum()} constant (now "
-                f"part of b0), {np.sum(lost) - constant.sum()} dead; they get beta = mu = s = 0.",
+                f"{count} of {lost.size} neurons have w = 0 and no breakpoint: {constant} constant (now part of b0), "
+                f"{count - constant} dead; they get beta = mu = s = 0.",
                 stacklevel=2,
             )
         w = jnp.where(lost, 1, self.w)
@@ -119,7 +119,7 @@ class Spline(eqx.Module):
     s: Float[Array, " width"]
     b0: Float[Array, ""]
 
-    def __init__(self, beta: ArrayLike, mu: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0):
+    def __init__(self, beta: Reals, mu: Reals, s: Reals, b0: Reals = 0.0):
         self.beta, self.mu, self.s, self.b0 = as_floats(beta=beta, mu=mu, s=s, b0=b0)
         _check_shapes(self.b0, beta=self.beta, mu=self.mu, s=self.s)
         if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1))):
@@ -130,7 +130,7 @@ class Spline(eqx.Module):
         """The number of neurons H."""
         return self.beta.shape[-1]
 
-    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+    def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape, in time and memory `x.size * width`."""
 
         def f(t: Array) -> Array:
@@ -154,7 +154,7 @@ class Spline(eqx.Module):
             slope=jnp.sum(left),
         )
 
-    def to_net(self, charge: ArrayLike) -> ReLUNet:
+    def to_net(self, charge: Reals) -> ReLUNet:
         """The net with these breakpoints, delta-slopes and orientations, and the given charge per neuron.
 
         Args:
@@ -166,9 +166,10 @@ class Spline(eqx.Module):
         c = jnp.broadcast_to(jnp.asarray(charge, self.mu.dtype), self.mu.shape)
         gone = (self.s != 0) & (self.mu == 0) & (c >= 0)
         if is_concrete(gone) and np.any(gone):
+            count = int(np.sum(np.asarray(gone)))
             warnings.warn(
-                f"{np.sum(gone)} of {gone.size} neurons have mu = 0 and a charge >= 0, so (w, b) = 0: their "
-                "breakpoints and orientations are lost.",
+                f"{count} of {gone.size} neurons have mu = 0 and a charge >= 0, so (w, b) = 0: their breakpoints and "
+                "orientations are lost.",
                 stacklevel=2,
             )
         length = _hypot(jnp.ones_like(self.beta), self.beta)
@@ -177,7 +178,7 @@ class Spline(eqx.Module):
         w = self.s * rho / length
         return ReLUNet(w=w, b=jnp.where(silent, -rho, -w * self.beta), v=v, b0=self.b0)
 
-    def to_polar(self, charge: ArrayLike) -> "Polar":
+    def to_polar(self, charge: Reals) -> "Polar":
         """The polar chart of the net with the given charge. Unlike `to_net` it keeps the direction when mu = 0."""
         c = jnp.broadcast_to(jnp.asarray(charge, self.mu.dtype), self.mu.shape)
         silent = self.s == 0
@@ -205,7 +206,7 @@ class Polar(eqx.Module):
     charge: Float[Array, " width"]
     b0: Float[Array, ""]
 
-    def __init__(self, r: ArrayLike, theta: ArrayLike, charge: ArrayLike, b0: ArrayLike = 0.0):
+    def __init__(self, r: Reals, theta: Reals, charge: Reals, b0: Reals = 0.0):
         self.r, self.theta, self.charge, self.b0 = as_floats(r=r, theta=theta, charge=charge, b0=b0)
         _check_shapes(self.b0, r=self.r, theta=self.theta, charge=self.charge)
 
@@ -214,7 +215,7 @@ class Polar(eqx.Module):
         """The number of neurons H."""
         return self.r.shape[-1]
 
-    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+    def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape, in time and memory `x.size * width`."""
         cos, sin = jnp.cos(self.theta), jnp.sin(self.theta)
         return _everywhere(lambda t: self.b0 + jnp.sum(self.r * jax.nn.relu(cos * t + sin)), x, self.r.dtype)
@@ -246,7 +247,7 @@ class OneSided(eqx.Module):
     intercept: Float[Array, ""]
     slope: Float[Array, ""]
 
-    def __call__(self, x: ArrayLike) -> Float[Array, "..."]:
+    def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape."""
 
         def f(t: Array) -> Array:
@@ -260,7 +261,7 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
     return net.v**2 - net.w**2 - net.b**2
 
 
-def _everywhere(f: Callable[[Array], Array], x: ArrayLike, dtype: jnp.dtype) -> Array:
+def _everywhere(f: Callable[[Array], Array], x: Reals, dtype: jnp.dtype) -> Array:
     """The scalar function `f` at every element of `x`."""
     return jnp.vectorize(f)(jnp.asarray(x, dtype))
 

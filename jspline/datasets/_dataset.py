@@ -4,10 +4,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import as_floats, check_finite, check_positive, is_concrete
+from jspline._checks import Reals, as_floats, check_finite, check_positive, is_concrete
 from jspline.charts import ReLUNet
 
 
@@ -36,7 +35,7 @@ class Dataset(eqx.Module):
     weight: Float[Array, " data"]
     constant: Float[Array, ""]
 
-    def __init__(self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None, *, constant: ArrayLike = 0.0):
+    def __init__(self, x: Reals, y: Reals, weight: Reals | None = None, *, constant: Reals = 0.0):
         if weight is None:
             x, y, constant = as_floats(x=x, y=y, constant=constant)
             weight = jnp.ones_like(x)
@@ -77,6 +76,10 @@ class Dataset(eqx.Module):
         """
         if not is_concrete(self):
             raise ValueError("`Dataset.merged` changes the shape, so it cannot run under jax.jit or jax.vmap.")
+        with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            return self._merged()
+
+    def _merged(self) -> "Dataset":
         kept = np.asarray(self.weight) > 0
         if not kept.any():
             raise ValueError("`weight` must be positive somewhere; every weight is 0.")
@@ -103,8 +106,10 @@ class Dataset(eqx.Module):
         x_mean, y_mean = jnp.sum(p * self.x), jnp.sum(p * self.y)
         x_scale = jnp.sqrt(jnp.sum(p * (self.x - x_mean) ** 2))
         y_scale = jnp.sqrt(jnp.sum(p * (self.y - y_mean) ** 2))
-        if is_concrete(self) and not x_scale > _rounding(self.x):
-            raise ValueError("All x are equal: there is nothing to fit along x.")
+        if is_concrete(self):
+            kept = np.asarray(self.x)[np.asarray(self.weight) > 0]
+            if kept.size == 0 or kept[0] == kept[-1]:
+                raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
         y_scale = jnp.where(y_scale > _rounding(self.y), y_scale, 1)
         units = Units(x_mean, x_scale, y_mean, y_scale)
         scaled = Dataset((self.x - x_mean) / x_scale, (self.y - y_mean) / y_scale, self.weight)

@@ -81,7 +81,7 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None) -> 
         if name not in frame.columns:
             raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, frame.columns))}.")
     if len(frame) < 2:
-        raise ValueError(f"{path} has {len(frame)} row of data; at least 2 are needed.")
+        raise ValueError(f"{path} has {len(frame)} row{'s' * (len(frame) != 1)} of data; at least 2 are needed.")
     return Table(Dataset(_numbers(frame[x], path), _numbers(frame[y], path)), x, y)
 
 

@@ -1,4 +1,4 @@
-"""`jspline.flow`: convert, check, compile, integrate."""
+"""`jspline.flow`: check, convert, compile, integrate."""
 
 import warnings
 from typing import Any, Literal
@@ -7,8 +7,9 @@ import diffrax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
+from jaxtyping import Array
 
-from jspline._checks import check_finite, check_positive, is_concrete
+from jspline._checks import Reals, check_finite, check_positive, is_concrete, is_zero
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._diffrax import CHARTS, Options, integrate
@@ -22,7 +23,7 @@ def flow(
     *,
     rtol: ArrayLike,
     atol: ArrayLike,
-    ts: ArrayLike | None = None,
+    ts: Reals | None = None,
     loss_tol: ArrayLike = 0.0,
     grad_tol: ArrayLike = 0.0,
     until: Literal["first_event"] | None = None,
@@ -69,19 +70,19 @@ def flow(
     costs it many steps and, across the jump, its order; many steps are rejected there, and near the end of a fit it
     may run out of them without converging.
     """
-    # Convert.
-    dtype = net.w.dtype
-    options = Options(
-        t1=jnp.asarray(t1, dtype),
-        loss_tol=jnp.asarray(loss_tol, dtype),
-        grad_tol=jnp.asarray(grad_tol, dtype),
-        ts=None if ts is None else jnp.asarray(ts, dtype),
-    )
-    rtol, atol = jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype)
-
     # Check.
     _check_choices(method, chart, until, events, max_steps)
-    _check_values(net, data, options, rtol, atol, chart)
+    _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol)
+    if chart == "spline":
+        _check_breakpoints(net)
+
+    # Convert.
+    def array(value: Reals) -> Array:
+        return jnp.asarray(value, net.w.dtype)
+
+    options = Options(array(t1), array(loss_tol), array(grad_tol), None if ts is None else array(ts))
+    if stepsize_controller is None:
+        stepsize_controller = diffrax.PIDController(rtol=array(rtol), atol=array(atol))
 
     # Compile and integrate.
     return integrate(
@@ -90,14 +91,14 @@ def flow(
         options,
         chart,
         diffrax.Tsit5() if solver is None else solver,
-        diffrax.PIDController(rtol=rtol, atol=atol) if stepsize_controller is None else stepsize_controller,
+        stepsize_controller,
         max_steps,
         train_b0,
-        stops_early=not _is_zero(options.loss_tol, options.grad_tol),
+        stops_early=not is_zero(loss_tol, grad_tol),
     )
 
 
-def _check_choices(method: Any, chart: Any, until: Any, events: Any, max_steps: Any) -> None:
+def _check_choices(method: str, chart: str, until: str | None, events: int, max_steps: int) -> None:
     if method not in ("exact", "diffrax"):
         raise ValueError(f"`method` must be 'exact' or 'diffrax'; got {method!r}.")
     if method == "exact":
@@ -110,32 +111,34 @@ def _check_choices(method: Any, chart: Any, until: Any, events: Any, max_steps: 
         raise ValueError(f"`max_steps` must be a whole number of at least 1; got {max_steps!r}.")
 
 
-def _check_values(net: ReLUNet, data: Dataset, options: Options, rtol: Any, atol: Any, chart: str) -> None:
+def _check_values(
+    net: ReLUNet, data: Dataset, t1: Any, ts: Any, loss_tol: Any, grad_tol: Any, rtol: Any, atol: Any
+) -> None:
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     check_positive(rtol=rtol, atol=atol)
-    check_positive(strict=False, loss_tol=options.loss_tol, grad_tol=options.grad_tol)
-    if is_concrete(options.t1):
-        if not options.t1 >= 0:
-            raise ValueError(f"`t1` must be zero or positive; got {options.t1:g}.")
-        if jnp.isinf(options.t1) and _is_zero(options.loss_tol, options.grad_tol):
+    check_positive(strict=False, loss_tol=loss_tol, grad_tol=grad_tol)
+    if is_concrete(t1):
+        if not np.asarray(t1) >= 0:
+            raise ValueError(f"`t1` must be zero or positive; got {float(t1):g}.")
+        if np.isinf(t1) and is_zero(loss_tol, grad_tol):
             raise ValueError("With `t1` infinite nothing ends the flow: give `t1`, `loss_tol` or `grad_tol`.")
-    if options.ts is not None:
-        if options.ts.ndim != 1:
-            raise ValueError(f"`ts` must be a vector of times; got shape {options.ts.shape}.")
-        if is_concrete(options.ts, options.t1):
-            times = np.asarray(options.ts)
-            if not (np.all(np.diff(times) > 0) and np.all(times >= 0) and np.all(times <= np.asarray(options.t1))):
+    if ts is not None:
+        if np.ndim(ts) != 1:
+            raise ValueError(f"`ts` must be a vector of times; got shape {np.shape(ts)}.")
+        if is_concrete(ts, t1):
+            times = np.asarray(ts)
+            if not (np.all(np.diff(times) > 0) and np.all(times >= 0) and np.all(times <= np.asarray(t1))):
                 raise ValueError("`ts` must increase, from 0 or later to `t1` or earlier.")
-    if chart == "spline" and is_concrete(net) and np.any(net.degenerate()):
-        raise ValueError("A neuron with w = 0 has no breakpoint, so chart='spline' cannot hold it; use chart='nn'.")
-    if is_concrete(rtol) and rtol < 10 * np.finfo(net.w.dtype).eps:
+    if is_concrete(rtol) and np.asarray(rtol) < 10 * np.finfo(net.w.dtype).eps:
         warnings.warn(
-            f"{net.w.dtype} cannot hold rtol = {rtol:g}; use float64 (jax.config.update('jax_enable_x64', True)).",
+            f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; use float64: jax.config.update('jax_enable_x64', True).",
             stacklevel=3,
         )
 
 
-def _is_zero(*values: Any) -> bool:
-    return all(is_concrete(value) and not np.any(value) for value in values)
+def _check_breakpoints(net: ReLUNet) -> None:
+    lost = net.degenerate()
+    if is_concrete(lost) and np.any(lost):
+        raise ValueError("A neuron with w = 0 has no breakpoint, so chart='spline' cannot hold it; use chart='nn'.")

@@ -25,9 +25,10 @@ _WEIGHTS = [(_STEP if z == 0 else 2 * _STEP) * math.exp(-(z**2)) for z in _NODES
 def k0(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """K0(t) for t >= 0; infinite at 0 only."""
     low, high = _split(t)
-    terms = sum(c * (low / 2) ** (2 * k) * (_HARMONIC[k] - _log(low)) for k, c in enumerate(_COEFFICIENT))
+    powers = [c * (low / 2) ** (2 * k) for k, c in enumerate(_COEFFICIENT)]
+    near = sum(h * p for h, p in zip(_HARMONIC, powers, strict=True)) - _log(low) * sum(powers)
     far = sum(w / jnp.sqrt(2 * high + z**2) for w, z in zip(_WEIGHTS, _NODES, strict=True))
-    return jnp.where(t <= 2, terms, jnp.exp(-high) * far)
+    return jnp.where(t <= 2, near, jnp.exp(-high) * far)
 
 
 def k0_tail(t: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_positive, check_width, is_concrete
+from jspline._checks import as_floats, check_positive, check_width, is_zero
 from jspline.charts import ReLUNet
 from jspline.init._bessel import k0, k0_tail
 from jspline.init._law import RoughnessLaw, orientations
@@ -62,13 +62,13 @@ class GaussianSpline(RoughnessLaw):
 
     def _beta_scale(self) -> Array:
         scale, _ = self._scales()
-        if is_concrete(scale) and scale == 0:
+        if is_zero(scale):
             raise ValueError("With `sigma_b` = 0 every breakpoint is at 0, so there is no density; use sigma_b > 0.")
         return scale
 
     def _mu_scale(self) -> Array:
         _, scale = self._scales()
-        if is_concrete(scale) and scale == 0:
+        if is_zero(scale):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
         return scale
 

@@ -2,10 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_finite, check_positive, check_width, is_concrete
+from jspline._checks import as_floats, check_finite, check_positive, check_width, is_concrete, is_zero
 from jspline.charts import ReLUNet
 from jspline.init._law import RoughnessLaw, orientations
 
@@ -77,13 +78,13 @@ class Uniform(RoughnessLaw):
         return self._bias() / jnp.maximum(beta, self._bias() / self.a_w)
 
     def _bias(self) -> Array:
-        if is_concrete(self.a_b) and self.a_b == 0:
+        if is_zero(self.a_b):
             raise ValueError("With `a_b` = 0 every breakpoint is at 0, so there is no density; use a_b > 0.")
         return self.a_b
 
     def _bound(self) -> Array:
         """A."""
-        if is_concrete(self.a_v) and self.a_v == 0:
+        if is_zero(self.a_v):
             raise ValueError("With `a_v` = 0 every delta-slope is 0, so there is no density; use a_v > 0.")
         return self.a_w * self.a_v
 
@@ -119,7 +120,7 @@ class UniformBreakpoints(RoughnessLaw):
         check_finite(lo=self.lo, hi=self.hi)
         check_positive(scale=self.scale)
         check_positive(strict=False, sigma_v=self.sigma_v)
-        if is_concrete(self.lo, self.hi) and not self.lo < self.hi:
+        if is_concrete(self.lo, self.hi) and not np.asarray(self.lo) < np.asarray(self.hi):
             raise ValueError(f"`lo` must be less than `hi`; got {self.lo:g} and {self.hi:g}.")
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
@@ -158,7 +159,7 @@ class UniformBreakpoints(RoughnessLaw):
 
     def _mu_scale(self, width: int) -> Array:
         check_width(width)
-        if is_concrete(self.sigma_v) and self.sigma_v == 0:
+        if is_zero(self.sigma_v):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
         return self.scale * self.sigma_v / width**0.5
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from jspline.plot._style import COLOURS, INK, LEFT, QUIET, RIGHT, style
 

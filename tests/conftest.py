@@ -1,0 +1,40 @@
+"""Every test runs with four fake devices, float64 available, no implicit promotion, and checked shapes."""
+
+import os
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import hypothesis
+import jax
+import jaxtyping
+import pytest
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile("jspline", derandomize=True, deadline=None, max_examples=200)
+hypothesis.settings.load_profile("jspline")
+
+with install_import_hook("jspline", "beartype.beartype"):
+    import jspline  # noqa: F401
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(20220511)
+
+
+@pytest.fixture
+def unchecked():
+    """Let a wrong argument through the type checker of the tests, to meet the package's own check."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(params=["float64", "float32"])
+def dtype(request):
+    return request.param

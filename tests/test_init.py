@@ -1,0 +1,351 @@
+"""The exact laws, against quadrature, mpmath, scipy and samples."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
+from helpers import random_net
+
+import jspline
+from jspline import Dataset, init
+from jspline.init._bessel import k0, k0_tail
+
+WIDTH = 40
+LAWS = {
+    "he": init.he(WIDTH),
+    "he, other biases": init.he(WIDTH, sigma_b=0.3),
+    "glorot": init.glorot(WIDTH),
+    "gaussian": init.Gaussian(0.7, 1.9, 0.4),
+    "uniform": init.Uniform(1.3, 0.6, 0.8),
+    "balanced": init.Balanced(0.3),
+    "uniform breakpoints": init.UniformBreakpoints(-1.5, 2.0, 3.0, 0.5),
+}
+DATA = Dataset([-2.0, -1.0, -1.0, 0.5, 3.0], [0.0, 1.0, 3.0, -1.0, 0.0])
+BREAKPOINT_LAWS = {
+    **LAWS,
+    "quantiles": init.FromData(DATA, "quantiles"),
+    "curvature": init.FromData(DATA, "curvature"),
+    "spiky": init.Spiky(init.he(WIDTH), 5.0, 3),
+}
+# Family-wise error rate of all goodness-of-fit tests here, by Bonferroni's correction, at fixed seeds.
+FAMILY = 1e-3
+
+
+def options(law):
+    return {"width": WIDTH} if isinstance(law, init.UniformBreakpoints) else {}
+
+
+def knots(law):
+    """Where the densities of this law have kinks, jumps or integrable singularities, besides the ends."""
+    match law:
+        case init.Uniform():
+            bend = float(law.a_b / law.a_w)
+            return [-bend, 0.0, bend], [-float(law.a_w * law.a_v), 0.0, float(law.a_w * law.a_v)]
+        case init.UniformBreakpoints():
+            return [float(law.lo), float(law.hi)], [0.0]
+        case init.FromData():
+            return list(map(float, law.edges)), [0.0]
+    return [0.0], [0.0]
+
+
+def integral(f, points):
+    """The integral of f over the line, piece by piece, by a rule that takes singular and infinite ends."""
+    ends = [-np.inf, *points, np.inf]
+    f_checked = jax.jit(lambda x: f(x))
+    result = scipy.integrate.tanhsinh(
+        lambda x: np.array(f_checked(x)), np.array(ends[:-1]), np.array(ends[1:]), rtol=1e-10, atol=1e-12
+    )
+    return float(np.sum(result.integral))
+
+
+@pytest.mark.parametrize("name", BREAKPOINT_LAWS)
+def test_density_of_breakpoints_is_the_derivative_of_its_cdf(name):
+    law = BREAKPOINT_LAWS[name]
+    law = law.base if isinstance(law, init.Spiky) else law
+    assert abs(integral(law.pdf_beta, knots(law)[0]) - 1) <= 1e-6
+    beta = jnp.asarray([-30.0, -1.7, -0.4, -0.1, 0.2, 1.1, 2.3, 40.0])
+    slope = jax.vmap(jax.grad(lambda b: law.cdf_beta(b)))(beta)
+    np.testing.assert_allclose(slope, law.pdf_beta(beta), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(law.cdf_beta(jnp.array([-1e300, 1e300])), [0, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_density_of_delta_slopes_is_the_derivative_of_its_cdf(name):
+    law, extra = LAWS[name], options(LAWS[name])
+    assert abs(integral(lambda m: law.pdf_mu(m, **extra), knots(law)[1]) - 1) <= 1e-6
+    mu = jnp.asarray([-3.0, -0.9, -0.2, -1e-3, 1e-6, 0.05, 0.4, 1.0, 2.5])
+    slope = jax.vmap(jax.grad(lambda m: law.cdf_mu(m, **extra)))(mu)
+    np.testing.assert_allclose(slope, law.pdf_mu(mu, **extra), rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(law.cdf_mu(jnp.array([-1e6, 0.0, 1e6]), **extra), [0, 0.5, 1], atol=1e-14)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_marginals_and_conditionals_follow_from_the_joint(name):
+    law, extra = LAWS[name], options(LAWS[name])
+    in_beta, _ = knots(law)
+    for beta in (-2.5, 0.3, 1.4):
+        reach = [0.0]
+        if isinstance(law, init.Uniform):
+            top = float(law.a_v * min(law.a_b / abs(beta), law.a_w))
+            reach = [-top, 0.0, top]
+        marginal = integral(lambda m, beta=beta: law.pdf(beta, m, **extra), reach)
+        np.testing.assert_allclose(marginal, law.pdf_beta(beta), atol=1e-8)
+        conditional = integral(lambda m, beta=beta: law.pdf_mu_given_beta(m, beta, **extra), reach)
+        if law.pdf_beta(beta) > 0:
+            np.testing.assert_allclose(conditional, 1, atol=1e-8)
+    for mu in (-0.6, 0.02, 0.3):
+        bends = in_beta
+        if isinstance(law, init.Uniform):
+            # The joint density ends where m(beta) = |mu| / a_v.
+            end = float(law.a_b * law.a_v / abs(mu))
+            bends = sorted([-end, *in_beta, end])
+        marginal = integral(lambda b, mu=mu: law.pdf(b, mu, **extra), bends)
+        np.testing.assert_allclose(marginal, law.pdf_mu(mu, **extra), rtol=1e-7, atol=1e-9)
+    beta, mu = jnp.asarray([-1.0, 0.2, 1.7]), jnp.asarray([0.1, -0.3, 0.05])
+    product = law.pdf_beta(beta) * law.pdf_mu_given_beta(mu, beta, **extra)
+    np.testing.assert_allclose(law.pdf(beta, mu, **extra), product, rtol=1e-12)
+
+
+def splines(law, count, seed):
+    """At least `count` neurons, as one array for each coordinate."""
+    keys = jax.random.split(jax.random.key(seed), -(-count // WIDTH))
+    nets = jax.jit(jax.vmap(lambda k: law.sample(WIDTH, key=k)))(keys)
+    beta, mu, s = (np.asarray(a).ravel()[:count] for a in (-nets.b / nets.w, nets.w * nets.v, jnp.sign(nets.w)))
+    return beta, mu, s
+
+
+def p_value(sample, cdf):
+    return scipy.stats.ks_1samp(sample, lambda x: np.asarray(cdf(x)), method="asymp").pvalue
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_million_samples_follow_the_laws(name):
+    law, extra = LAWS[name], options(LAWS[name])
+    beta, mu, s = splines(law, 1_000_000, seed=list(LAWS).index(name))
+    level = FAMILY / (3 * len(LAWS) + 3)
+    assert p_value(beta, law.cdf_beta) > level
+    assert p_value(mu, lambda m: law.cdf_mu(m, **extra)) > level
+    # The conditional law: the probability transform of mu given beta is uniform, and independent of orientation.
+    pair = scipy.stats.binomtest(int(np.sum(s > 0)), len(s)).pvalue
+    same = scipy.stats.binomtest(int(np.sum((s > 0) == (mu > 0))), len(s)).pvalue
+    assert min(pair, same) > level / 2
+
+
+@pytest.mark.parametrize("name", ["quantiles", "curvature", "spiky"])
+def test_a_million_breakpoints_follow_their_law(name):
+    law = BREAKPOINT_LAWS[name]
+    beta, _, _ = splines(law, 1_000_000, seed=77)
+    cdf = law.base.cdf_beta if name == "spiky" else law.cdf_beta
+    assert p_value(beta, cdf) > FAMILY / (3 * len(LAWS) + 3)
+
+
+def test_the_conditional_law_of_samples():
+    for name in ("he", "balanced", "uniform"):
+        law = LAWS[name]
+        beta, mu, _ = splines(law, 1_000_000, seed=5)
+        half_density = np.asarray(law.pdf_mu_given_beta(np.zeros_like(beta), beta))
+        if name == "uniform":
+            # Triangular with peak 1 / r on [-r, r]: |mu| / r has distribution function 1 - (1 - u)^2.
+            uniform = 1 - (1 - np.abs(mu) * half_density) ** 2
+        else:
+            # Laplace with peak 1 / (2 r).
+            uniform = -np.expm1(-2 * np.abs(mu) * half_density)
+        assert p_value(uniform, lambda u: np.clip(u, 0, 1)) > FAMILY / 3
+
+
+@pytest.mark.parametrize("factor", [0.95, 1.05])
+def test_a_planted_wrong_scale_fails(factor):
+    """The same tests reject a law that is off by one part in twenty, at the same level."""
+    level = FAMILY / (3 * len(LAWS) + 3)
+    beta, mu, _ = splines(init.Gaussian(0.7, 1.9, 0.4), 1_000_000, seed=3)
+    assert p_value(beta, init.Gaussian(0.7, 1.9 * factor, 0.4).cdf_beta) < level
+    assert p_value(mu, init.Gaussian(0.7, 1.9, 0.4 * factor).cdf_mu) < level
+    beta, mu, _ = splines(init.Uniform(1.3, 0.6, 0.8), 1_000_000, seed=4)
+    assert p_value(beta, init.Uniform(1.3, 0.6 * factor, 0.8).cdf_beta) < level
+    assert p_value(mu, init.Uniform(1.3, 0.6, 0.8 * factor).cdf_mu) < level
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_roughness(name):
+    """Mean and variance within 4 standard errors (two-sided error rate 6e-5 each), and the tail bound holds."""
+    law, nets = LAWS[name], 25_000
+    _, mu, _ = splines(law, nets * WIDTH, seed=11)
+    rho = np.sum(mu.reshape(nets, WIDTH) ** 2, axis=1)
+    mean, variance = float(law.roughness_mean(WIDTH)), float(law.roughness_var(WIDTH))
+    assert abs(rho.mean() - mean) <= 4 * np.sqrt(variance / nets)
+    deviation = (rho - mean) ** 2
+    assert abs(deviation.mean() - variance) <= 4 * deviation.std() / np.sqrt(nets)
+    for t in (0.0, 0.5 * variance**0.5, variance**0.5, 3 * variance**0.5):
+        observed = np.mean(rho - mean >= t)
+        bound = float(law.roughness_tail(WIDTH, t))
+        assert observed <= bound + 4 * np.sqrt(bound * (1 - bound) / nets + 1e-12)
+    np.testing.assert_allclose(law.roughness_tail(WIDTH, variance**0.5), 0.5)
+
+
+def test_roughness_of_the_paper():
+    np.testing.assert_allclose([init.he(50).roughness_mean(50), init.he(50).roughness_var(50)], [4, 128 / 50])
+    glorot = init.glorot(50)
+    np.testing.assert_allclose(glorot.roughness_mean(50), 4 * 50 / 51**2)
+    np.testing.assert_allclose(glorot.roughness_var(50), 128 * 50 / 51**4)
+    np.testing.assert_allclose(init.Uniform(2.0, 1.0, 3.0).roughness_mean(9), 36)
+    spiky = init.Spiky(init.he(WIDTH), 5.0, 3)
+    rho = [float(jspline.roughness(spiky.sample(WIDTH, key=k))) for k in jax.random.split(jax.random.key(0), 200)]
+    np.testing.assert_allclose(np.mean(rho), spiky.roughness_mean(WIDTH), atol=4 * np.std(rho) / 200**0.5)
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("float64", 2e-14), ("float32", 2e-6)])
+def test_bessel_functions(kind, tolerance):
+    t = np.geomspace(1e-30, 80, 400).astype(kind)
+    np.testing.assert_allclose(k0(jnp.asarray(t)), scipy.special.k0(t.astype(float)), rtol=tolerance)
+    some = t[::25]
+    with mpmath.workdps(30):
+        exact = [float(mpmath.besselk(0, mpmath.mpf(float(z)))) for z in some]
+        head = [mpmath.quad(lambda u: mpmath.besselk(0, u), [0, mpmath.mpf(float(z))]) for z in some if z < 20]
+        tails = [float(mpmath.pi / 2 - h) for h in head]
+    np.testing.assert_allclose(k0(jnp.asarray(some)), exact, rtol=tolerance)
+    np.testing.assert_allclose(k0_tail(jnp.asarray(some[some < 20])), tails, rtol=tolerance)
+    # Continuous where the two formulas meet, and right at the ends.
+    for f in (k0, k0_tail):
+        below, above = f(jnp.asarray([2.0, np.nextafter(np.float64(2), 3)]))
+        np.testing.assert_allclose(below, above, rtol=1e-13)
+    assert np.isinf(k0(jnp.asarray(0.0)))
+    np.testing.assert_allclose(k0_tail(jnp.asarray([0.0, 1e4])), [np.pi / 2, 0])
+
+
+def test_cdf_of_delta_slopes_in_closed_form():
+    """P(mu) = 1/2 + (t/2) [K0(t) L_{-1}(t) + K1(t) L_0(t)], with modified Struve functions, t = mu / (sw sv)."""
+    law = init.Gaussian(0.7, 1.9, 0.4)
+    t = np.geomspace(1e-3, 20, 50)
+    k, struve = scipy.special.kv, scipy.special.modstruve
+    closed = 0.5 + t / 2 * (k(0, t) * struve(-1, t) + k(1, t) * struve(0, t))
+    np.testing.assert_allclose(law.cdf_mu(0.28 * t), closed, rtol=1e-12)
+    np.testing.assert_allclose(law.cdf_mu(-0.28 * t), 1 - closed, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_float32_is_finite_far_out_and_near_zero(name):
+    law, extra = LAWS[name], options(LAWS[name])
+    law = jax.tree.map(lambda leaf: leaf.astype("float32"), law)
+    beta = np.float32([0, 1e-30, 1, 1e3, 1e6])
+    mu = np.float32([1e-30, 1e-10, 1e-3, 1])
+    for density in (
+        law.pdf_beta(beta),
+        law.cdf_beta(-beta),
+        law.pdf_mu(mu, **extra),
+        law.cdf_mu(mu, **extra),
+        law.pdf(beta[:, None], mu[None], **extra),
+        law.pdf_mu_given_beta(mu[None], beta[:, None], **extra),
+    ):
+        assert density.dtype == "float32"
+        assert np.all(np.isfinite(density))
+        assert np.all(density >= 0)
+    if not isinstance(law, init.UniformBreakpoints):
+        assert law.pdf_beta(beta[-1]) > 0
+        assert np.isinf(law.pdf_mu(np.float32(0)))
+    assert law.sample(3, key=jax.random.key(0)).v.dtype == "float32"
+
+
+def test_balanced_is_balanced_and_has_the_spline_law_of_a_gaussian():
+    law = init.Balanced(0.3)
+    net = law.sample(100, key=jax.random.key(0))
+    np.testing.assert_allclose(jspline.charge(net), 0, atol=1e-15)
+    twin = init.Gaussian(1.0, 1.0, 2 * 0.3**2)
+    beta, mu = jnp.linspace(-3, 3, 7), jnp.linspace(-0.5, 0.6, 7)
+    np.testing.assert_allclose(law.pdf(beta, mu), twin.pdf(beta, mu))
+
+
+def test_uniform_breakpoints_and_spiky_by_construction():
+    net = init.UniformBreakpoints(-1.0, 2.0, 6.0, 0.0).sample(9, key=jax.random.key(0))
+    np.testing.assert_allclose(np.abs(net.w), 2)
+    np.testing.assert_array_equal(net.v, 0)
+    spline = init.Spiky(init.he(20), 7.0, 4).sample(20, key=jax.random.key(1)).to_spline()
+    np.testing.assert_allclose(np.abs(spline.mu[:4]), 7)
+    assert np.max(np.abs(spline.mu[4:])) < 7
+
+
+def test_data_dependent_breakpoints():
+    law = init.FromData(DATA, "quantiles")
+    # Distinct x are -2, -1, 0.5 and 3: a third of the mass in each gap.
+    np.testing.assert_allclose(law.cdf_beta(jnp.array([-2.0, -1.0, 0.5, 3.0])), [0, 1 / 3, 2 / 3, 1], atol=1e-15)
+    # One bend, at 0: the two gaps beside it share nine tenths of the mass.
+    bend = init.FromData(Dataset([-2.0, -1.0, 0.0, 1.0, 2.0], [0.0, 0.0, 0.0, 1.0, 2.0]), "curvature")
+    np.testing.assert_allclose(bend.mass, [0.025, 0.475, 0.475, 0.025])
+    # A straight line has no bend: evenly spread.
+    line = init.FromData(Dataset([0.0, 1.0, 3.0], [0.0, 1.0, 3.0]), "curvature")
+    np.testing.assert_allclose(line.mass, [1 / 3, 2 / 3])
+
+
+def test_flat_keeps_the_breakpoints():
+    net = random_net(jax.random.key(0), 6)
+    zero, mirror = init.flat(net), init.flat(net, "mirror")
+    x = jnp.linspace(-3, 3, 50)
+    np.testing.assert_array_equal(zero(x), 0)
+    np.testing.assert_allclose(mirror(x), 0, atol=1e-14)
+    np.testing.assert_array_equal(zero.w, net.w)
+    assert mirror.width == 12
+    np.testing.assert_array_equal(mirror.to_spline().beta[:6], net.to_spline().beta)
+    np.testing.assert_allclose(jspline.roughness(mirror), 2 * jspline.roughness(net))
+
+
+def test_net_from_a_curvature_converges_at_the_stated_orders():
+    """f'' = -sin on [0, pi], so f = sin up to a line; evenly placed O(1/H), random O_p(H^-1/2)."""
+    x = jnp.linspace(0, jnp.pi, 200)
+    density = lambda b: jnp.full_like(b, 1 / jnp.pi)  # noqa: E731
+
+    def error(beta):
+        # Right-facing: 0 with slope 0 at the left end, where sin has slope 1.
+        spline = init.from_curvature(lambda b: -jnp.sin(b), density, beta)
+        return float(jnp.max(jnp.abs(spline(x) + x - jnp.sin(x))))
+
+    widths = np.array([50, 200, 800, 3200])
+    # The left end of each of H equal cells.
+    even = [error(jnp.arange(h, dtype=float) * (jnp.pi / h)) for h in widths]
+    order = -np.polyfit(np.log(widths), np.log(even), 1)[0]
+    assert 0.9 <= order <= 2.1
+    rng = np.random.default_rng(0)
+    random = [np.mean([error(jnp.asarray(rng.uniform(0, np.pi, h))) for _ in range(12)]) for h in widths]
+    order = -np.polyfit(np.log(widths), np.log(random), 1)[0]
+    assert 0.35 <= order <= 0.65
+    # Orientation changes f by a line only.
+    s = jnp.asarray(rng.choice([-1.0, 1.0], 50))
+    beta = jnp.asarray(rng.uniform(0, np.pi, 50))
+    gap = init.from_curvature(jnp.sin, density, beta, s)(x) - init.from_curvature(jnp.sin, density, beta)(x)
+    np.testing.assert_allclose(np.diff(gap, 2), 0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: init.Gaussian(0.0, 1.0, 1.0), "`sigma_w` must be positive"),
+        (lambda: init.Gaussian(1.0, -1.0, 1.0), "`sigma_b` must be zero or positive"),
+        (lambda: init.Uniform(1.0, 1.0, np.nan), "`a_v` must be zero or positive"),
+        (lambda: init.Balanced(-1.0), "`scale` must be positive"),
+        (lambda: init.UniformBreakpoints(1.0, 1.0), "`lo` must be less than `hi`"),
+        (lambda: init.UniformBreakpoints(0.0, 1.0, 0.0), "`scale` must be positive"),
+        (lambda: init.he(0), "`width` must be a whole number of at least 1; got 0"),
+        (lambda: init.he(3).sample(0, key=jax.random.key(0)), "`width` must be a whole number"),
+        (lambda: init.he(3, sigma_b=0.0).pdf_beta(0.0), "every breakpoint is at 0"),
+        (lambda: init.Gaussian(1.0, 1.0, 0.0).cdf_mu(0.0), "every delta-slope is 0"),
+        (lambda: init.Uniform(1.0, 0.0, 1.0).pdf(0.0, 0.0), "every breakpoint is at 0"),
+        (lambda: init.Uniform(1.0, 1.0, 0.0).pdf_mu(0.0), "every delta-slope is 0"),
+        (lambda: init.UniformBreakpoints(0.0, 1.0, 1.0, 0.0).pdf_mu(0.0, width=3), "every delta-slope is 0"),
+        (lambda: init.Spiky(init.he(3), 1.0, 4).sample(3, key=jax.random.key(0)), "at least the 4 spikes"),
+        (lambda: init.Spiky(init.FromData(DATA), 1.0, 1).roughness_mean(3), "does not know its mean roughness"),
+        (lambda: init.FromData(Dataset([1.0, 1.0], [1.0, 2.0])), "at least two distinct x"),
+        (lambda: init.FromData(DATA, "mean"), "`rule` must be 'quantiles' or 'curvature'"),
+        (lambda: init.flat(init.he(3).sample(3, key=jax.random.key(0)), "low"), "`kind` must be"),
+        (lambda: init.from_curvature(jnp.sin, jnp.zeros_like, [0.0]), "`density` must be positive"),
+    ],
+)
+def test_bad_input_is_one_sentence(make, message, unchecked):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_zero_biases_sample():
+    net = init.he(50, sigma_b=0.0).sample(50, key=jax.random.key(0))
+    np.testing.assert_array_equal(net.b, 0)
