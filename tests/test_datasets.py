@@ -70,7 +70,7 @@ def test_under_jit_and_vmap(key):
     np.testing.assert_array_equal(batch.x, jnp.sort(x, axis=1))
     np.testing.assert_allclose(batch.y, 2 * batch.x)
     np.testing.assert_allclose(jax.vmap(lambda d: d.tie_constant())(batch), 0)
-    with pytest.raises(ValueError, match="cannot run under jax.jit"):
+    with pytest.raises(ValueError, match=r"cannot run under jax\.jit"):
         jax.jit(lambda d: d.merged().x)(Dataset([1.0], [1.0]))
 
 
@@ -98,7 +98,7 @@ def test_standardization_and_back(shift, log_scale, height, log_height):
 
 
 def test_standardization_needs_spread_in_x():
-    with pytest.raises(ValueError, match="All x .of positive weight. are equal"):
+    with pytest.raises(ValueError, match=r"All x \(of positive weight\) are equal"):
         Dataset([0.1, 0.1, 0.1], [1.0, 2.0, 3.0]).standardize()
     flat, units = Dataset([0.0, 1.0], [2.0, 2.0]).standardize()
     np.testing.assert_array_equal(flat.y, [0, 0])
@@ -110,7 +110,7 @@ def test_real_series():
     assert (mcycle.size, mcycle.merged().size) == (133, 94)
     assert (nile.size, nile.merged().size) == (100, 100)
     np.testing.assert_allclose([mcycle.x[0], mcycle.x[-1], nile.x[0], nile.y[0]], [2.4, 57.6, 1871, 1120])
-    with pytest.raises(ValueError, match="no built-in data set 'x'; choose from mcycle, nile"):
+    with pytest.raises(ValueError, match="no built-in data set"):
         datasets.load("x")
 
 
@@ -133,7 +133,7 @@ def test_functions_are_what_they_say():
         np.testing.assert_allclose(gap.y[3:5], [-1, 1])
         np.testing.assert_allclose(np.diff(gap.y)[[0, -1]], slope / 3)
     np.testing.assert_allclose(datasets.teacher(3, knots=(0.0, 1.0), values=(1.0, 3.0)).y, [1, 2, 3])
-    with pytest.raises(ValueError, match="`knots` must be at least"):
+    with pytest.raises(ValueError, match="must be at least 2 increasing numbers"):
         datasets.teacher(3, knots=(1.0, 0.0), values=(1.0, 3.0))
     with pytest.raises(ValueError, match="`lo` must be less"):
         datasets.sine(3, lo=1.0, hi=1.0)

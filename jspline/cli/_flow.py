@@ -166,7 +166,7 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
     first = np.asarray(jax.vmap(lambda net: loss(net, data))(nets))
     charges = np.asarray(jax.vmap(charge)(nets))
     size = np.asarray(nets.v**2 + nets.w**2 + nets.b**2)
-    kept, losses = [nets], [first]
+    kept = [(nets, first)]
     steps = np.zeros(inits, int)
     results = np.full(inits, "end_time", dtype=object)
     going = np.ones(inits, bool)
@@ -180,7 +180,7 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
         try:
             for before, after in pairwise(times):
                 durations = jnp.asarray(np.where(going, after - before, 0.0), nets.b0.dtype)
-                solution = jax.block_until_ready(segment(kept[-1], durations))
+                solution = jax.block_until_ready(segment(kept[-1][0], durations))
                 taken = np.where(going, np.asarray(solution.stats["num_steps"]), 0)
                 for name in ("out_of_steps", "diverged", "not_finite", "left_chart"):
                     results[going & np.asarray(solution.result == getattr(CODES, name))] = name
@@ -188,18 +188,19 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
                 results[going & (steps + taken > max_steps)] = "out_of_steps"
                 going &= results == "end_time"
                 steps = np.where(going, steps + taken, np.minimum(steps + taken, max_steps))
-                kept.append(jax.tree.map(_where(going), solution.net, kept[-1]))
-                losses.append(np.where(going, np.asarray(solution.loss), losses[-1]))
+                end = (solution.net, np.asarray(solution.loss))
+                kept.append(jax.tree.map(_where(going), end, kept[-1]))
                 bar.update(after / times[-1] - bar.n)
                 if not going.any():
                     break
         except KeyboardInterrupt:
             results[going] = INTERRUPTED
-    drift = np.abs(np.asarray(jax.vmap(charge)(kept[-1])) - charges) / np.where(size > 0, size, 1)
+    drift = np.abs(np.asarray(jax.vmap(charge)(kept[-1][0])) - charges) / np.where(size > 0, size, 1)
+    path, losses = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept)
     return History(
         times=times[: len(kept)],
-        nets=jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept),
-        losses=np.stack(losses, axis=1),
+        nets=path,
+        losses=losses,
         results=[str(name) for name in results],
         steps=steps,
         drift=drift.max(axis=1),

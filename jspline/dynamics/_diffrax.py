@@ -6,6 +6,7 @@ is right to its tolerance between events and of first order across them.
 """
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import diffrax
@@ -131,6 +132,17 @@ def integrate(
         point = chart.net(state)
         return (options.grad_tol > 0) & (_slope(point, data, train_b0) <= options.grad_tol * _length(point, train_b0))
 
+    def left_chart(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
+        # So far out that x - beta has lost x: the breakpoint is on its way through infinity.
+        reach = jnp.max(jnp.abs(data.x)) / (100 * jnp.finfo(options.t1.dtype).eps)
+        return jnp.any(jnp.abs(state[0]) > reach)
+
+    # In order of precedence, the last one wins.
+    ends: dict[str, Callable[..., Bool[Array, ""]]] = {}
+    if stops_early:
+        ends |= {"stationary": stationary, "interpolated": interpolated}
+    if chart_name == "spline":
+        ends |= {"left_chart": left_chart}
     saveat = {"end": diffrax.SubSaveAt(t1=True)}
     if options.ts is not None:
         saveat["ts"] = diffrax.SubSaveAt(ts=options.ts)
@@ -143,7 +155,7 @@ def integrate(
         y0=chart.state(net),
         saveat=diffrax.SaveAt(subs=saveat),
         stepsize_controller=controller,
-        event=diffrax.Event((interpolated, stationary)) if stops_early else None,
+        event=diffrax.Event(ends) if ends else None,
         max_steps=max_steps,
         throw=False,
     )
@@ -152,14 +164,11 @@ def integrate(
     last = chart.net(end)
     first_loss, end_loss = loss(net, data), loss(last, data)
 
-    # In order of precedence, the last one wins. (To a type checker the members of an enumeration are strings.)
-    codes: Any = RESULTS
+    codes: Any = RESULTS  # to a type checker its members are strings
     result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
     result = codes.where(solution.result == diffrax.RESULTS.max_steps_reached, codes.out_of_steps, result)
-    if stops_early:
-        by_loss, by_gradient = solution.event_mask
-        result = codes.where(by_gradient, codes.stationary, result)
-        result = codes.where(by_loss, codes.interpolated, result)
+    for name in ends:
+        result = codes.where(solution.event_mask[name], getattr(codes, name), result)
     # One per cent above rounding: gradient flow never raises the loss, a solver at its tolerance does so slightly.
     result = codes.where(end_loss > 1.01 * first_loss, codes.diverged, result)
     if chart_name == "spline":

@@ -133,7 +133,7 @@ def _check_values(
                 raise ValueError("`ts` must increase, from 0 or later to `t1` or earlier.")
     if is_concrete(rtol) and np.asarray(rtol) < 10 * np.finfo(net.w.dtype).eps:
         warnings.warn(
-            f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; use float64: jax.config.update('jax_enable_x64', True).",
+            f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; set jax.config.update('jax_enable_x64', True).",
             stacklevel=3,
         )
 

@@ -21,8 +21,8 @@ class RESULTS(eqx.Enumeration):
         "lower `t1`, or loosen `rtol`."
     )
     left_chart = (
-        "A neuron is where the chart is singular (w = 0 in the spline chart, (w, b) = 0 in the polar chart): the net "
-        "is not to be trusted. Use chart='nn'."
+        "A neuron has w = 0, or its breakpoint went to infinity, where the spline chart is singular: the net is the "
+        "one at `t`, or the start. Use chart='nn'."
     )
     diverged = "The loss grew, or the solver failed: lower `rtol`."
     not_finite = "NaN or infinity appeared in the net."

@@ -1,0 +1,252 @@
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+from tqdm import tqdm
+from typer.testing import CliRunner
+
+import jspline
+from jspline.cli import app
+
+SMALL = ["--width", "6", "--inits", "3", "--t1", "0.5"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text("time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n")
+    return path
+
+
+def test_flow_writes_everything(tmp_path, csv):
+    out = tmp_path / "new" / "folder"
+    result = run("flow", csv, *SMALL, "--alpha", 2, "--seed", 5, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == ["flow.nc", "flow.png", "flow.svg", "run.json"]
+    for said in ("5 points, 4 distinct time", "loss at t = 0.5", "regime index", "charge drift", "3 of 3 networks",
+                 "The end time was reached", "rtol 0.0001", "float64 on cpu", "least possible loss"):  # fmt: skip
+        assert said in result.output
+
+    ds = xr.open_dataset(out / "flow.nc")
+    assert dict(ds.sizes) == {"data": 5, "inits": 3, "times": 97, "width": 6, "grid": 1001}
+    assert float(ds.times[0]) == 0
+    np.testing.assert_allclose(ds.times[-1], 0.5)
+    assert set(ds.result.values) == {"end_time"}
+    # The arrays are consistent with each other, in the original units.
+    net = jspline.ReLUNet(*(ds[name].values[1, -1] for name in ("w", "b", "v")), ds.b0.values[1, -1])
+    np.testing.assert_allclose(net(ds.grid.values), ds.fit.values[1], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(net.to_spline().beta, ds.beta.values[1, -1])
+    np.testing.assert_allclose(net.to_spline().mu, ds.mu.values[1, -1])
+    mse = np.mean((net(ds.x.values) - ds.y.values) ** 2) / ds.attrs["y_scale"] ** 2
+    np.testing.assert_allclose(mse, ds.loss.values[1, -1], rtol=1e-10)
+    assert np.all(np.diff(ds.loss.values, axis=1) <= 1e-12)
+    assert np.all(ds.loss.values >= ds.attrs["least_possible_loss"])
+
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["arguments"]["seed"] == 5
+    assert facts["arguments"]["alpha"] == 2
+    assert facts["versions"]["relu-jspline"] == jspline.__version__
+    assert facts["device"].startswith("cpu")
+    # The same seed gives the same networks, another does not; a longer batch begins with the same.
+    run("flow", csv, *SMALL, "--alpha", 2, "--seed", 5, "--inits", 4, "--out", tmp_path / "again")
+    again = xr.open_dataset(tmp_path / "again" / "flow.nc")
+    np.testing.assert_array_equal(again.w.values[:3, 0], ds.w.values[:, 0])
+    np.testing.assert_allclose(again.w.values[:3, -1], ds.w.values[:, -1], rtol=1e-6)
+    assert not np.any(again.w.values[3, 0] == ds.w.values[:, 0])
+
+
+def test_segments_are_one_flow(tmp_path, csv):
+    """The command integrates from saved time to saved time; one long flow gives the same net to its tolerance."""
+    run("flow", csv, *SMALL, "--rtol", "1e-8", "--out", tmp_path / "o")
+    ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
+    data, units = jspline.datasets.read_csv(csv).standardize()
+    data = jspline.Dataset(data.x, data.y, data.weight * 2 / 5)
+    start = jspline.ReLUNet(*(ds[name].values[2, 0] for name in ("w", "b", "v")), ds.b0.values[2, 0])
+    # Back to standardized units.
+    w = start.w * units.x_scale
+    start = jspline.ReLUNet(w, start.b + start.w * units.x_mean, start.v / units.y_scale,
+                            (start.b0 - units.y_mean) / units.y_scale)  # fmt: skip
+    sol = jspline.flow(start, data, 0.5, rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(sol.loss, ds.loss.values[2, -1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "init", ["he", "glorot", "uniform", "balanced", "uniform_breakpoints", "quantiles", "curvature"]
+)
+def test_every_initialization(init, csv):
+    result = run("flow", csv, "--width", 3, "--inits", 1, "--t1", 0.01, "--init", init)
+    assert result.exit_code == 0, result.output
+    assert "Nothing was written: give --out" in result.output
+
+
+@pytest.mark.parametrize("name", ["nile", "square_wave"])
+def test_built_in_data_and_one_neuron(name):
+    result = run("flow", name, "--width", 1, "--inits", 1, "--t1", 0.01)
+    assert result.exit_code == 0, result.output
+
+
+def test_running_out_of_steps_is_counted_and_warned_about(tmp_path, csv):
+    result = run("flow", csv, *SMALL, "--max-steps", 97, "--t1", 50, "--out", tmp_path / "o")
+    assert result.exit_code == 0, result.output
+    assert "Warning: 3 of 3 networks: out_of_steps. All `max_steps` were spent" in result.output
+    ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
+    assert np.all(ds.steps.values <= 97)
+    assert np.all(np.isfinite(ds.fit.values))
+
+
+def refused(result, sentence):
+    """Exit status 2, one line on stderr, and nothing on stdout."""
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("jspline: ")
+    assert sentence in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty."),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a text file."),
+        (b"a,b\n1,2\n", "has 1 row of data; at least 2 are needed."),
+        (b"a,b\n1,2\n2,x\n", "column 'b' must hold finite numbers; data row 2 is 'x'."),
+        (b"a,b\n1,2\nNaN,2\n", "column 'a' must hold finite numbers; data row 2 is 'NaN'."),
+        (b"a,b\n1,2\n2,-inf\n", "column 'b' must hold finite numbers; data row 2 is '-inf'."),
+        (b"a,b\n1,2\n1,3\n", "All x (of positive weight) are equal"),
+    ],
+)
+def test_bad_files(tmp_path, content, sentence):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    out = tmp_path / "out"
+    refused(run("flow", path, "--out", out), sentence)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothere.csv"], "nothere.csv does not exist, and is no built-in data set (mcycle, nile"),
+        (["CSV", "--y", "weight"], "has no column 'weight'; it has 'time', 'height'."),
+        (["CSV", "--width", "0"], "--width must be at least 1; got 0."),
+        (["CSV", "--inits", "0"], "--inits must be at least 1; got 0."),
+        (["CSV", "--max-steps", "0"], "--max-steps must be at least 1; got 0."),
+        (["CSV", "--alpha", "-1"], "--alpha must be positive and finite; got -1."),
+        (["CSV", "--alpha", "0"], "--alpha must be positive and finite; got 0."),
+        (["CSV", "--t1", "-1"], "--t1 must be positive and finite; got -1."),
+        (["CSV", "--t1", "nan"], "--t1 must be positive and finite; got nan."),
+        (["CSV", "--rtol", "0"], "--rtol must be positive and finite; got 0."),
+        (["CSV", "--init", "magic"], "--init must be one of he, glorot, uniform"),
+        (["CSV", "--dtype", "int8"], "--dtype must be float32 or float64; got int8."),
+        (["CSV", "--device", "abacus"], "--device abacus is not available here; available: cpu."),
+        (["mcycle", "--x", "time"], "--x and --y choose columns of a CSV file; mcycle is built in."),
+        (["CSV", "--out", "FILE"], "Cannot write to the folder"),
+        (["CSV", "--out", "FILE/below"], "Cannot write to the folder"),
+        (["CSV", "--out", "/proc/jspline"], "Cannot write to the folder /proc/jspline"),
+    ],
+)
+def test_bad_arguments(tmp_path, csv, arguments, sentence):
+    file = tmp_path / "file"
+    file.write_text("here first")
+    arguments = [a.replace("CSV", str(csv)).replace("FILE", str(file)) for a in arguments]
+    refused(run("flow", *arguments), sentence)
+    assert file.read_text() == "here first"
+
+
+def test_wrong_types_and_missing_arguments_exit_2():
+    for arguments in (["flow", "mcycle", "--width", "many"], ["flow"], ["fly"], ["flow", "mcycle", "--nonsense"]):
+        assert run(*arguments).exit_code == 2
+
+
+def test_help_and_version():
+    assert run("--version").output.strip() == f"jspline {jspline.__version__}"
+    text = run("flow", "--help").output
+    for word in ("--alpha", "--out", "mcycle", "Examples", "--device"):
+        assert word in text
+
+
+def test_a_failing_write_leaves_nothing_half_done(tmp_path, csv, monkeypatch):
+    """The disk is full when the figure is written: what was whole before stays, and no file has half a content."""
+    out = tmp_path / "o"
+
+    def full(self, path, **_):
+        path.write_bytes(b"half a fig")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    result = run("flow", csv, *SMALL, "--out", out)
+    assert result.exit_code == 2
+    assert "No space left on device" in result.stderr
+    assert [p.name for p in out.iterdir()] == ["flow.nc"]
+    assert xr.open_dataset(out / "flow.nc").sizes["inits"] == 3
+
+
+@pytest.mark.parametrize("segments", [0, 5])
+def test_interruption_keeps_what_is_done(tmp_path, csv, monkeypatch, segments):
+    """Ctrl-C: what was computed is written, and marked."""
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            self.count = getattr(self, "count", 0) + 1
+            if self.count > segments:
+                raise KeyboardInterrupt
+
+    if segments == 0:
+        # Before the first segment has ended.
+        monkeypatch.setattr("jspline.cli._flow.flow", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("jspline.cli._flow.tqdm", Bar)
+    out = tmp_path / "o"
+    result = run("flow", csv, *SMALL, "--out", out)
+    assert result.exit_code == 130
+    if segments == 0:
+        assert "Interrupted before the first time" in result.stderr
+        assert not list(out.iterdir())
+        return
+    assert "Warning: 3 of 3 networks: interrupted" in result.output
+    ds = xr.open_dataset(out / "flow.nc")
+    assert ds.sizes["times"] == segments + 2
+    assert np.all(np.isfinite(ds.w.values))
+    assert set(ds.result.values) == {"interrupted"}
+    assert (out / "flow.png").exists()
+
+
+@pytest.mark.slow
+def test_kill_in_the_middle_of_a_write(tmp_path, csv):
+    """kill -9 while the figure is half written: no file has its final name but those that are whole."""
+    out = tmp_path / "o"
+    program = """
+import os, signal, sys
+from matplotlib.figure import Figure
+from tqdm import tqdm
+def half(self, path, **_):
+    path.write_bytes(b"half a fig")
+    os.kill(os.getpid(), signal.SIGKILL)
+Figure.savefig = half
+from jspline.cli import main
+main()
+"""
+    arguments = ["flow", str(csv), *SMALL, "--out", str(out)]
+    process = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    assert [p.name for p in out.iterdir() if not p.name.startswith(".")] == ["flow.nc"]
+    # The next run into the folder is not disturbed.
+    assert run(*arguments).exit_code == 0
+
+
+@pytest.mark.slow
+def test_float32_and_device(tmp_path):
+    out = tmp_path / "o"
+    arguments = ["flow", "sine", *SMALL, "--dtype", "float32", "--device", "cpu", "--out", str(out)]
+    process = subprocess.run([sys.executable, "-m", "jspline", *arguments], capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    assert "float32 on cpu" in process.stdout
+    assert xr.open_dataset(out / "flow.nc").w.dtype == "float32"
