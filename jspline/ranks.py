@@ -30,8 +30,8 @@ class Ranks(eqx.Module):
 
     def over_data(self, values: Float[Array, "k data"]) -> Float[Array, "k width"]:
         """For each neuron, the sum of `values` over the data it is active on."""
-        before, after = _running_sums(values, values)
-        return _take(jnp.concatenate([before, after], axis=1), self._suffix + self.rank)
+        sums = jnp.concatenate([_sums_before(values), _sums_from(values)], axis=1)
+        return _take(sums, self._suffix + self.rank)
 
     def over_neurons(self, values: Float[Array, "k width"]) -> Float[Array, "k data"]:
         """For each datum, the sum of `values` over the neurons active on it: the transpose of `over_data`."""
@@ -42,14 +42,13 @@ class Ranks(eqx.Module):
         bins = jnp.zeros((len(values), 2 * (self.size + 1)), values.dtype)
         bins = bins.at[:, self.rank + (self.size + 1 - self._suffix)].add(values, mode="promise_in_bounds")
         rightward, leftward = bins[:, : self.size], bins[:, self.size + 2 :]
-        before, after = _running_sums(rightward, leftward)
-        return before[:, 1:] + after[:, :-1]
+        return _sums_before(rightward)[:, 1:] + _sums_from(leftward)[:, :-1]
 
     def _by_sort(self, values: Array) -> Array:
         """Sort the neurons by rank and run over them: no atomic additions, so the same bits on every run of a GPU."""
         order = jnp.argsort(self.rank)
         ordered, right = values[:, order], self.right[order][None]
-        before, after = _running_sums(jnp.where(right, ordered, 0), jnp.where(right, 0, ordered))
+        before, after = _sums_before(jnp.where(right, ordered, 0)), _sums_from(jnp.where(right, 0, ordered))
         count = jnp.searchsorted(self.rank[order], jnp.arange(self.size, dtype=self.rank.dtype), side="right")
         return _take(before, count) + _take(after, count)
 
@@ -96,26 +95,28 @@ def _take(values: Array, index: Array) -> Array:
     return values.at[..., index].get(mode="promise_in_bounds")
 
 
-def _running_sums(forward: Array, backward: Array, block: int = 32) -> tuple[Array, Array]:
-    """The sums of `forward` before each place, and of `backward` from each place on, `(k, n + 1)` each.
-
-    Two running sums rather than one and its difference to the total, which would cancel.
-    """
-    k = len(forward)
-    sums = _cumsum(jnp.concatenate([forward, backward[:, ::-1]]), block)
-    sums = jnp.pad(sums, ((0, 0), (1, 0)))
-    return sums[:k], sums[k:, ::-1]
+def _sums_before(values: Array) -> Array:
+    """The sum of `values` before each place, from the first to the one behind the last, `(k, n + 1)`."""
+    return _running_sums(values, backward=False)
 
 
-def _cumsum(values: Array, block: int) -> Array:
-    """The cumulative sum along the last axis: inside blocks by a triangular matrix, then over the blocks.
+def _sums_from(values: Array) -> Array:
+    """The sum of `values` from each place on, `(k, n + 1)`. Not the total less the sum before, which would cancel."""
+    return _running_sums(values, backward=True)
 
-    Two to four times as fast as `jnp.cumsum` on a CPU, which makes log2(n) passes over memory.
+
+def _running_sums(values: Array, *, backward: bool, block: int = 32) -> Array:
+    """Inside blocks by a triangular matrix, then over the blocks.
+
+    Three times as fast as `jnp.cumsum` on a CPU, which makes log2(n) passes over memory.
     """
     k, n = values.shape
-    if n <= 8 * block:
-        return jnp.cumsum(values, axis=1)
-    rows = jnp.pad(values, ((0, 0), (0, -n % block))).reshape(k, -1, block)
-    rows = jnp.matmul(rows, jnp.triu(jnp.ones((block, block), values.dtype)), precision="highest")
-    offsets = jnp.pad(_cumsum(rows[:, :-1, -1], block), ((0, 0), (1, 0)))
-    return (rows + offsets[:, :, None]).reshape(k, -1)[:, :n]
+    block = min(n + 1, block)
+    rows = jnp.pad(values, ((0, 0), (0, 1 + -(n + 1) % block))).reshape(k, -1, block)
+    ones = jnp.ones((block, block), values.dtype)
+    sums = jnp.matmul(rows, jnp.tril(ones) if backward else jnp.triu(ones, 1), precision="highest")
+    if rows.shape[1] > 1:
+        blocks = jnp.sum(rows, axis=2)
+        others = _running_sums(blocks[:, 1:] if backward else blocks[:, :-1], backward=backward)
+        sums = sums + others[:, :, None]
+    return sums.reshape(k, -1)[:, : n + 1]

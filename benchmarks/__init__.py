@@ -1,0 +1,1 @@
+"""Speed, measured as ratios in one run against named rivals at equal accuracy: `python -m benchmarks SUITE`."""
