@@ -108,15 +108,15 @@ def _sums_from(values: Array) -> Array:
 def _running_sums(values: Array, *, backward: bool, block: int = 32) -> Array:
     """Inside blocks by a triangular matrix, then over the blocks.
 
-    Three times as fast as `jnp.cumsum` on a CPU, which makes log2(n) passes over memory.
+    Three times as fast as `jnp.cumsum` for 10^4 values and more on a CPU, where that makes log2(n) passes over memory.
     """
     k, n = values.shape
-    block = min(n + 1, block)
+    if n < 256:
+        sums = jax.lax.cumsum(values, axis=1, reverse=backward)
+        return jnp.pad(sums, ((0, 0), (0, 1) if backward else (1, 0)))
     rows = jnp.pad(values, ((0, 0), (0, 1 + -(n + 1) % block))).reshape(k, -1, block)
     ones = jnp.ones((block, block), values.dtype)
     sums = jnp.matmul(rows, jnp.tril(ones) if backward else jnp.triu(ones, 1), precision="highest")
-    if rows.shape[1] > 1:
-        blocks = jnp.sum(rows, axis=2)
-        others = _running_sums(blocks[:, 1:] if backward else blocks[:, :-1], backward=backward)
-        sums = sums + others[:, :, None]
-    return sums.reshape(k, -1)[:, : n + 1]
+    blocks = jnp.sum(rows, axis=2)
+    others = _running_sums(blocks[:, 1:] if backward else blocks[:, :-1], backward=backward)
+    return (sums + others[:, :, None]).reshape(k, -1)[:, : n + 1]
