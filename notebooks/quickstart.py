@@ -88,8 +88,8 @@ print("reached the end:", np.asarray(sol.result == jspline.dynamics.RESULTS.end_
 print("largest drift of a charge:", float(jnp.max(sol.stats["charge_drift"])))
 
 # %% [markdown]
-# `sol.nets` has the axes init and time. The breakpoints hardly move while the loss falls first; then they gather where the
-# data bend.
+# `sol.nets` has the axes init and time. The breakpoints hardly move while the loss falls first; then they gather
+# where the data bend.
 
 # %%
 restored = jax.vmap(jax.vmap(units.restore))(sol.nets)
