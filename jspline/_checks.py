@@ -71,3 +71,9 @@ def check_width(width: int) -> None:
     """Raise `ValueError` unless `width` is a whole number of at least 1."""
     if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width < 1:
         raise ValueError(f"`width` must be a whole number of at least 1; got {width}.")
+
+
+def check_unbatched(vector: Array) -> None:
+    """Raise `ValueError` when what should be one net, `(width,)`, or one data set, `(data,)`, is a batch of them."""
+    if vector.ndim != 1:
+        raise ValueError(f"This takes one net and one data set, not batches (shape {vector.shape}): use jax.vmap.")

@@ -1,7 +1,8 @@
 """What the two regimes of training converge to, and where between them a net has come out.
 
-With small initialization scale gradient flow ends near the linear interpolant (the adaptive regime), with a large
-one near the natural cubic spline (the kernel regime), section 2.6 and table 2.
+From a flat start of large scale gradient flow ends near a cubic spline (the kernel regime): the natural one in the
+limit of breakpoints over a growing range. From a small scale it often ends near the linear interpolant (the adaptive
+regime), but it may also underfit, and a start that is not flat may show neither (section 2.6, table 2).
 """
 
 import jax.numpy as jnp

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline import ranks
+from jspline._checks import check_unbatched
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 
@@ -82,6 +83,8 @@ def _forward(
     """The fit at the data, and the map from e to (X, E, Z)."""
     if method not in ("auto", "sorted", "dense"):
         raise ValueError(f"`method` must be 'auto', 'sorted' or 'dense'; got {method!r}.")
+    check_unbatched(net.w)
+    check_unbatched(data.x)
     # Centred, or data near x = 1000 would lose everything in float32.
     centre = (data.x[0] + data.x[-1]) / 2
     x, b = data.x - centre, net.b + net.w * centre

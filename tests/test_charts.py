@@ -104,6 +104,8 @@ def test_rescale_takes_one_factor_per_neuron(key):
     net = random_net(key, 5)
     alpha = jnp.arange(1.0, 6.0)
     np.testing.assert_allclose(jspline.rescale(net, alpha).w, alpha * net.w)
+    with pytest.raises(ValueError, match="`alpha` must be a scalar or one factor per neuron"):
+        jspline.rescale(net, jnp.ones((2, 1)))
     with pytest.raises(ValueError, match="`alpha` must be positive"):
         jspline.rescale(net, -1.0)
 
@@ -179,6 +181,32 @@ def test_maps_are_differentiable(key):
     tangent = ReLUNet(net.w, net.b, -net.v, 0.0)
     _, moved = jax.jvp(lambda n: n.to_spline(), (net,), (tangent,))
     assert max(float(jnp.max(jnp.abs(leaf))) for leaf in jax.tree.leaves(moved)) <= 1e-12
+
+
+def test_nan_is_not_a_degenerate_neuron():
+    """Bug: a neuron with w = NaN was dropped as one without a breakpoint, and the function came out finite."""
+    net = ReLUNet([np.nan, 1.0], [0.5, 0.5], [1.0, 1.0])
+    assert not net.degenerate()[0]
+    assert jnp.isnan(net.to_spline()(0.3))
+
+
+def test_a_batch_without_vmap_is_refused(key, unchecked):
+    """Bug: all neurons of all nets were summed up, without a word."""
+    nets = jax.vmap(random_net)(jax.random.split(key, 3))
+    splines = jax.vmap(lambda n: n.to_spline())(nets)
+    data = jspline.Dataset([0.0, 1.0], [0.0, 1.0])
+    one = random_net(key)
+    with jax.numpy_rank_promotion("allow"):
+        for work in (
+            lambda: nets(X),
+            lambda: splines(X),
+            lambda: jspline.roughness(nets),
+            lambda: jspline.loss(nets, data, method="sorted"),
+            lambda: jspline.flow(nets, data, 0.1, rtol=1e-3, atol=1e-6),
+            lambda: jspline.loss(one, jax.vmap(lambda _: data)(jnp.arange(3))),
+        ):
+            with pytest.raises(ValueError, match=r"use jax\.vmap"):
+                work()
 
 
 def test_dtype_follows_the_inputs():

@@ -32,8 +32,8 @@ def test_flow_writes_everything(tmp_path, csv):
     result = run("flow", csv, *SMALL, "--alpha", 2, "--seed", 5, "--out", out)
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in out.iterdir()) == ["flow.nc", "flow.png", "flow.svg", "run.json"]
-    for said in ("5 points, 4 distinct time", "loss at t = 0.5", "regime index", "charge drift", "3 of 3 networks",
-                 "The end time was reached", "rtol 0.0001", "float64 on cpu", "least possible loss"):  # fmt: skip
+    for said in ("5 points, 4 distinct time", "loss at the end", "time of the end", "regime index", "charge drift",
+                 "3 of 3 networks", "The end time was reached", "rtol 0.0001", "float64 on cpu", "least possible loss"):  # fmt: skip
         assert said in result.output
 
     ds = xr.open_dataset(out / "flow.nc")
@@ -101,6 +101,21 @@ def test_running_out_of_steps_is_counted_and_warned_about(tmp_path, csv):
     ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
     assert np.all(ds.steps.values <= 97)
     assert np.all(np.isfinite(ds.fit.values))
+    # A network that stopped keeps its last net, and says when that was.
+    for i, end in enumerate(ds.t_end.values):
+        assert 0 < end < 50
+        after = ds.times.values >= end
+        assert np.all(ds.w.values[i, after] == ds.w.values[i, after][0])
+
+
+def test_converged_networks_go_on_to_the_end(tmp_path):
+    path = tmp_path / "three.csv"
+    path.write_text("x,y\n-1,0\n0,1\n1,0.3\n")
+    result = run("flow", path, "--width", 20, "--inits", 4, "--out", tmp_path / "o")
+    assert "4 of 4 networks: end_time" in result.output
+    ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
+    assert np.all(ds.loss.values[:, -1] < 1e-6)
+    assert np.all(ds.t_end.values == 100)
 
 
 def refused(result, sentence):
@@ -116,7 +131,7 @@ def refused(result, sentence):
     ("content", "sentence"),
     [
         (b"", "is empty."),
-        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a text file."),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a text file in UTF-8."),
         (b"a,b\n1,2\n", "has 1 row of data; at least 2 are needed."),
         (b"a,b\n1,2\n2,x\n", "column 'b' must hold finite numbers; data row 2 is 'x'."),
         (b"a,b\n1,2\nNaN,2\n", "column 'a' must hold finite numbers; data row 2 is 'NaN'."),
@@ -144,6 +159,8 @@ def test_bad_files(tmp_path, content, sentence):
         (["CSV", "--alpha", "0"], "--alpha must be positive and finite; got 0."),
         (["CSV", "--t1", "-1"], "--t1 must be positive and finite; got -1."),
         (["CSV", "--t1", "nan"], "--t1 must be positive and finite; got nan."),
+        (["CSV", "--seed", "-1"], "--seed must be from 0 to 2^32 - 1; got -1."),
+        (["CSV", "--seed", "99999999999999999999"], "--seed must be from 0 to 2^32 - 1"),
         (["CSV", "--rtol", "0"], "--rtol must be positive and finite; got 0."),
         (["CSV", "--init", "magic"], "--init must be one of he, glorot, uniform"),
         (["CSV", "--dtype", "int8"], "--dtype must be float32 or float64; got int8."),
@@ -249,4 +266,24 @@ def test_float32_and_device(tmp_path):
     process = subprocess.run([sys.executable, "-m", "jspline", *arguments], capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
     assert "float32 on cpu" in process.stdout
-    assert xr.open_dataset(out / "flow.nc").w.dtype == "float32"
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["arguments"]["dtype"] == "float32"
+    assert xr.open_dataset(out / "flow.nc").result.values.tolist() == ["end_time"] * 3
+
+
+def test_float32_standardizes_in_full_precision(tmp_path):
+    """Bug: timestamps, a minute apart, were rounded to float32 before they were standardized, and fell together."""
+    path = tmp_path / "times.csv"
+    stamps = 1_700_000_000 + 60 * np.arange(50)
+    path.write_text("t,y\n" + "".join(f"{t},{i % 7}\n" for i, t in enumerate(stamps)))
+    result = run("flow", path, *SMALL, "--dtype", "float32", "--out", tmp_path / "o")
+    assert "50 points, 50 distinct t" in result.output, result.output
+    ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
+    np.testing.assert_array_equal(ds.x.values, stamps)
+    inside = (ds.beta.values > stamps[0]) & (ds.beta.values < stamps[-1])
+    assert np.unique(ds.beta.values[inside]).size > 100
+
+
+def test_svg_keeps_its_text(tmp_path, csv):
+    run("flow", csv, *SMALL, "--out", tmp_path / "o")
+    assert ">Loss</text>" in (tmp_path / "o" / "flow.svg").read_text()

@@ -63,6 +63,18 @@ def test_x_equal_within_rounding_merge(dtype):
     np.testing.assert_allclose(merged.constant, 9)
 
 
+def test_distinct_x_of_a_dense_grid_stay_distinct():
+    """Bug: neighbours within rounding merged link by link, 5000 points near x = 1000 in float32 into one."""
+    x = np.linspace(1000, 1001, 5000, dtype=np.float32)
+    data = Dataset(x, np.sin(7 * x))
+    assert data.merged().size == 5000
+    assert data.tie_constant() == 0
+    chain = np.float32(1) + np.arange(7, dtype=np.float32) * np.finfo(np.float32).eps
+    assert Dataset(chain, np.zeros(7, np.float32)).merged().size == 3
+    # tie_constant, which must not depend on shapes, counts exact ties only.
+    assert Dataset(chain, np.arange(7, dtype=np.float32)).tie_constant() == 0
+
+
 def test_under_jit_and_vmap(key):
     x = jax.random.normal(key, (3, 5))
     batch = jax.jit(jax.vmap(lambda x: Dataset(x, 2 * x, jnp.abs(x))))(x)
@@ -147,6 +159,8 @@ def test_reading_csv(tmp_path):
         np.testing.assert_array_equal(data.y, [4, 5])
     path.write_text("t;h\n2;5\n1;4\n")
     np.testing.assert_array_equal(datasets.read_csv(path).x, [1, 2])
+    path.write_text("1,2,\n3,4,\n5,6,\n")  # a comma too many, and no names: the first row is data
+    assert datasets.read_csv(path).size == 3
     path.write_text("2\t5e0\n1\t4\n3\t6\n")
     assert datasets.read_csv(path).size == 3
     np.testing.assert_array_equal(datasets.read_csv(path, "2", "1").x, [4, 5, 6])
@@ -156,7 +170,7 @@ def test_reading_csv(tmp_path):
     ("content", "columns", "message"),
     [
         (b"", {}, "is empty"),
-        (b"\x89PNG\r\n\x1a\n\xff\xfe", {}, "is not a text file"),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe", {}, "is not a text file in UTF-8"),
         (b"a,b\0\n1,2\n", {}, "is not a text file"),
         (b"x,y\n1,2\n", {}, "has 1 row of data; at least 2"),
         (b"x,y\n", {}, "has 0 rows of data; at least 2"),
@@ -167,6 +181,11 @@ def test_reading_csv(tmp_path):
         (b"x,y\n1,2\n2,\n", {}, "data row 2 is empty"),
         (b"x,y\n1,2\n2,3\n", {"y": "z"}, "has no column 'z'; it has 'x', 'y'"),
         (b"x,y\n1,2\n2,3,4,5\n", {}, "is not a table"),
+        (b"x,y\n1,2,3\n4,5,6\n", {}, "is not a table"),
+        (b"x,y\n1\n2,3\n", {}, "column 'y' must hold finite numbers; data row 1 is empty"),
+        (b"1,2,a\n3,4,b\n5,6,c\n", {}, "has both names and numbers"),
+        (b"x ,x\n1,2\n2,3\n", {}, "has two columns 'x'"),
+        (b"x,y\n1,2\n2,3\n", {"x": "y", "y": "y"}, "must be two columns; both were given as 'y'"),
     ],
 )
 def test_bad_csv_is_one_sentence(tmp_path, content, columns, message):

@@ -114,6 +114,19 @@ def test_sums_over_neurons_on_either_kind_of_device(key, how, size):
     np.testing.assert_allclose(ranked.over_data(moments), moments @ ranked.mask().astype(float), atol=1e-11)
 
 
+def test_derivatives_through_either_path(key):
+    k = jax.random.split(key, 4)
+    net, data = random_net(k[0], 30), random_data(k[1], 40)
+    ranked = ranks.rank(net.w, net.b, data.x)
+    values, weights = jax.random.normal(k[2], (2, 30)), jax.random.normal(k[3], (2, 40))
+    # The sum over neurons is linear; its transpose is the sum over data.
+    for how in ("_by_scatter", "_by_sort"):
+        pulled = jax.grad(lambda v, how=how: jnp.sum(weights * getattr(ranked, how)(v)))(values)
+        np.testing.assert_allclose(pulled, ranked.over_data(weights), atol=1e-12)
+        _, pushed = jax.jvp(getattr(ranked, how), (values,), (values,))
+        np.testing.assert_allclose(pushed, ranked.over_neurons(values), atol=1e-12)
+
+
 def test_ranks_by_hand():
     x = jnp.array([0.0, 1.0, 1.0, 2.0])
     #                 right of 1  left of 1  constant  dead  all data  no datum
@@ -160,7 +173,10 @@ def test_nan_shows_in_every_result(key):
         leaf = getattr(net, name)
         spoiled = eqx.tree_at(lambda n, name=name: getattr(n, name), net, leaf.at[(0,) * leaf.ndim].set(jnp.nan))
         for method in ("sorted", "dense"):
-            assert np.isnan(jspline.value_and_grad(spoiled, data, method=method)[0])
+            value, grad = jspline.value_and_grad(spoiled, data, method=method)
+            assert np.isnan(value)
+            assert np.all(np.isnan(grad.b0))
+            assert np.all(np.isnan(grad.v[:1]))
 
 
 def test_no_array_of_pairs(key):

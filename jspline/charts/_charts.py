@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import Reals, as_floats, is_concrete
+from jspline._checks import Reals, as_floats, check_unbatched, is_concrete
 
 
 class ReLUNet(eqx.Module):
@@ -55,14 +55,14 @@ class ReLUNet(eqx.Module):
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape. Time and memory grow as `x.size * width`; `jspline.predict` sorts instead."""
-        return _everywhere(lambda t: self.b0 + jnp.sum(self.v * jax.nn.relu(self.w * t + self.b)), x, self.w.dtype)
+        return _everywhere(lambda t: self.b0 + jnp.sum(self.v * jax.nn.relu(self.w * t + self.b)), x, self.w)
 
     def degenerate(self) -> Bool[Array, " width"]:
         """Which neurons have no breakpoint: w = 0, or so small that -b / w overflows.
 
         With b > 0 such a neuron is a constant unit, with b <= 0 it is dead: zero everywhere, and never moves again.
         """
-        return ~jnp.isfinite(self.b / self.w)
+        return (self.w == 0) | jnp.isinf(self.b / self.w)
 
     def to_spline(self) -> "Spline":
         """Breakpoints, delta-slopes and orientations: beta = -b / w, mu = w v, s = sign(w) (equation 1).
@@ -122,7 +122,7 @@ class Spline(eqx.Module):
     def __init__(self, beta: Reals, mu: Reals, s: Reals, b0: Reals = 0.0):
         self.beta, self.mu, self.s, self.b0 = as_floats(beta=beta, mu=mu, s=s, b0=b0)
         _check_shapes(self.b0, beta=self.beta, mu=self.mu, s=self.s)
-        if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1))):
+        if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1)) | np.isnan(self.s)):
             raise ValueError("`s` must be -1 (left-facing), 1 (right-facing) or 0 (no breakpoint).")
 
     @property
@@ -137,7 +137,7 @@ class Spline(eqx.Module):
             ahead = t - self.beta
             return self.b0 + jnp.sum(self.mu * jnp.where(self.s * ahead > 0, ahead, 0))
 
-        return _everywhere(f, x, self.mu.dtype)
+        return _everywhere(f, x, self.mu)
 
     def sort(self) -> "Spline":
         """The permutation-canonical form: neurons by breakpoint, then orientation, then delta-slope."""
@@ -218,7 +218,7 @@ class Polar(eqx.Module):
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape, in time and memory `x.size * width`."""
         cos, sin = jnp.cos(self.theta), jnp.sin(self.theta)
-        return _everywhere(lambda t: self.b0 + jnp.sum(self.r * jax.nn.relu(cos * t + sin)), x, self.r.dtype)
+        return _everywhere(lambda t: self.b0 + jnp.sum(self.r * jax.nn.relu(cos * t + sin)), x, self.r)
 
     def to_net(self) -> ReLUNet:
         """The net; with r = 0 and c >= 0, (w, b) = 0 and v = sqrt(c)."""
@@ -253,7 +253,7 @@ class OneSided(eqx.Module):
         def f(t: Array) -> Array:
             return self.intercept + self.slope * t + jnp.sum(self.kinks * jax.nn.relu(t - self.knots))
 
-        return _everywhere(f, x, self.kinks.dtype)
+        return _everywhere(f, x, self.kinks)
 
 
 def charge(net: ReLUNet) -> Float[Array, " width"]:
@@ -261,9 +261,10 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
     return net.v**2 - net.w**2 - net.b**2
 
 
-def _everywhere(f: Callable[[Array], Array], x: Reals, dtype: jnp.dtype) -> Array:
-    """The scalar function `f` at every element of `x`."""
-    return jnp.vectorize(f)(jnp.asarray(x, dtype))
+def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Array:
+    """The scalar function `f` at every element of `x`, for a net of which `coordinate` is one."""
+    check_unbatched(coordinate)
+    return jnp.vectorize(f)(jnp.asarray(x, coordinate.dtype))
 
 
 def _split(r: Float[Array, " width"], c: Float[Array, " width"]) -> tuple[Array, Array]:

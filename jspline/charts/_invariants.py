@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import check_positive
+from jspline._checks import check_positive, check_unbatched
 from jspline.charts._charts import Polar, ReLUNet, Spline
 
 
@@ -17,10 +17,12 @@ def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
         alpha: a positive factor, a scalar or one per neuron, `(width,)`.
 
     Large alpha leads gradient flow to the kernel regime, small alpha to the adaptive one (section 2.6).
-    Raises `ValueError` when a concrete alpha is not positive and finite.
+    Raises `ValueError` for another shape, or when a concrete alpha is not positive and finite.
     """
     check_positive(alpha=alpha)
     alpha = jnp.asarray(alpha, net.w.dtype)
+    if alpha.shape not in ((), net.w.shape):
+        raise ValueError(f"`alpha` must be a scalar or one factor per neuron, {net.w.shape}; got {alpha.shape}.")
     return eqx.tree_at(lambda n: (n.w, n.b, n.v), net, (alpha * net.w, alpha * net.b, net.v / alpha))
 
 
@@ -37,4 +39,5 @@ def roughness(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:
             mu = point.mu
         case Polar():
             mu = point.r * jnp.cos(point.theta)
+    check_unbatched(mu)
     return jnp.sum(mu**2)

@@ -1,7 +1,8 @@
 """The `jspline` command: options that all its commands share, and what happens to an error."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import jax
@@ -33,6 +34,13 @@ def root(
     """Shallow univariate ReLU networks as the continuous piecewise-linear splines they are."""
 
 
+# The options that all commands share.
+Out = Annotated[Path | None, typer.Option(help="Folder for figures, arrays and run.json.", show_default=False)]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Dtype = Annotated[str, typer.Option(help="float64, or float32 for devices without it.")]
+Device = Annotated[str | None, typer.Option(help="cpu, gpu or tpu. By default the best there is.")]
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn what a user can cause into one line on stderr and exit status 2."""
@@ -44,14 +52,16 @@ def one_sentence() -> Iterator[None]:
 
 
 def configure(dtype: str, device: str | None) -> None:
-    """Set JAX's precision and platform. The library never does; this is the edge.
+    """Set JAX's precision and default device. The library never does; this is the edge.
+
+    float64 is always allowed: also where networks are float32, data are read and standardized in full precision.
 
     Raises:
         ValueError: for another dtype, or a platform that is not there.
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f"--dtype must be float32 or float64; got {dtype}.")
-    jax.config.update("jax_enable_x64", dtype == "float64")
+    jax.config.update("jax_enable_x64", True)
     if device is None:
         return
     try:
@@ -59,3 +69,8 @@ def configure(dtype: str, device: str | None) -> None:
     except RuntimeError:
         there = ", ".join(sorted({d.platform for d in jax.devices()}))
         raise ValueError(f"--device {device} is not available here; available: {there}.") from None
+
+
+def on_host() -> AbstractContextManager:
+    """Work on the CPU inside this context: for float64 where the accelerator has none."""
+    return jax.default_device(jax.local_devices(backend="cpu")[0])

@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from jspline import charge, init, kernel, loss, plot, rescale
 from jspline.charts import ReLUNet
-from jspline.cli._app import app, configure, one_sentence
+from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
 from jspline.cli._output import prepare, whole, write_run
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
-from jspline.dynamics import RESULTS, Solution, flow
+from jspline.dynamics import RESULTS, Solution, flow, result_names
 
 SAVED = 96
 """Times at which the nets are kept, evenly spaced in log t over six decades."""
@@ -57,6 +57,7 @@ class History(NamedTuple):
     nets: ReLUNet  # leaves (inits, times, ...)
     losses: np.ndarray  # (inits, times)
     results: list[str]
+    t_end: np.ndarray
     steps: np.ndarray
     drift: np.ndarray
 
@@ -78,16 +79,13 @@ def flow_command(
         typer.Option(help="Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."),
     ] = 1.0,
     inits: Annotated[int, typer.Option(help="Networks, each with its own initialization.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of the initializations.")] = 0,
+    seed: Seed = 0,
     t1: Annotated[float, typer.Option(help="Time to integrate to.")] = 100.0,
     rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
     max_steps: Annotated[int, typer.Option(help="Most steps a network may take.")] = 200_000,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for flow.nc, flow.png, flow.svg and run.json.", show_default=False),
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="float64, or float32 for devices without it.")] = "float64",
-    device: Annotated[str | None, typer.Option(help="cpu, gpu or tpu. By default the best there is.")] = None,
+    out: Out = None,
+    dtype: Dtype = "float64",
+    device: Device = None,
 ) -> None:
     """A batch of networks learns a data set by gradient flow.
 
@@ -104,32 +102,34 @@ def flow_command(
     """
     arguments = dict(locals())
     with one_sentence():
-        _check(width, alpha, inits, t1, rtol, max_steps)
+        _check(width, alpha, inits, seed, t1, rtol, max_steps)
         configure(dtype, device)
-        table = _read(data, x, y)
-        scaled, units = table.data.standardize()
-        scaled = Dataset(scaled.x, scaled.y, scaled.weight * 2 / scaled.size).merged()
-        law = _law(init, width, scaled)
+        with on_host():
+            table = _read(data, x, y)
+            full, units = table.data.standardize()
+            full = Dataset(full.x, full.y, full.weight * 2 / full.size).merged()
+            law = _law(init, width, full)
         if out is not None:
             prepare(out)
-    typer.echo(_heading(table, scaled, arguments))
+        keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))
+        nets = jax.jit(jax.vmap(lambda key: rescale(law.sample(width, key=key), alpha)))(keys)
+        nets, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (nets, full))
+    where = next(iter(nets.b0.devices()))
+    typer.echo(_heading(table, scaled, arguments, where))
     began = time.perf_counter()
 
-    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))
-    nets = jax.vmap(lambda key: rescale(law.sample(width, key=key), alpha))(keys)
     times = np.concatenate([[0.0], np.geomspace(1e-6 * t1, t1, SAVED)])
     history = _integrate(nets, scaled, times, rtol, max_steps)
     if len(history.times) < 2:
         typer.echo("Interrupted before the first time was reached; nothing to write.", err=True)
         raise typer.Exit(130)
-    regimes = np.asarray(jax.vmap(lambda net: kernel.regime(net, scaled))(_at(history.nets, -1)))
+    regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
     seconds = time.perf_counter() - began
 
     typer.echo(_summary(history, regimes, float(scaled.constant), seconds))
     if out is not None:
-        dataset = _dataset(history, regimes, table, scaled, units)
-        with one_sentence():
-            _write(out, dataset, arguments, seconds)
+        with on_host(), one_sentence():
+            _write(out, _dataset(history, regimes, table, full, units), arguments, where, seconds)
         typer.echo(f"Wrote {', '.join(str(out / name) for name in ('flow.png', 'flow.svg', 'flow.nc', 'run.json'))}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
@@ -137,13 +137,15 @@ def flow_command(
         raise typer.Exit(130)
 
 
-def _check(width: int, alpha: float, inits: int, t1: float, rtol: float, max_steps: int) -> None:
+def _check(width: int, alpha: float, inits: int, seed: int, t1: float, rtol: float, max_steps: int) -> None:
     for name, value in (("--width", width), ("--inits", inits), ("--max-steps", max_steps)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1; got {value}.")
     for name, number in (("--alpha", alpha), ("--rtol", rtol), ("--t1", t1)):
         if not (0 < number < float("inf")):
             raise ValueError(f"{name} must be positive and finite; got {number:g}.")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
 
 
 def _read(data: str, x: str | None, y: str | None) -> Table:
@@ -163,12 +165,13 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
         run = lambda net, t: flow(net, data, t, rtol=rtol, atol=1e-3 * rtol, max_steps=max_steps)  # noqa: E731
         return jax.vmap(run)(nets, durations)
 
-    first = np.asarray(jax.vmap(lambda net: loss(net, data))(nets))
+    first = np.asarray(jax.jit(jax.vmap(lambda net: loss(net, data)))(nets))
     charges = np.asarray(jax.vmap(charge)(nets))
     size = np.asarray(nets.v**2 + nets.w**2 + nets.b**2)
     kept = [(nets, first)]
     steps = np.zeros(inits, int)
-    results = np.full(inits, "end_time", dtype=object)
+    t_end = np.zeros(inits)
+    results = np.full(inits, "end_time", dtype="<U16")
     going = np.ones(inits, bool)
     bar = tqdm(
         total=1.0,
@@ -182,11 +185,11 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
                 durations = jnp.asarray(np.where(going, after - before, 0.0), nets.b0.dtype)
                 solution = jax.block_until_ready(segment(kept[-1][0], durations))
                 taken = np.where(going, np.asarray(solution.stats["num_steps"]), 0)
-                for name in ("out_of_steps", "diverged", "not_finite", "left_chart"):
-                    results[going & np.asarray(solution.result == getattr(CODES, name))] = name
+                results = np.where(going, result_names(solution.result), results)
                 # A network may not spend in one segment what it has no longer: then it stays where it was.
                 results[going & (steps + taken > max_steps)] = "out_of_steps"
                 going &= results == "end_time"
+                t_end[going] = after
                 steps = np.where(going, steps + taken, np.minimum(steps + taken, max_steps))
                 end = (solution.net, np.asarray(solution.loss))
                 kept.append(jax.tree.map(_where(going), end, kept[-1]))
@@ -201,7 +204,8 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
         times=times[: len(kept)],
         nets=path,
         losses=losses,
-        results=[str(name) for name in results],
+        results=results.tolist(),
+        t_end=t_end,
         steps=steps,
         drift=drift.max(axis=1),
     )
@@ -211,25 +215,26 @@ def _where(mask: np.ndarray) -> Callable[[Any, Any], Any]:
     return lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
-def _at(nets: ReLUNet, k: int) -> ReLUNet:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf[:, k]), nets)
+def _last(nets: ReLUNet) -> ReLUNet:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[:, -1]), nets)
 
 
-def _heading(table: Table, data: Dataset, arguments: dict[str, Any]) -> str:
+def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
     a = arguments
     return (
         f"{a['data']}: {table.data.size} points, {data.size} distinct {table.x_name}; both columns standardized.\n"
         f"{a['inits']} networks of width {a['width']}, {a['init']} initialization, alpha = {a['alpha']:g}, "
         f"seed {a['seed']}.\n"
         f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {a['t1']:g}; "
-        f"rtol {a['rtol']:g}, atol {1e-3 * a['rtol']:g}, {a['dtype']} on {jax.devices()[0].platform}."
+        f"rtol {a['rtol']:g}, atol {1e-3 * a['rtol']:g}, {a['dtype']} on {device.platform}."
     )
 
 
 def _summary(history: History, regimes: np.ndarray, floor: float, seconds: float) -> str:
     rows = [
         ("loss at t = 0", history.losses[:, 0]),
-        (f"loss at t = {history.times[-1]:g}", history.losses[:, -1]),
+        ("loss at the end", history.losses[:, -1]),
+        ("time of the end", history.t_end),
         ("regime index (0 linear, 1 cubic)", regimes),
         ("charge drift", history.drift),
         ("steps", history.steps),
@@ -248,14 +253,15 @@ def _summary(history: History, regimes: np.ndarray, floor: float, seconds: float
     return "\n".join(lines)
 
 
-def _dataset(history: History, regimes: np.ndarray, table: Table, scaled: Dataset, units: Units) -> xr.Dataset:
-    """Everything in labelled arrays, the nets in the original units."""
-    nets = jax.vmap(jax.vmap(units.restore))(jax.tree.map(jnp.asarray, history.nets))
-    splines = jax.vmap(jax.vmap(lambda net: net.to_spline()))(nets)
+def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset, units: Units) -> xr.Dataset:
+    """Everything in labelled arrays, the nets in the original units and in float64."""
+    nets = jax.tree.map(lambda leaf: jnp.asarray(leaf, "float64"), history.nets)
+    nets = jax.jit(jax.vmap(jax.vmap(units.restore)))(nets)
+    splines = jax.jit(jax.vmap(jax.vmap(lambda net: net.to_spline())))(nets)
     x = np.asarray(table.data.x)
     margin = 0.04 * (x[-1] - x[0])
     grid = jnp.linspace(x[0] - margin, x[-1] + margin, 1001, dtype=nets.b0.dtype)
-    last = _at(nets, -1)
+    fits = jax.jit(jax.vmap(lambda net: net(grid)))(_last(nets))
     path, batch = ("inits", "times", "width"), ("inits",)
     return xr.Dataset(
         {
@@ -271,7 +277,7 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, scaled: Datase
             "loss": (path[:2], history.losses, {"long_name": "mean squared error of the standardized data"}),
             "fit": (
                 ("inits", "grid"),
-                np.asarray(jax.vmap(lambda net: net(grid))(last)),
+                np.asarray(fits),
                 {"long_name": table.y_name},
             ),
             "regime": (
@@ -280,6 +286,7 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, scaled: Datase
                 {"long_name": "regime index: 0 linear interpolant, 1 natural cubic spline"},
             ),
             "charge_drift": (batch, history.drift, {"long_name": "largest relative drift of a charge"}),
+            "t_end": (batch, history.t_end, {"long_name": "time at which the network ended"}),
             "steps": (batch, history.steps, {"long_name": "attempted steps"}),
             "result": (batch, history.results, {"long_name": "how the flow ended"}),
         },
@@ -289,13 +296,13 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, scaled: Datase
             "inits": np.arange(len(history.results)),
         },
         attrs={
-            "least_possible_loss": float(scaled.constant),
+            "least_possible_loss": float(full.constant),
             **{name: float(getattr(units, name)) for name in ("x_mean", "x_scale", "y_mean", "y_scale")},
         },
     )
 
 
-def _write(out: Path, dataset: xr.Dataset, arguments: dict[str, Any], seconds: float) -> None:
+def _write(out: Path, dataset: xr.Dataset, arguments: dict[str, Any], device: jax.Device, seconds: float) -> None:
     with whole(out / "flow.nc") as path:
         dataset.to_netcdf(path, engine="h5netcdf")
     title = (
@@ -316,8 +323,10 @@ def _write(out: Path, dataset: xr.Dataset, arguments: dict[str, Any], seconds: f
         mu=dataset.mu,
         s=dataset.s,
         floor=dataset.attrs["least_possible_loss"],
+        t_end=dataset.t_end,
     )
     for name in ("flow.png", "flow.svg"):
         with whole(out / name) as path:
-            figure.savefig(path, dpi=144)
-    write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, seconds=round(seconds, 3))
+            plot.save(figure, path)
+    command = shlex.join(["jspline", *sys.argv[1:]])
+    write_run(out / "run.json", command, arguments, device, seconds=round(seconds, 3))

@@ -40,9 +40,8 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_run(path: Path, command: str, arguments: dict[str, Any], **facts: Any) -> None:
+def write_run(path: Path, command: str, arguments: dict[str, Any], device: jax.Device, **facts: Any) -> None:
     """`run.json`: what was run, with what, on what."""
-    device = jax.devices()[0]
     run = {
         "command": command,
         "arguments": arguments,

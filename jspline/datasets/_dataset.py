@@ -58,7 +58,8 @@ class Dataset(eqx.Module):
 
     def tie_constant(self) -> Float[Array, ""]:
         """The least loss that any function of x can have: `constant` + 1/2 sum_n p_n (y_n - mean at x_n)^2."""
-        group, first = _groups(self.x)
+        new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(self.x) > 0])
+        group, first = jnp.cumsum(new) - 1, jax.lax.cummax(jnp.where(new, jnp.arange(self.size), 0))
         total = jax.ops.segment_sum(self.weight, group, self.size)
         # From the first y of each group, so that a point without ties contributes exactly 0.
         offset = self.y - self.y[first]
@@ -68,31 +69,31 @@ class Dataset(eqx.Module):
     def merged(self) -> "Dataset":
         """One point for each distinct x of positive weight: p = sum p, y = the weighted mean.
 
-        The loss of every function stays what it was: `constant` takes what the points lose. x that are equal within
-        rounding count as equal. Runs on the host, since the shape changes.
+        The loss of every function stays what it was: `constant` takes what the points lose. x within two units in the
+        last place of the first of them count as equal. Runs on the host, since the shape changes.
 
         Raises:
             ValueError: under `jax.jit` or `jax.vmap`, or when no weight is positive.
         """
         if not is_concrete(self):
             raise ValueError("`Dataset.merged` changes the shape, so it cannot run under jax.jit or jax.vmap.")
-        with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
-            return self._merged()
-
-    def _merged(self) -> "Dataset":
         kept = np.asarray(self.weight) > 0
         if not kept.any():
             raise ValueError("`weight` must be positive somewhere; every weight is 0.")
         x, y, p = (np.asarray(a)[kept] for a in (self.x, self.y, self.weight))
-        group, first = (np.asarray(a) for a in _groups(jnp.asarray(x)))
+        first = _first_equal(x)
+        begins, group = np.unique(first, return_inverse=True)
         weight = np.bincount(group, p)
-        begins = np.unique(first)
 
-        def mean(values: np.ndarray) -> Array:
-            offset = np.bincount(group, p * (values - values[first])) / weight
-            return jnp.asarray(values[begins] + offset, values.dtype)
+        def mean(values: np.ndarray) -> np.ndarray:
+            # From the first of each group, so that a point without ties keeps its value to the last bit.
+            return values[begins] + np.bincount(group, p * (values - values[first])) / weight
 
-        return Dataset(mean(x), mean(y), jnp.asarray(weight, p.dtype), constant=self.tie_constant())
+        means = mean(y)
+        constant = np.asarray(self.constant) + np.sum(p * (y - means[group]) ** 2) / 2
+        with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            parts = [jnp.asarray(a, x.dtype) for a in (mean(x), means, weight, constant)]
+            return Dataset(*parts[:3], constant=parts[3])
 
     def standardize(self) -> tuple["Dataset", "Units"]:
         """The data with weighted mean 0 and standard deviation 1 in x and in y, and the `Units` to come back.
@@ -108,9 +109,9 @@ class Dataset(eqx.Module):
         y_scale = jnp.sqrt(jnp.sum(p * (self.y - y_mean) ** 2))
         if is_concrete(self):
             kept = np.asarray(self.x)[np.asarray(self.weight) > 0]
-            if kept.size == 0 or kept[0] == kept[-1]:
+            if kept.size == 0 or kept[-1] - kept[0] <= 2 * np.spacing(np.max(np.abs(kept))):
                 raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
-        y_scale = jnp.where(y_scale > _rounding(self.y), y_scale, 1)
+        y_scale = jnp.where(y_scale > 4 * jnp.finfo(self.y.dtype).eps * jnp.max(jnp.abs(self.y)), y_scale, 1)
         units = Units(x_mean, x_scale, y_mean, y_scale)
         scaled = Dataset((self.x - x_mean) / x_scale, (self.y - y_mean) / y_scale, self.weight)
         return eqx.tree_at(lambda d: d.constant, scaled, self.constant / y_scale**2), units
@@ -143,12 +144,12 @@ class Units(eqx.Module):
         )
 
 
-def _rounding(x: Array) -> Array:
-    """Differences of `x` up to this size are rounding."""
-    return 4 * jnp.finfo(x.dtype).eps * jnp.max(jnp.abs(x))
-
-
-def _groups(x: Array) -> tuple[Array, Array]:
-    """For sorted `x`: which distinct value (within rounding) each is, and the index of the first that is the same."""
-    new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(x) > _rounding(x)])
-    return jnp.cumsum(new) - 1, jax.lax.cummax(jnp.where(new, jnp.arange(x.size), 0))
+def _first_equal(x: np.ndarray) -> np.ndarray:
+    """For sorted `x`: the index of the first value that each is equal to, within two units in its last place."""
+    first = np.arange(x.size)
+    for i in np.flatnonzero(np.diff(x, prepend=-np.inf) <= 2 * np.spacing(np.abs(x))):
+        # Measured from the first of them, or a dense grid would merge link by link into one point.
+        begin = first[i - 1]
+        if x[i] - x[begin] <= 2 * np.spacing(np.abs(x[begin])):
+            first[i] = begin
+    return first

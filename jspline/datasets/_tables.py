@@ -74,6 +74,8 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None) -> 
     frame = _frame(Path(path))
     if len(frame.columns) < 2:
         raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
+    if x is not None and x == y:
+        raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
     # Whichever column was not asked for is the first of the others.
     x = x if x is not None else next(name for name in frame.columns if name != y)
     y = y if y is not None else next(name for name in frame.columns if name != x)
@@ -93,23 +95,31 @@ def _frame(path: Path) -> pd.DataFrame:
     except IsADirectoryError:
         raise IsADirectoryError(f"{path} is a folder, not a CSV file.") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file.") from None
+        raise ValueError(f"{path} is not a text file in UTF-8.") from None
     if "\0" in text:
-        raise ValueError(f"{path} is not a text file.")
+        raise ValueError(f"{path} is not a text file in UTF-8.")
     if not text.strip():
         raise ValueError(f"{path} is empty.")
-    first = text.lstrip().splitlines()[0]
-    separator = max(",;\t", key=first.count)
-    named = not all(_is_number(cell) for cell in first.split(separator))
+    separator = max(",;\t", key=text.lstrip().splitlines()[0].count)
     try:
-        frame = pd.read_csv(
-            StringIO(text), sep=separator, header=0 if named else None, dtype=str, keep_default_na=False,
-            skipinitialspace=True,
-        )  # fmt: skip
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        # Every line as data: with a header, pandas would take a column too many for an index, and shift the others.
+        rows = pd.read_csv(
+            StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skipinitialspace=True
+        ).fillna("")
+    except pd.errors.ParserError as error:
         raise ValueError(f"{path} is not a table: {str(error).strip()}.") from None
-    frame.columns = [str(name).strip() if named else str(name + 1) for name in frame.columns]
-    return frame
+    first = [cell.strip() for cell in rows.iloc[0]]
+    numbers = sum(map(_is_number, first))
+    if numbers == 0:
+        names, rows = first, rows.iloc[1:]
+    elif all(_is_number(cell) or not cell for cell in first):
+        names = [str(i + 1) for i in range(len(first))]
+    else:
+        raise ValueError(f"The first line of {path} has both names and numbers; name every column, or none.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{path} has two columns {twice!r}; give every column a name of its own.")
+    return rows.set_axis(names, axis=1)
 
 
 def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
@@ -124,7 +134,7 @@ def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text.strip().strip('"'))
+        float(text)
     except ValueError:
         return False
     return True

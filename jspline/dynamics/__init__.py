@@ -2,6 +2,6 @@
 
 from jspline.dynamics._field import net_field, polar_field, spline_field
 from jspline.dynamics._flow import flow
-from jspline.dynamics._solution import RESULTS, Solution
+from jspline.dynamics._solution import RESULTS, Solution, result_names
 
-__all__ = ["RESULTS", "Solution", "flow", "net_field", "polar_field", "spline_field"]
+__all__ = ["RESULTS", "Solution", "flow", "net_field", "polar_field", "result_names", "spline_field"]

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import Reals, check_finite, check_positive, is_concrete, is_zero
+from jspline._checks import Reals, check_finite, check_positive, check_unbatched, is_concrete, is_zero
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._diffrax import CHARTS, Options, integrate
@@ -32,7 +32,7 @@ def flow(
     chart: Literal["nn", "spline", "polar"] = "nn",
     solver: diffrax.AbstractSolver | None = None,
     stepsize_controller: diffrax.AbstractStepSizeController | None = None,
-    max_steps: int = 10_000,
+    max_steps: int | np.integer = 10_000,
     train_b0: bool = True,
 ) -> Solution:
     """Gradient flow d theta / dt = -grad L from a net, on the loss L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2.
@@ -82,9 +82,9 @@ def flow(
 
     # A grid that ends at t1 may end within rounding beyond it.
     ts = None if ts is None else jnp.minimum(array(ts), array(t1))
-    options = Options(array(t1), array(loss_tol), array(grad_tol), ts)
+    options = Options(array(t1), array(rtol), array(atol), array(loss_tol), array(grad_tol), ts)
     if stepsize_controller is None:
-        stepsize_controller = diffrax.PIDController(rtol=array(rtol), atol=array(atol))
+        stepsize_controller = diffrax.PIDController(rtol=options.rtol, atol=options.atol)
 
     # Compile and integrate.
     return integrate(
@@ -94,13 +94,13 @@ def flow(
         chart,
         diffrax.Tsit5() if solver is None else solver,
         stepsize_controller,
-        max_steps,
+        int(max_steps),
         train_b0,
         stops_early=not is_zero(loss_tol, grad_tol),
     )
 
 
-def _check_choices(method: str, chart: str, until: str | None, events: int, max_steps: int) -> None:
+def _check_choices(method: str, chart: str, until: str | None, events: int, max_steps: int | np.integer) -> None:
     if method not in ("exact", "diffrax"):
         raise ValueError(f"`method` must be 'exact' or 'diffrax'; got {method!r}.")
     if method == "exact":
@@ -109,13 +109,15 @@ def _check_choices(method: str, chart: str, until: str | None, events: int, max_
         raise NotImplementedError("`until` and `events` need the exact flow, which is not part of this version.")
     if chart not in CHARTS:
         raise ValueError(f"`chart` must be one of {', '.join(map(repr, CHARTS))}; got {chart!r}.")
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+    if isinstance(max_steps, bool) or not isinstance(max_steps, (int, np.integer)) or max_steps < 1:
         raise ValueError(f"`max_steps` must be a whole number of at least 1; got {max_steps!r}.")
 
 
 def _check_values(
     net: ReLUNet, data: Dataset, t1: Any, ts: Any, loss_tol: Any, grad_tol: Any, rtol: Any, atol: Any
 ) -> None:
+    check_unbatched(net.w)
+    check_unbatched(data.x)
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)

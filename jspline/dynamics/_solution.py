@@ -1,6 +1,9 @@
 """What a flow returns: the last net, how it ended, and what it cost."""
 
+from typing import Any
+
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jspline.charts import ReLUNet
@@ -22,10 +25,31 @@ class RESULTS(eqx.Enumeration):
     )
     left_chart = (
         "A neuron has w = 0, or its breakpoint went to infinity, where the spline chart is singular: the net is the "
-        "one at `t`, or the start. Use chart='nn'."
+        "one at `t`. Use chart='nn'."
     )
-    diverged = "The loss grew, or the solver failed: lower `rtol`."
+    diverged = "The loss grew by more than the tolerance explains, or the solver failed: lower `rtol`."
     not_finite = "NaN or infinity appeared in the net."
+
+
+NAMES = (
+    "end_time",
+    "interpolated",
+    "stationary",
+    "first_event",
+    "out_of_steps",
+    "left_chart",
+    "diverged",
+    "not_finite",
+)
+
+
+def result_names(result: RESULTS) -> np.ndarray:
+    """The names of result codes as an array of strings, of the shape of `result`; on the host, for batches."""
+    codes: Any = RESULTS  # to a type checker its members are strings
+    names = np.full(np.shape(result == codes.end_time), "", dtype="<U16")
+    for name in NAMES:
+        names[np.asarray(result == getattr(codes, name))] = name
+    return names
 
 
 class Solution(eqx.Module):

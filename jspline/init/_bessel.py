@@ -28,24 +28,24 @@ def k0(t: Float[Array, "..."]) -> Float[Array, "..."]:
     powers = [c * (low / 2) ** (2 * k) for k, c in enumerate(_COEFFICIENT)]
     near = sum(h * p for h, p in zip(_HARMONIC, powers, strict=True)) - _log(low) * sum(powers)
     far = sum(w / jnp.sqrt(2 * high + z**2) for w, z in zip(_WEIGHTS, _NODES, strict=True))
-    return jnp.where(t <= 2, near, jnp.exp(-high) * far)
+    return jnp.where(t > 2, jnp.exp(-high) * far, near)
 
 
 def k0_tail(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """The integral of K0 from t >= 0 to infinity; pi / 2 at 0."""
     low, high = _split(t)
-    log = jnp.where(low > 0, _log(jnp.where(low > 0, low, 1)), 0)
+    log = jnp.where(low == 0, 0, _log(jnp.where(low == 0, 1, low)))
     head = sum(
         c * low * (low / 2) ** (2 * k) / (2 * k + 1) * (_HARMONIC[k] + 1 / (2 * k + 1) - log)
         for k, c in enumerate(_COEFFICIENT)
     )
     far = sum(w / (jnp.sqrt(2 * high + z**2) * (1 + z**2 / high)) for w, z in zip(_WEIGHTS, _NODES, strict=True))
-    return jnp.where(t <= 2, math.pi / 2 - head, jnp.exp(-high) * far)
+    return jnp.where(t > 2, jnp.exp(-high) * far, math.pi / 2 - head)
 
 
 def _split(t: Array) -> tuple[Array, Array]:
-    """`t` where each formula holds, and 2 elsewhere, so that neither meets an argument it cannot take."""
-    return jnp.where(t <= 2, t, 2), jnp.where(t > 2, t, 2)
+    """`t` where each formula holds (NaN to the first), and 2 elsewhere, where it is not used."""
+    return jnp.where(t > 2, 2, t), jnp.where(t > 2, t, 2)
 
 
 def _log(t: Array) -> Array:

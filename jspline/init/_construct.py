@@ -44,7 +44,7 @@ def flat(net: ReLUNet, kind: Literal["zero", "mirror"] = "zero") -> ReLUNet:
     Args:
         net: where the breakpoints come from.
         kind: "zero" sets v = 0 and keeps the width. "mirror" puts beside every neuron a second one with the same
-            (w, b) and the opposite v, which doubles the width and keeps the delta-slopes, hence the kernel.
+            (w, b) and the opposite v: twice the width, the same delta-slopes, and twice the tangent kernel.
 
     Raises `ValueError` for another kind.
     """

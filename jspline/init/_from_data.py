@@ -84,7 +84,8 @@ class FromData(Law):
         beta = jnp.asarray(beta, self.edges.dtype)
         density = self.mass / jnp.diff(self.edges)
         place = jnp.clip(jnp.searchsorted(self.edges, beta, side="right") - 1, 0, len(density) - 1)
-        return jnp.where((beta >= self.edges[0]) & (beta <= self.edges[-1]), density[place], 0)
+        inside = jnp.where((beta >= self.edges[0]) & (beta <= self.edges[-1]), density[place], 0)
+        return jnp.where(jnp.isnan(beta), beta, inside)
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""

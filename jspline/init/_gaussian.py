@@ -24,7 +24,7 @@ class GaussianSpline(RoughnessLaw):
     def _scales(self) -> tuple[Array, Array]:
         """g and m."""
 
-    def pdf(self, beta: ArrayLike, mu: ArrayLike) -> Float[Array, "..."]:
+    def pdf(self, beta: ArrayLike, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(beta, mu) = exp(-|mu| S / (sigma_b sigma_v sigma_w)) / (2 pi sigma_v S) (theorem 1a).
 
         S^2 = sigma_b^2 + sigma_w^2 beta^2.
@@ -42,19 +42,19 @@ class GaussianSpline(RoughnessLaw):
         # arctan2 keeps its digits in the lower tail, where 1/2 + arctan(beta / scale) / pi would lose them.
         return jnp.arctan2(scale, -jnp.asarray(beta, scale.dtype)) / jnp.pi
 
-    def pdf_mu(self, mu: ArrayLike) -> Float[Array, "..."]:
+    def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu) = K0(|mu| / (sigma_v sigma_w)) / (pi sigma_v sigma_w): infinite at 0, and integrable there."""
         scale = self._mu_scale()
         return k0(jnp.abs(jnp.asarray(mu, scale.dtype)) / scale) / (jnp.pi * scale)
 
-    def cdf_mu(self, mu: ArrayLike) -> Float[Array, "..."]:
+    def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu), by the integral of K0 (in closed form, products with modified Struve functions)."""
         scale = self._mu_scale()
         mu = jnp.asarray(mu, scale.dtype)
         tail = k0_tail(jnp.abs(mu) / scale) / jnp.pi
         return jnp.where(mu < 0, tail, 1 - tail)
 
-    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike) -> Float[Array, "..."]:
+    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta): Laplace(0, sigma_b sigma_v sigma_w / S(beta))."""
         ratio = jnp.asarray(beta, self._beta_scale().dtype) / self._beta_scale()
         spread = self._mu_scale() / jnp.hypot(jnp.ones_like(ratio), ratio)

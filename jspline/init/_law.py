@@ -16,7 +16,8 @@ class Law(eqx.Module):
     """An initialization as a distribution: it samples nets, and where it has exact densities it knows them.
 
     The neurons are independent and alike, b0 = 0, and the orientation is a fair coin, independent of (beta, mu),
-    unless a law says otherwise.
+    unless a law says otherwise. The densities that involve mu take a `width`, which only the laws whose delta-slopes
+    depend on it need (`UniformBreakpoints`): code for any law can give it always.
     """
 
     @abc.abstractmethod

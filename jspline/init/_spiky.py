@@ -42,7 +42,9 @@ class Spiky(Law):
         base_key, sign_key = random.split(key)
         net = self.base.sample(width, key=base_key)
         spikes = orientations(sign_key, self.count, net.v.dtype) * jnp.asarray(self.height, net.v.dtype)
-        v = net.v.at[: self.count].set(spikes / net.w[: self.count])
+        w = net.w[: self.count]
+        # A neuron with w = 0 has no delta-slope to set; rounding makes one in 10^7.
+        v = net.v.at[: self.count].set(jnp.where(w == 0, net.v[: self.count], spikes / jnp.where(w == 0, 1, w)))
         return eqx.tree_at(lambda n: n.v, net, v)
 
     def roughness_mean(self, width: int) -> Float[Array, ""]:

@@ -40,7 +40,7 @@ class Uniform(RoughnessLaw):
         w, b, v = jax.random.uniform(key, (3, width), self.a_w.dtype, minval=-1, maxval=1)
         return ReLUNet(self.a_w * w, self.a_b * b, self.a_v * v, 0.0)
 
-    def pdf(self, beta: ArrayLike, mu: ArrayLike) -> Float[Array, "..."]:
+    def pdf(self, beta: ArrayLike, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(beta, mu) = (m - |mu| / a_v)_+ / (4 a_b a_w a_v)."""
         return self.pdf_beta(beta) * self.pdf_mu_given_beta(mu, beta)
 
@@ -55,18 +55,18 @@ class Uniform(RoughnessLaw):
         inside = jnp.abs(ratio) <= 1
         return jnp.where(inside, 0.5 + ratio / 4, jnp.where(ratio < 0, tail, 1 - tail))
 
-    def pdf_mu(self, mu: ArrayLike) -> Float[Array, "..."]:
+    def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu) = log(A / |mu|) / (2 A) on |mu| <= A: infinite at 0, and integrable there."""
         share = jnp.abs(jnp.asarray(mu, self.a_w.dtype)) / self._bound()
         return -jnp.log(jnp.minimum(share, 1)) / (2 * self._bound())
 
-    def cdf_mu(self, mu: ArrayLike) -> Float[Array, "..."]:
+    def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu) = 1/2 + mu / (2 A) (1 + log(A / |mu|)) on |mu| <= A."""
         share = jnp.clip(jnp.asarray(mu, self.a_w.dtype) / self._bound(), -1, 1)
         log = jnp.log(jnp.where(share == 0, 1, jnp.abs(share)))
         return 0.5 + share / 2 * (1 - log)
 
-    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike) -> Float[Array, "..."]:
+    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta): symmetric triangular on [-a_v m, a_v m]."""
         self._bound()
         reach = self.a_v * self._largest(beta)
@@ -132,32 +132,35 @@ class UniformBreakpoints(RoughnessLaw):
         w = orientations(sign_key, width, dtype) * self.scale / width**0.5
         return ReLUNet(w, -w * beta, self.sigma_v * jax.random.normal(v_key, (width,), dtype), 0.0)
 
-    def pdf(self, beta: ArrayLike, mu: ArrayLike, *, width: int) -> Float[Array, "..."]:
+    def pdf(self, beta: ArrayLike, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(beta, mu), the product of the two."""
         return self.pdf_beta(beta) * self.pdf_mu(mu, width=width)
 
     def pdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """p(beta) = 1 / (hi - lo) inside."""
         beta = jnp.asarray(beta, self.lo.dtype)
-        return jnp.where((beta >= self.lo) & (beta <= self.hi), 1 / (self.hi - self.lo), 0)
+        inside = jnp.where((beta >= self.lo) & (beta <= self.hi), 1 / (self.hi - self.lo), 0)
+        return jnp.where(jnp.isnan(beta), beta, inside)
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""
         return jnp.clip((jnp.asarray(beta, self.lo.dtype) - self.lo) / (self.hi - self.lo), 0, 1)
 
-    def pdf_mu(self, mu: ArrayLike, *, width: int) -> Float[Array, "..."]:
+    def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu): N(0, scale^2 sigma_v^2 / width)."""
         return jax.scipy.stats.norm.pdf(jnp.asarray(mu, self.lo.dtype), scale=self._mu_scale(width))
 
-    def cdf_mu(self, mu: ArrayLike, *, width: int) -> Float[Array, "..."]:
+    def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu)."""
         return jax.scipy.stats.norm.cdf(jnp.asarray(mu, self.lo.dtype), scale=self._mu_scale(width))
 
-    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int) -> Float[Array, "..."]:
+    def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta) = p(mu)."""
         return self.pdf_mu(mu, width=width) + 0 * jnp.asarray(beta, self.lo.dtype)
 
-    def _mu_scale(self, width: int) -> Array:
+    def _mu_scale(self, width: int | None) -> Array:
+        if width is None:
+            raise ValueError("The delta-slopes of `UniformBreakpoints` depend on the width: give `width`.")
         check_width(width)
         if is_zero(self.sigma_v):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")

@@ -1,6 +1,6 @@
 """Pictures. Functions that take an axes draw on it and return artists; those that end in `_figure` make a figure."""
 
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
-from jspline.plot._style import COLOURS, LEFT, RIGHT, style
+from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
 
-__all__ = ["COLOURS", "LEFT", "RIGHT", "breakpoint_paths", "fits", "flow_figure", "losses", "rug", "style"]
+__all__ = ["COLOURS", "LEFT", "RIGHT", "breakpoint_paths", "fits", "flow_figure", "losses", "rug", "save", "style"]

@@ -128,6 +128,7 @@ def flow_figure(
     mu: ArrayLike,
     s: ArrayLike,
     floor: float = 0.0,
+    t_end: ArrayLike | None = None,
 ) -> Figure:
     """A batch of networks that learned one data set: data, fits and breakpoints; breakpoint paths; losses.
 
@@ -142,6 +143,7 @@ def flow_figure(
         beta: breakpoints in units of x, `(inits, times, width)`.
         mu, s: delta-slopes and orientations, `(inits, times, width)`.
         floor: the least possible loss.
+        t_end: when each network ended, `(inits,)`, if some did before the last time: their curves end there.
 
     The network with the median loss at the end lends its breakpoints to the rug and to the paths.
     """
@@ -151,11 +153,20 @@ def flow_figure(
     chosen = {int(order[0]): "lowest", int(order[-1]): "highest", median: "median"}
     highlight = list(chosen)
     shown = times > 0
+    last = beta[median, -1]
+    if t_end is not None:
+        running = times[None] <= np.asarray(t_end)[:, None] * (1 + 1e-9)
+        loss, beta = np.where(running, loss, np.nan), np.where(running[..., None], beta, np.nan)
 
     with style():
         spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12, hspace=0.04, wspace=0.02)
         figure = Figure(figsize=(13.33, 7.5), layout=spacing)
-        figure.suptitle(f"{title}, t = {times[-1]:g}", x=0.012, ha="left", fontsize=17)
+        figure.suptitle(
+            title if t_end is not None and np.any(t_end < times[-1]) else f"{title}, t = {times[-1]:g}",
+            x=0.012,
+            ha="left",
+            fontsize=17,
+        )
         parts = figure.add_gridspec(2, 2, width_ratios=[1.5, 1])
 
         main = figure.add_subplot(parts[:, 0])
@@ -172,7 +183,7 @@ def flow_figure(
         main.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=5, columnspacing=1.2)
         visible = s[median, -1] != 0
         colours = [_side(side) for side in s[median, -1, visible]]
-        rug(main, beta[median, -1, visible], colours=colours, base=0.012, height=0.05)
+        rug(main, last[visible], colours=colours, base=0.012, height=0.05)
         _rug_key(main, "breakpoints" if len(chosen) == 1 else "breakpoints of the median network")
 
         paths = figure.add_subplot(parts[0, 1])

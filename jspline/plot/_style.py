@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 
 # From Okabe and Ito's palette: two colours for orientation, and others for networks.
 RIGHT, LEFT = "#0072B2", "#D55E00"
@@ -40,3 +42,9 @@ def style() -> Iterator[None]:
     """Draw in the package's style inside this context."""
     with mpl.rc_context(RC):
         yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the package's style, which decides on some things only then (text stays text in an SVG)."""
+    with style():
+        figure.savefig(path, dpi=144)
