@@ -143,7 +143,6 @@ def integrate(
         reach = jnp.max(jnp.abs(start)) / (100 * jnp.finfo(start.dtype).eps)
         return (reach > 0) & jnp.any(jnp.abs(state[0]) > reach)
 
-    # In order of precedence, the last one wins.
     ends: dict[str, Callable[..., Bool[Array, ""]]] = {}
     if stops_early:
         ends |= {"stationary": stationary, "interpolated": interpolated}
@@ -168,22 +167,6 @@ def integrate(
     t = jnp.where(misfit, 0, solution.ts["end"][0])
     end = jax.tree.map(lambda y: y[0], solution.ys["end"])
     last = jax.tree.map(partial(jnp.where, misfit), net, chart.net(end))
-    end_loss = loss(last, data)
-
-    codes: Any = RESULTS  # to a type checker its members are strings
-    result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
-    result = codes.where(solution.result == diffrax.RESULTS.max_steps_reached, codes.out_of_steps, result)
-    for name in ends:
-        result = codes.where(solution.event_mask[name], getattr(codes, name), result)
-    # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
-    # undecided in the fit, which is a sum of terms that may be larger than the sum.
-    terms = jnp.abs(net.b0) + jnp.sum(jnp.abs(net.v) * (jnp.abs(net.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(net.b)))
-    undecided = options.atol + options.rtol * terms
-    allowed = 1.01 * (loss(net, data) - least) + jnp.sum(data.weight) * undecided**2 / 2
-    result = codes.where(end_loss - least > allowed, codes.diverged, result)
-    result = codes.where(misfit, codes.left_chart, result)
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((net, last, end_loss))]))
-    result = codes.where(finite, result, codes.not_finite)
 
     nets = None
     if options.ts is not None:
@@ -199,7 +182,7 @@ def integrate(
     return Solution(
         net=last,
         t=t,
-        loss=end_loss,
+        loss=loss(last, data),
         grad_norm=_slope(last, data, train_b0),
         ts=options.ts,
         nets=nets,
@@ -210,8 +193,30 @@ def integrate(
             "num_rejected": solution.stats["num_rejected_steps"],
             "charge_drift": jnp.max(drift),
         },
-        result=result,
+        result=_result(solution, net, last, data, options, misfit),
     )
+
+
+def _result(
+    solution: diffrax.Solution, net: ReLUNet, last: ReLUNet, data: Dataset, options: Options, misfit: Array
+) -> RESULTS:
+    """How the flow from `net` to `last` ended. In order of precedence: what is found later wins."""
+    codes: Any = RESULTS  # to a type checker its members are strings
+    result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
+    result = codes.where(solution.result == diffrax.RESULTS.max_steps_reached, codes.out_of_steps, result)
+    met = solution.event_mask or {}
+    for name in ("stationary", "interpolated", "left_chart"):
+        if name in met:
+            result = codes.where(met[name], getattr(codes, name), result)
+    # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
+    # undecided in the fit, which is a sum of terms that may be larger than the sum.
+    terms = jnp.abs(net.b0) + jnp.sum(jnp.abs(net.v) * (jnp.abs(net.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(net.b)))
+    undecided = jnp.sum(data.weight) * (options.atol + options.rtol * terms) ** 2 / 2
+    before, after, least = loss(net, data), loss(last, data), data.tie_constant()
+    result = codes.where(after - least > 1.01 * (before - least) + undecided, codes.diverged, result)
+    result = codes.where(misfit, codes.left_chart, result)
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((net, last, after))]
+    return codes.where(jnp.all(jnp.stack(finite)), result, codes.not_finite)
 
 
 def _slope(net: ReLUNet, data: Dataset, train_b0: bool) -> Array:
