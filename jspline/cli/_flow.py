@@ -223,8 +223,8 @@ def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax
     a = arguments
     return (
         f"{a['data']}: {table.data.size} points, {data.size} distinct {table.x_name}; both columns standardized.\n"
-        f"{a['inits']} network{'s' * (a['inits'] > 1)} of width {a['width']}, {a['init']} initialization, alpha = {a['alpha']:g}, "
-        f"seed {a['seed']}.\n"
+        f"{a['inits']} network{'s' * (a['inits'] > 1)} of width {a['width']}, "
+        f"{a['init']} initialization, alpha = {a['alpha']:g}, seed {a['seed']}.\n"
         f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {a['t1']:g}; "
         f"rtol {a['rtol']:g}, atol {1e-3 * a['rtol']:g}, {a['dtype']} on {device.platform}."
     )
