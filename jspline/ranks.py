@@ -76,7 +76,7 @@ def rank(w: Float[Array, " width"], b: Float[Array, " width"], x: Float[Array, "
     bits = size.bit_length()
 
     def extend(k: Array, found: Array) -> Array:
-        """Whether the next 2^(bits - 1 - k) data still come before the breakpoint."""
+        """Count the next 2^(bits - 1 - k) data in, if the last of them still comes before the breakpoint."""
         further = found + (1 << (bits - 1 - k))
         last = _take(x, jnp.minimum(further, size) - 1)
         return jnp.where((further <= size) & (is_active(w, b, last) != right), further, found)

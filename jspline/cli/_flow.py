@@ -17,12 +17,12 @@ import xarray as xr
 from jax.typing import ArrayLike
 from tqdm import tqdm
 
-from jspline import charge, init, kernel, loss, plot, rescale
+from jspline import init, kernel, loss, plot, rescale
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
 from jspline.cli._output import prepare, whole, write_run
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
-from jspline.dynamics import RESULTS, Solution, flow, result_names
+from jspline.dynamics import RESULTS, Solution, charge_drift, flow, result_names
 
 SAVED = 96
 """Times at which the nets are kept, evenly spaced in log t over six decades."""
@@ -166,8 +166,6 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
         return jax.vmap(run)(nets, durations)
 
     first = np.asarray(jax.jit(jax.vmap(lambda net: loss(net, data)))(nets))
-    charges = np.asarray(jax.vmap(charge)(nets))
-    size = np.asarray(nets.v**2 + nets.w**2 + nets.b**2)
     kept = [(nets, first)]
     steps = np.zeros(inits, int)
     t_end = np.zeros(inits)
@@ -190,7 +188,7 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
                 results[going & (steps + taken > max_steps)] = "out_of_steps"
                 going &= results == "end_time"
                 t_end[going] = after
-                steps = np.where(going, steps + taken, np.minimum(steps + taken, max_steps))
+                steps = np.minimum(steps + taken, max_steps)
                 end = (solution.net, np.asarray(solution.loss))
                 kept.append(jax.tree.map(_where(going), end, kept[-1]))
                 bar.update(after / times[-1] - bar.n)
@@ -198,7 +196,7 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
                     break
         except KeyboardInterrupt:
             results[going] = INTERRUPTED
-    drift = np.abs(np.asarray(jax.vmap(charge)(kept[-1][0])) - charges) / np.where(size > 0, size, 1)
+    drift = np.asarray(jax.vmap(charge_drift)(nets, kept[-1][0]))
     path, losses = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept)
     return History(
         times=times[: len(kept)],
@@ -207,7 +205,7 @@ def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max
         results=results.tolist(),
         t_end=t_end,
         steps=steps,
-        drift=drift.max(axis=1),
+        drift=drift,
     )
 
 

@@ -60,9 +60,7 @@ class FromData(Law):
         elif rule == "curvature":
             slopes = jnp.diff(merged.y) / gaps
             bends = jnp.abs(jnp.diff(slopes)) / 2
-            bends = jnp.concatenate([bends, jnp.zeros(1, bends.dtype)]) + jnp.concatenate(
-                [jnp.zeros(1, bends.dtype), bends]
-            )
+            bends = jnp.pad(bends, (0, 1)) + jnp.pad(bends, (1, 0))
             total = jnp.sum(bends)
             mass = jnp.where(total > 0, 0.9 * bends / jnp.where(total > 0, total, 1), 0) + 0.1 * gaps / jnp.sum(gaps)
         else:
