@@ -35,22 +35,31 @@ class Ranks(eqx.Module):
 
     def over_neurons(self, values: Float[Array, "k width"]) -> Float[Array, "k data"]:
         """For each datum, the sum of `values` over the neurons active on it: the transpose of `over_data`."""
+        rightward, leftward = self.by_side(values)
+        return rightward + leftward
+
+    def by_side(self, values: Float[Array, "k width"]) -> tuple[Float[Array, "k data"], Float[Array, "k data"]]:
+        """`over_neurons` of the right-facing neurons, and of the left-facing ones.
+
+        Both are needed for sums over the neurons active on two data n < m: the right-facing ones active on n, and
+        the left-facing ones active on m.
+        """
         return jax.lax.platform_dependent(self, values, cpu=Ranks._by_scatter, default=Ranks._by_sort)
 
-    def _by_scatter(self, values: Array) -> Array:
+    def _by_scatter(self, values: Array) -> tuple[Array, Array]:
         """Add up the neurons of equal rank, then run over the ranks: the fastest on a CPU."""
         bins = jnp.zeros((len(values), 2 * (self.size + 1)), values.dtype)
         bins = bins.at[:, self.rank + (self.size + 1 - self._suffix)].add(values, mode="promise_in_bounds")
         rightward, leftward = bins[:, : self.size], bins[:, self.size + 2 :]
-        return _sums_before(rightward)[:, 1:] + _sums_from(leftward)[:, :-1]
+        return _sums_before(rightward)[:, 1:], _sums_from(leftward)[:, :-1]
 
-    def _by_sort(self, values: Array) -> Array:
+    def _by_sort(self, values: Array) -> tuple[Array, Array]:
         """Sort the neurons by rank and run over them: no atomic additions, so the same bits on every run of a GPU."""
         order = jnp.argsort(self.rank)
         ordered, right = values[:, order], self.right[order][None]
         before, after = _sums_before(jnp.where(right, ordered, 0)), _sums_from(jnp.where(right, 0, ordered))
         count = jnp.searchsorted(self.rank[order], jnp.arange(self.size, dtype=self.rank.dtype), side="right")
-        return _take(before, count) + _take(after, count)
+        return _take(before, count), _take(after, count)
 
     @property
     def _suffix(self) -> Array:

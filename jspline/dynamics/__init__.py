@@ -1,8 +1,29 @@
-"""Gradient flow: the field in three charts, and its integration."""
+"""Gradient flow: the field in three charts, and its integration, exact or by a general solver."""
 
-from jspline.dynamics._diffrax import charge_drift
 from jspline.dynamics._field import net_field, polar_field, spline_field
-from jspline.dynamics._flow import flow
-from jspline.dynamics._solution import RESULTS, Solution, result_names
+from jspline.dynamics._flow import advance, finish, flow, start
+from jspline.dynamics._rosenbrock import Rosenbrock
+from jspline.dynamics._running import Running
+from jspline.dynamics._solution import KINDS, RESULTS, Events, Solution, charge_drift, result_names
+from jspline.dynamics._term import FlowTerm, Points, cell
 
-__all__ = ["RESULTS", "Solution", "charge_drift", "flow", "net_field", "polar_field", "result_names", "spline_field"]
+__all__ = [
+    "KINDS",
+    "RESULTS",
+    "Events",
+    "FlowTerm",
+    "Points",
+    "Rosenbrock",
+    "Running",
+    "Solution",
+    "advance",
+    "cell",
+    "charge_drift",
+    "finish",
+    "flow",
+    "net_field",
+    "polar_field",
+    "result_names",
+    "spline_field",
+    "start",
+]

@@ -8,8 +8,6 @@ is right to its tolerance between events and of first order across them.
 import abc
 from collections.abc import Callable
 from functools import partial
-from typing import Any
-
 import diffrax
 import equinox as eqx
 import jax
@@ -19,8 +17,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset
 from jspline.dynamics._field import net_field, polar_field, spline_field
-from jspline.dynamics._solution import RESULTS, Solution
-from jspline.objective import loss, value_and_grad
+from jspline.dynamics._solution import RESULTS, Options, Solution, charge_drift, codes, judge, length, slope
+from jspline.objective import loss
 
 
 class Chart(eqx.Module):
@@ -101,17 +99,6 @@ class PolarChart(Chart):
 CHARTS: dict[str, type[Chart]] = {"nn": NetChart, "spline": SplineChart, "polar": PolarChart}
 
 
-class Options(eqx.Module):
-    """The arguments of `flow` that are arrays, so that changing them compiles nothing."""
-
-    t1: Array
-    rtol: Array
-    atol: Array
-    loss_tol: Array
-    grad_tol: Array
-    ts: Array | None
-
-
 @eqx.filter_jit
 def integrate(
     net: ReLUNet,
@@ -135,7 +122,7 @@ def integrate(
 
     def stationary(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         point = chart.net(state)
-        return (options.grad_tol > 0) & (_slope(point, data, train_b0) <= options.grad_tol * _length(point, train_b0))
+        return (options.grad_tol > 0) & (slope(point, data, train_b0) <= options.grad_tol * length(point, train_b0))
 
     def left_chart(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         # So far out that x - beta has lost all data and all other breakpoints: on its way through infinity.
@@ -181,7 +168,7 @@ def integrate(
         net=last,
         t=t,
         loss=loss(last, data),
-        grad_norm=_slope(last, data, train_b0),
+        grad_norm=slope(last, data, train_b0),
         ts=options.ts,
         nets=nets,
         events=None,
@@ -199,36 +186,10 @@ def _result(
     solution: diffrax.Solution, net: ReLUNet, last: ReLUNet, data: Dataset, options: Options, misfit: Array
 ) -> RESULTS:
     """How the flow from `net` to `last` ended. In order of precedence: what is found later wins."""
-    codes: Any = RESULTS  # to a type checker its members are strings
     result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
     result = codes.where(solution.result == diffrax.RESULTS.max_steps_reached, codes.out_of_steps, result)
     met = solution.event_mask or {}
     for name in ("stationary", "interpolated", "left_chart"):
         if name in met:
             result = codes.where(met[name], getattr(codes, name), result)
-    # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
-    # undecided in the fit, which is a sum of terms that may be larger than the sum.
-    terms = jnp.abs(net.b0) + jnp.sum(jnp.abs(net.v) * (jnp.abs(net.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(net.b)))
-    undecided = jnp.sum(data.weight) * (options.atol + options.rtol * terms) ** 2 / 2
-    before, after, least = loss(net, data), loss(last, data), data.tie_constant()
-    result = codes.where(after - least > 1.01 * (before - least) + undecided, codes.diverged, result)
-    result = codes.where(misfit, codes.left_chart, result)
-    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((net, last, after))]
-    return codes.where(jnp.all(jnp.stack(finite)), result, codes.not_finite)
-
-
-def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:
-    """The largest |c_i(end) - c_i(start)| / (v_i^2 + w_i^2 + b_i^2), sizes at the start: 0 for the exact flow."""
-    size = start.v**2 + start.w**2 + start.b**2
-    return jnp.max(jnp.abs(charge(end) - charge(start)) / jnp.where(size > 0, size, 1))
-
-
-def _slope(net: ReLUNet, data: Dataset, train_b0: bool) -> Array:
-    """The length of the gradient."""
-    _, grad = value_and_grad(net, data)
-    return _length(grad, train_b0)
-
-
-def _length(net: ReLUNet, train_b0: bool) -> Array:
-    square = jnp.sum(net.w**2 + net.b**2 + net.v**2)
-    return jnp.sqrt(square + net.b0**2 if train_b0 else square)
+    return judge(net, last, data, options, codes.where(misfit, codes.left_chart, result))

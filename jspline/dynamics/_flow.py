@@ -1,9 +1,11 @@
 """`jspline.flow`: check, convert, compile, integrate."""
 
 import warnings
+from functools import partial
 from typing import Any, Literal
 
 import diffrax
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -12,8 +14,13 @@ from jaxtyping import Array
 from jspline._checks import Reals, check_finite, check_positive, check_unbatched, is_concrete, is_zero
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.dynamics._diffrax import CHARTS, Options, integrate
-from jspline.dynamics._solution import Solution
+from jspline.dynamics._diffrax import CHARTS, integrate
+from jspline.dynamics._running import Running, begin, conclude, step_on
+from jspline.dynamics._solution import Options, Solution
+
+SEQUENTIAL = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+"""For the compiler: run the many small operations of a step one after another. On a CPU the default spends a third of
+the time on handing them out to threads. Has no effect on other devices, nor inside somebody else's `jax.jit`."""
 
 
 def flow(
@@ -27,8 +34,8 @@ def flow(
     loss_tol: ArrayLike = 0.0,
     grad_tol: ArrayLike = 0.0,
     until: Literal["first_event"] | None = None,
-    events: int = 0,
-    method: Literal["exact", "diffrax"] = "diffrax",
+    events: int | np.integer = 0,
+    method: Literal["exact", "diffrax"] = "exact",
     chart: Literal["nn", "spline", "polar"] = "nn",
     solver: diffrax.AbstractSolver | None = None,
     stepsize_controller: diffrax.AbstractStepSizeController | None = None,
@@ -48,14 +55,15 @@ def flow(
         ts: increasing times in [0, t1] at which to keep the net, `(times,)`. They do not change the steps.
         loss_tol: stop once the loss, less the part that ties make unavoidable, is at most this. 0 for never.
         grad_tol: stop once the gradient is at most this times the length of the parameters. 0 for never.
-        until: "first_event" stops at the first crossing; for method="exact".
-        events: capacity of the event log; for method="exact".
-        method: "diffrax" hands the smooth field to `diffrax.diffeqsolve`. "exact" is not there yet.
+        until: "first_event" stops when a breakpoint first meets a datum; for method="exact".
+        events: capacity of the event log, `Solution.events`; for method="exact".
+        method: "exact" locates every crossing, slide and release, and takes implicit steps in between: to
+            convergence in hundreds of steps. "diffrax" hands the field to `diffrax.diffeqsolve`, as if it were smooth.
         chart: the coordinates that are integrated, for method="diffrax": "nn" (w, b, v), "spline" (beta, mu, closed
             by the charge) or "polar" (r, theta).
         solver: any diffrax solver; `diffrax.Tsit5()` by default.
         stepsize_controller: any diffrax controller; `diffrax.PIDController(rtol, atol)` by default.
-        max_steps: the most steps to try.
+        max_steps: the most steps to try, accepted or not.
         train_b0: whether the output bias moves.
 
     Returns:
@@ -64,57 +72,159 @@ def flow(
 
     Raises:
         ValueError: for an argument out of range, NaN in a concrete net, or a flow that nothing would end.
-        NotImplementedError: for what the exact method will do.
 
-    Numerical caveats: use float64. A general solver meets every crossing and slide as a jump of the field, which
-    costs it many steps and, across the jump, its order; many steps are rejected there, and near the end of a fit it
-    may run out of them without converging.
+    The field jumps where a breakpoint crosses a datum. There the exact flow is Filippov's: a neuron that both sides
+    push onto the datum slides on it until one of them lets go. Where that leaves a choice, `num_nonunique` counts it,
+    and the neuron goes where it does not see the datum. Every neuron keeps its charge v^2 - w^2 - b^2.
+
+    Numerical caveats: use float64. Errors are relative to the length of each neuron, so that small ones count. Events
+    are located on the dense output of the step, to its order; an overshoot of a datum by less than 1 % of what the
+    tolerances allow is not an event, or there would be no end of them as the residual vanishes. A general solver
+    meets every crossing and slide as a jump, which costs it many steps and, across the jump, its order.
     """
     # Check.
-    _check_choices(method, chart, until, events, max_steps)
-    _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol)
+    _check_choices(method, chart, solver, until, events, max_steps)
+    _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol, until)
     if chart == "spline":
         _check_breakpoints(net)
 
     # Convert.
-    def array(value: Reals) -> Array:
-        return jnp.asarray(value, net.w.dtype)
-
-    # A grid that ends at t1 may end within rounding beyond it.
-    ts = None if ts is None else jnp.minimum(array(ts), array(t1))
-    options = Options(array(t1), array(rtol), array(atol), array(loss_tol), array(grad_tol), ts)
-    if stepsize_controller is None:
-        stepsize_controller = diffrax.PIDController(rtol=options.rtol, atol=options.atol)
+    options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
+    controller = _controller(stepsize_controller, options)
+    steps = int(max_steps)
 
     # Compile and integrate.
+    if method == "exact":
+        return _exact(net, data, options, controller, train_b0, int(events), steps)
     return integrate(
         net,
         data,
         options,
         chart,
         diffrax.Tsit5() if solver is None else solver,
-        stepsize_controller,
-        int(max_steps),
+        controller,
+        steps,
         train_b0,
         stops_early=not is_zero(loss_tol, grad_tol),
     )
 
 
-def _check_choices(method: str, chart: str, until: str | None, events: int, max_steps: int | np.integer) -> None:
+def start(
+    net: ReLUNet,
+    data: Dataset,
+    t1: ArrayLike = jnp.inf,
+    *,
+    rtol: ArrayLike,
+    atol: ArrayLike,
+    ts: Reals | None = None,
+    loss_tol: ArrayLike = 0.0,
+    grad_tol: ArrayLike = 0.0,
+    until: Literal["first_event"] | None = None,
+    events: int | np.integer = 0,
+    stepsize_controller: diffrax.AbstractStepSizeController | None = None,
+    train_b0: bool = True,
+) -> Running:
+    """The exact flow as a value, before its first step; arguments as for `jspline.flow`.
+
+    `finish(advance(start(...), max_steps))` is `flow(...)`. A `Running` is a PyTree of arrays: under `jax.vmap` it is a
+    batch of flows, and it can be saved, restored and gone on with. `state.done` says whether it has ended.
+    """
+    _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol, until)
+    _check_events(until, events)
+    options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
+    return _begin(net, data, options, _controller(stepsize_controller, options), train_b0, int(events))
+
+
+@partial(eqx.filter_jit, compiler_options=SEQUENTIAL)
+def advance(state: Running, steps: int | np.integer | Array) -> Running:
+    """The flow after at most so many attempted steps more. Nothing changes once it has ended."""
+    return step_on(state, jnp.asarray(steps, jnp.int32))
+
+
+@eqx.filter_jit
+def finish(state: Running) -> Solution:
+    """The solution as far as the flow has come: `out_of_steps` if it has not ended."""
+    return conclude(state)
+
+
+_begin = eqx.filter_jit(begin)
+
+
+@partial(eqx.filter_jit, compiler_options=SEQUENTIAL)
+def _exact(
+    net: ReLUNet,
+    data: Dataset,
+    options: Options,
+    controller: diffrax.AbstractStepSizeController,
+    train_b0: bool,
+    capacity: int,
+    max_steps: int,
+) -> Solution:
+    return conclude(step_on(begin(net, data, options, controller, train_b0, capacity), max_steps))
+
+
+def _options(
+    net: ReLUNet,
+    t1: ArrayLike,
+    rtol: ArrayLike,
+    atol: ArrayLike,
+    ts: Reals | None,
+    loss_tol: ArrayLike,
+    grad_tol: ArrayLike,
+    until: Literal["first_event"] | None,
+) -> Options:
+    def array(value: Reals) -> Array:
+        return jnp.asarray(value, net.w.dtype)
+
+    # A grid that ends at t1 may end within rounding beyond it.
+    times = None if ts is None else jnp.minimum(array(ts), array(t1))
+    return Options(array(t1), array(rtol), array(atol), array(loss_tol), array(grad_tol), times, until)
+
+
+def _controller(
+    controller: diffrax.AbstractStepSizeController | None, options: Options
+) -> diffrax.AbstractStepSizeController:
+    return diffrax.PIDController(rtol=options.rtol, atol=options.atol) if controller is None else controller
+
+
+def _check_choices(
+    method: str,
+    chart: str,
+    solver: diffrax.AbstractSolver | None,
+    until: str | None,
+    events: int | np.integer,
+    max_steps: int | np.integer,
+) -> None:
     if method not in ("exact", "diffrax"):
         raise ValueError(f"`method` must be 'exact' or 'diffrax'; got {method!r}.")
-    if method == "exact":
-        raise NotImplementedError("The exact flow is not part of this version; use method='diffrax'.")
-    if until is not None or events:
-        raise NotImplementedError("`until` and `events` need the exact flow, which is not part of this version.")
     if chart not in CHARTS:
         raise ValueError(f"`chart` must be one of {', '.join(map(repr, CHARTS))}; got {chart!r}.")
+    if method == "exact" and (solver is not None or chart != "nn"):
+        raise ValueError("`chart` and `solver` are for method='diffrax'; the exact flow has its own.")
+    if method == "diffrax" and (until is not None or events):
+        raise ValueError("`until` and `events` need method='exact': a general solver does not see events.")
+    _check_events(until, events)
     if isinstance(max_steps, bool) or not isinstance(max_steps, (int, np.integer)) or max_steps < 1:
         raise ValueError(f"`max_steps` must be a whole number of at least 1; got {max_steps!r}.")
 
 
+def _check_events(until: str | None, events: int | np.integer) -> None:
+    if until not in (None, "first_event"):
+        raise ValueError(f"`until` must be None or 'first_event'; got {until!r}.")
+    if isinstance(events, bool) or not isinstance(events, (int, np.integer)) or events < 0:
+        raise ValueError(f"`events`, the capacity of the log, must be a whole number, 0 or more; got {events!r}.")
+
+
 def _check_values(
-    net: ReLUNet, data: Dataset, t1: Any, ts: Any, loss_tol: Any, grad_tol: Any, rtol: Any, atol: Any
+    net: ReLUNet,
+    data: Dataset,
+    t1: Any,
+    ts: Any,
+    loss_tol: Any,
+    grad_tol: Any,
+    rtol: Any,
+    atol: Any,
+    until: str | None,
 ) -> None:
     check_unbatched(net.w)
     check_unbatched(data.x)
@@ -126,8 +236,8 @@ def _check_values(
     if is_concrete(t1):
         if not np.asarray(t1) >= 0:
             raise ValueError(f"`t1` must be zero or positive; got {float(t1):g}.")
-        if np.isinf(t1) and is_zero(loss_tol, grad_tol):
-            raise ValueError("With `t1` infinite nothing ends the flow: give `t1`, `loss_tol` or `grad_tol`.")
+        if np.isinf(t1) and is_zero(loss_tol, grad_tol) and until is None:
+            raise ValueError("With `t1` infinite nothing ends the flow: give `t1`, `loss_tol`, `grad_tol` or `until`.")
     if ts is not None:
         if np.ndim(ts) != 1:
             raise ValueError(f"`ts` must be a vector of times; got shape {np.shape(ts)}.")

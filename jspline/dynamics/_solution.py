@@ -1,12 +1,17 @@
-"""What a flow returns: the last net, how it ended, and what it cost."""
+"""What a flow is asked for and what it returns: options, the last net, how it ended, what it met and what it cost."""
 
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int
 
-from jspline.charts import ReLUNet
+from jspline._checks import is_concrete
+from jspline.charts import ReLUNet, charge
+from jspline.datasets import Dataset
+from jspline.objective import loss, value_and_grad
 
 
 class RESULTS(eqx.Enumeration):
@@ -15,8 +20,8 @@ class RESULTS(eqx.Enumeration):
     end_time = "The end time was reached."
     interpolated = "The loss, less the part that ties make unavoidable, fell to `loss_tol`."
     stationary = (
-        "The gradient fell to `grad_tol` times the size of the parameters: a critical point, or the neighbourhood of a "
-        "saddle, which looks the same for a while."
+        "The gradient fell to `grad_tol` times the size of the parameters, or to 0: a critical point, or the "
+        "neighbourhood of a saddle, which looks the same for a while."
     )
     first_event = "The first event was met."
     out_of_steps = (
@@ -42,14 +47,62 @@ NAMES = (
     "not_finite",
 )
 
+codes: Any = RESULTS  # to a type checker its members are strings
+
 
 def result_names(result: RESULTS) -> np.ndarray:
     """The names of result codes as an array of strings, of the shape of `result`; on the host, for batches."""
-    codes: Any = RESULTS  # to a type checker its members are strings
     names = np.full(np.shape(result == codes.end_time), "", dtype="<U16")
     for name in NAMES:
         names[np.asarray(result == getattr(codes, name))] = name
     return names
+
+
+class Options(eqx.Module):
+    """The arguments of `flow` that say when to stop and what to keep; changing the arrays compiles nothing."""
+
+    t1: Array
+    rtol: Array
+    atol: Array
+    loss_tol: Array
+    grad_tol: Array
+    ts: Array | None
+    until: Literal["first_event"] | None = eqx.field(static=True, default=None)
+
+
+KINDS = ("crossing", "slide", "release", "flip", "parking", "departure")
+"""What `Events.kind` counts in: a breakpoint crosses a datum freely; begins to slide on it; is released; w passes 0
+while all data are seen, so the orientation flips; (w, b) reaches 0 and stays; leaves 0 again."""
+
+
+class Events(eqx.Module):
+    """The log of a flow, in the order of time, `(capacity,)` each. What did not fit is counted, not kept.
+
+    Attributes:
+        time: when; infinity where nothing was written.
+        neuron: which neuron; -1 where nothing was written.
+        datum: on which datum, counted in the sorted data set (the first of equal ones); -1 for flips and where
+            nothing was written.
+        kind: place in `KINDS`; -1 where nothing was written.
+        total: how many events there were, a scalar.
+    """
+
+    time: Float[Array, "... capacity"]
+    neuron: Int[Array, "... capacity"]
+    datum: Int[Array, "... capacity"]
+    kind: Int[Array, "... capacity"]
+    total: Int[Array, "..."]
+
+    @classmethod
+    def empty(cls, capacity: int, dtype: Any) -> "Events":
+        """A log with nothing in it."""
+        nothing = jnp.full((capacity,), -1, jnp.int32)
+        return cls(jnp.full((capacity,), jnp.inf, dtype), nothing, nothing, nothing, jnp.zeros((), jnp.int32))
+
+    @property
+    def overflow(self) -> Array:
+        """Whether there were more events than the log holds."""
+        return self.total > self.time.shape[-1]
 
 
 class Solution(eqx.Module):
@@ -59,12 +112,16 @@ class Solution(eqx.Module):
         net: the net at time `t`.
         t: the time the flow ended, a scalar.
         loss: the loss there, including the part that ties make unavoidable, a scalar.
-        grad_norm: the length of the gradient there, a scalar.
+        grad_norm: the speed |d theta / dt| there, a scalar: the length of the gradient, and of its projection where
+            neurons slide on data.
         ts: the times asked for, `(times,)`, or None.
         nets: the nets at these times, with a leading axis `times`, or None. After the end they repeat the last net.
-        events: the event log; None for `method="diffrax"`, which does not locate events.
+        events: the log, an `Events`, if `events` were asked for; None otherwise.
         stats: `num_steps` (every attempt), `num_accepted`, `num_rejected`, and `charge_drift`: the largest
-            |c_i(t) - c_i(0)| / (v_i^2 + w_i^2 + b_i^2), which is 0 for the exact flow.
+            |c_i(t) - c_i(0)| / (v_i^2 + w_i^2 + b_i^2), sizes at the start; the exact flow undoes it after each step,
+            and reports the largest of a step. The exact flow also counts `num_crossings` (free crossings; releases
+            are not), `num_slides` (a neuron begins to slide), `num_releases`, `num_flips` (of orientation) and
+            `num_nonunique` (places where the flow could have gone on differently).
         result: how it ended, one of `RESULTS`.
     """
 
@@ -74,6 +131,56 @@ class Solution(eqx.Module):
     grad_norm: Float[Array, ""]
     ts: Float[Array, " times"] | None
     nets: ReLUNet | None
-    events: PyTree | None
+    events: Events | None
     stats: dict[str, Array]
     result: RESULTS
+
+    def __repr__(self) -> str:
+        if not is_concrete(self) or not isinstance(self.t, (jax.Array, np.ndarray)):
+            return "Solution(...)"
+        names, counts = np.unique(result_names(self.result), return_counts=True)
+        batch = np.shape(self.t)
+        of = f" of {' x '.join(map(str, batch))} flows" if batch else ""
+        lines = [f"Solution{of}, width {self.net.w.shape[-1]}"]
+        if batch:
+            lines += [f"  {count} x {name}" for name, count in zip(names, counts, strict=True)]
+        else:
+            lines.append(f"  {names[0]}: {codes[self.result]}")
+        rows = {"t": self.t, "loss": self.loss, "grad_norm": self.grad_norm} | {
+            name: self.stats[name] for name in sorted(self.stats)
+        }
+        for name, value in rows.items():
+            low, middle, high = np.quantile(np.asarray(value, float), [0, 0.5, 1])
+            text = f"{middle:.6g}" + (f"  (from {low:.6g} to {high:.6g})" if batch else "")
+            lines.append(f"  {name:14} {text}")
+        return "\n".join(lines)
+
+
+def judge(start: ReLUNet, last: ReLUNet, data: Dataset, options: Options, result: RESULTS) -> RESULTS:
+    """The result of a flow from `start` to `last`, once more against its data: what is found later wins."""
+    # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
+    # undecided in the fit, which is a sum of terms that may be larger than the sum.
+    terms = jnp.abs(last.b0) + jnp.sum(jnp.abs(last.v) * (jnp.abs(last.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(last.b)))
+    undecided = jnp.sum(data.weight) * (options.atol + options.rtol * terms) ** 2 / 2
+    before, after, least = loss(start, data), loss(last, data), data.tie_constant()
+    result = codes.where(after - least > 1.01 * (before - least) + undecided, codes.diverged, result)
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((start, last, after))]
+    return codes.where(jnp.all(jnp.stack(finite)), result, codes.not_finite)
+
+
+def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:
+    """The largest |c_i(end) - c_i(start)| / (v_i^2 + w_i^2 + b_i^2), sizes at the start: 0 for the exact flow."""
+    size = start.v**2 + start.w**2 + start.b**2
+    return jnp.max(jnp.abs(charge(end) - charge(start)) / jnp.where(size > 0, size, 1))
+
+
+def slope(net: ReLUNet, data: Dataset, train_b0: bool) -> Float[Array, ""]:
+    """The length of the gradient."""
+    _, grad = value_and_grad(net, data)
+    return length(grad, train_b0)
+
+
+def length(net: ReLUNet, train_b0: bool) -> Float[Array, ""]:
+    """|theta|, of all parameters that move."""
+    square = jnp.sum(net.w**2 + net.b**2 + net.v**2)
+    return jnp.sqrt(square + net.b0**2 if train_b0 else square)

@@ -1,0 +1,147 @@
+"""The step inside a cell: a linearly implicit method that uses the structure of its linear systems."""
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from jspline.charts import ReLUNet
+from jspline.dynamics._term import FlowTerm, Force, velocity
+
+
+class Cubic(diffrax.AbstractLocalInterpolation):
+    """Dense output: y0 + theta c1 + theta^2 c2 + theta^3 c3, theta = (t - t0) / (t1 - t0).
+
+    The state is a pair of vectors: the parameters w, b, v, b0, and the impulse, the integral of e from t0 on.
+    """
+
+    t0: Array
+    t1: Array
+    y0: PyTree
+    c1: PyTree
+    c2: PyTree
+    c3: PyTree
+
+    def __init__(self, *, t0: Array, t1: Array, y0: PyTree, y1: PyTree, k2: PyTree, k3: PyTree):
+        self.t0, self.t1, self.y0, self.c3 = t0, t1, y0, jax.tree.map(jnp.negative, k3)
+        self.c1 = jax.tree.map(lambda y0, y1, k2: y1 - y0 + k2, y0, y1, k2)
+        self.c2 = jax.tree.map(jnp.subtract, k3, k2)
+
+    @property
+    def coefficients(self) -> list[tuple[ReLUNet, Array]]:
+        """Those of 1, theta, theta^2, theta^3: of the net and of the impulse."""
+        return [(unflatten(net), impulse) for net, impulse in (self.y0, self.c1, self.c2, self.c3)]
+
+    def at(self, theta: Float[Array, ""]) -> ReLUNet:
+        """The net at a fraction of the step."""
+        y, c1, c2, c3 = (part[0] for part in (self.y0, self.c1, self.c2, self.c3))
+        return unflatten(y + theta * (c1 + theta * (c2 + theta * c3)))
+
+    def force(self, theta: Float[Array, ""]) -> Float[Array, " data"]:
+        """h e at a fraction of the step: the derivative of the impulse, without what stiffness adds to e itself."""
+        c1, c2, c3 = (part[1] for part in (self.c1, self.c2, self.c3))
+        return c1 + theta * (2 * c2 + theta * 3 * c3)
+
+    def evaluate(self, t0: Array, t1: Array | None = None, left: bool = True) -> PyTree:
+        if t1 is not None:
+            return jax.tree.map(jnp.subtract, self.evaluate(t1), self.evaluate(t0))
+        return self.at((t0 - self.t0) / (self.t1 - self.t0))
+
+
+def flatten(net: ReLUNet) -> Float[Array, " params"]:
+    """w, b, v and b0 in one vector."""
+    return jnp.concatenate([net.w, net.b, net.v, net.b0[None]])
+
+
+def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
+    """The inverse of `flatten`."""
+    w, b, v = jnp.split(vector[:-1], 3)
+    return ReLUNet(w, b, v, vector[-1])
+
+
+DenseInfo: TypeAlias = dict[str, PyTree]
+_SolverState: TypeAlias = Force
+
+GAMMA = 0.25
+A = (
+    (),
+    (1.544,),
+    (0.9466785280815826, 0.2557011698983284),
+    (3.314825187068521, 2.896124015972201, 0.9986419139977817),
+    (1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950),
+    (1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950, 1.0),
+)
+C = (
+    (),
+    (-5.6688,),
+    (-2.430093356833875, -0.2063599157091915),
+    (-0.1073529058151375, -9.594562251023355, -20.47028614809616),
+    (7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160),
+    (8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054),
+)
+D2 = (10.12623508344586, -7.487995877610167, -34.80091861555747, -7.992771707568823, 1.025137723295662)
+D3 = (-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386, -6.594389125716872)
+
+
+class Rosenbrock(diffrax.AbstractAdaptiveSolver):
+    """RODAS (Hairer and Wanner, Solving ODEs II, IV.7) on the structured systems of `FlowTerm`."""
+
+    term_structure: ClassVar = FlowTerm
+    interpolation_cls: ClassVar = Cubic
+
+    def order(self, terms: FlowTerm) -> int:
+        return 4
+
+    def init(self, terms: FlowTerm, t0: Array, t1: Array, y0: ReLUNet, args: None) -> _SolverState:
+        return _unwrap(terms).force(y0)
+
+    def step(
+        self,
+        terms: FlowTerm,
+        t0: Array,
+        t1: Array,
+        y0: ReLUNet,
+        args: None,
+        solver_state: _SolverState,
+        made_jump: Array,
+    ) -> tuple[ReLUNet, ReLUNet, DenseInfo, _SolverState, diffrax.RESULTS]:
+        del made_jump
+        term, h = _unwrap(terms), terms.contr(t0, t1)
+        g = GAMMA * h
+        force = term.project(solver_state)
+        solve = term.factor(y0, force, g)
+        # Net and impulse in one vector: each sum below is one operation.
+        begin = jnp.concatenate([flatten(y0), jnp.zeros_like(force.e)])
+        parts = lambda vector: (vector[: -force.e.size], vector[-force.e.size :])  # noqa: E731
+        y, net, stages = begin, y0, []
+        for a, c in zip(A, C, strict=True):
+            if stages:
+                y = _sum(begin, a, stages)
+                net = unflatten(parts(y)[0])
+                force = term.project(term.force(net))
+            rate = jnp.concatenate([flatten(velocity(net, force)), force.e])
+            right, impulse = parts(_sum(g * rate, [GAMMA * each for each in c], stages))
+            stage, change = solve(unflatten(right))
+            stages.append(jnp.concatenate([flatten(stage), impulse - change]))
+        end = parts(y + stages[-1])
+        k2, k3 = (parts(_sum(jnp.zeros_like(begin), d, stages)) for d in (D2, D3))
+        dense = {"y0": parts(begin), "y1": end, "k2": k2, "k3": k3}
+        y1, error = unflatten(end[0]), unflatten(parts(stages[-1])[0])
+        return y1, error, dense, term.force(y1), diffrax.RESULTS.successful
+
+    def func(self, terms: FlowTerm, t0: Array, y0: ReLUNet, args: None) -> ReLUNet:
+        return terms.vf(t0, y0, args)
+
+
+def _unwrap(terms: FlowTerm) -> FlowTerm:
+    """`diffrax.diffeqsolve` wraps the term it was given."""
+    return terms if isinstance(terms, FlowTerm) else terms.term
+
+
+def _sum(y: Array, factors: Sequence[float], stages: Sequence[Array]) -> Array:
+    """y + sum of factor * stage."""
+    return sum((factor * stage for factor, stage in zip(factors, stages, strict=False)), y)

@@ -1,0 +1,353 @@
+"""The exact flow as a value: begun, advanced step by step, finished.
+
+A step is taken inside the present cell (`_rosenbrock`). The first event on its dense output (`_events`) ends it there,
+without a second solve; what met a datum is put on it, and decided. Then every neuron is moved along its scale orbit
+(a w, a b, v / a) to the charge it began with: the function stays, and the drift of the charge goes.
+"""
+
+from typing import Any, NamedTuple
+
+import diffrax
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jspline.charts import ReLUNet, charge
+from jspline.datasets import Dataset
+from jspline.dynamics._events import Meeting, crossing_time, decide, depart, first_meeting, start_on_data
+from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock
+from jspline.dynamics._solution import KINDS, NAMES, Events, Options, Solution, codes, judge, length
+from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, velocity
+from jspline.objective import loss
+
+SOLVER = Rosenbrock()
+CODE = {name: index for index, name in enumerate(NAMES)}
+COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique")
+
+
+class Running(eqx.Module):
+    """A flow on its way. A PyTree of arrays: it can be saved, batched and gone on with.
+
+    Attributes:
+        net: where it is.
+        t: the time there, a scalar.
+        done: whether it has ended.
+        stats: what it has cost so far, as in `Solution.stats`.
+    """
+
+    net: ReLUNet
+    t: Float[Array, "..."]
+    done: Bool[Array, "..."]
+    stats: dict[str, Array]
+    code: Int[Array, "..."]
+    events: Events | None
+    nets: ReLUNet | None
+    saved: Int[Array, "..."]
+    h: Float[Array, "..."]
+    term: FlowTerm
+    force: Force
+    controller_state: Any
+    start: ReLUNet
+    data: Dataset
+    options: Options
+    controller_arrays: Any
+    controller_rest: Any = eqx.field(static=True)
+
+    @property
+    def controller(self) -> diffrax.AbstractStepSizeController:
+        """What chooses the steps. Kept in two parts, since it holds functions, which are not arrays."""
+        return eqx.combine(self.controller_arrays, self.controller_rest)
+
+
+def begin(
+    net: ReLUNet,
+    data: Dataset,
+    options: Options,
+    controller: diffrax.AbstractStepSizeController,
+    train_b0: bool,
+    capacity: int,
+) -> Running:
+    """The flow before its first step."""
+    term, force, stuck, nonunique = start_on_data(cell(net, Points(data), train_b0), net)
+    t = jnp.zeros_like(options.t1)
+    h = jnp.minimum(_first_step(term, net, force, options), options.t1)
+    _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, SOLVER.error_order(term))
+    arrays, rest = eqx.partition(controller, eqx.is_array)
+    stats = {f"num_{name}": jnp.zeros((), jnp.int32) for name in COUNTS} | {"charge_drift": jnp.zeros_like(t)}
+    stats |= {"num_slides": _count(stuck), "num_nonunique": _count(nonunique)}
+    log = None
+    if capacity:
+        log = _write(Events.empty(capacity, t.dtype), term, [(stuck, "slide", term.pin, t)])
+    nets, saved = None, jnp.zeros((), jnp.int32)
+    if options.ts is not None:
+        nets = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*options.ts.shape, *leaf.shape)), net)
+        saved = _count(options.ts <= 0)
+    run = Running(
+        net=net,
+        t=t,
+        done=jnp.zeros((), bool),
+        stats=stats,
+        code=jnp.asarray(CODE["out_of_steps"], jnp.int32),
+        events=log,
+        nets=nets,
+        saved=saved,
+        h=h,
+        term=term,
+        force=force,
+        controller_state=jax.tree.map(jnp.asarray, state),
+        start=net,
+        data=data,
+        options=options,
+        controller_arrays=arrays,
+        controller_rest=rest,
+    )
+    return _end(run, jnp.zeros((), bool))
+
+
+def _first_step(term: FlowTerm, net: ReLUNet, force: Force, options: Options) -> Array:
+    """A cautious one, in which the fastest neuron, and the residual, change by about rtol^(1/4) of themselves."""
+    projected = term.project(force)
+    change = term.points.p * term.push(net, velocity(net, projected))
+    tiny = jnp.finfo(change.dtype).tiny
+    fastest = jnp.max(jnp.abs(change)) / jnp.maximum(jnp.max(jnp.abs(force.e)), tiny)
+    return options.rtol**0.25 / jnp.maximum(jnp.maximum(fastest, jnp.max(projected.rate)), tiny)
+
+
+def attempt(run: Running) -> Running:
+    """One step: to its end or to its first event; rejected, and the next one shorter, if its error is too large."""
+    term, options, start = run.term, run.options, run.net
+
+    # A step, whose blocks would be singular where g |q| = 1.
+    fastest = jnp.max(term.project(run.force).rate)
+    h = jnp.minimum(run.h, 1 / (2 * GAMMA * jnp.maximum(fastest, jnp.finfo(fastest.dtype).tiny)))
+    t_end = jnp.where(h >= options.t1 - run.t, options.t1, run.t + h)
+    end, error, info, end_force, _ = SOLVER.step(term, run.t, t_end, start, None, run.force, jnp.asarray(False))
+    error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
+    sizes = _sizes(start)
+    keep, t0, t1, _, controller_state, _ = run.controller.adapt_step_size(
+        run.t, t_end, sizes, _sizes(end), None, error, SOLVER.error_order(term), run.controller_state
+    )
+
+    # To its first event.
+    dense = Cubic(t0=run.t, t1=t_end, **info)
+    meeting = first_meeting(term, dense, options.atol + options.rtol * sizes.w)
+    whole = meeting.theta >= 1
+    t = jnp.where(whole, t_end, run.t + meeting.theta * (t_end - run.t))
+    reached = jax.tree.map(lambda a, b: jnp.where(whole, a, b), end, dense.at(meeting.theta))
+    reached, drift = _settle(reached, term, meeting, run.start)
+    after = _decide(term, reached, end_force, meeting, dense, keep)
+
+    # The books.
+    flipped = term.sees_all & (start.w * reached.w < 0)
+    released = meeting.to_inner | meeting.to_outer | meeting.vanished
+    new = {
+        "num_accepted": jnp.ones((), jnp.int32),
+        "num_crossings": _count(after.crossed),
+        "num_slides": _count(after.stuck),
+        "num_releases": _count(released),
+        "num_flips": _count(flipped),
+        "num_nonunique": _count(meeting.vanished) + _count(after.nonunique),
+    }
+    stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
+    stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
+    accepted = eqx.tree_at(
+        lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (reached, t, stats, after.term, after.force)
+    )
+    if run.nets is not None:
+        accepted = _save(accepted, dense, jnp.where(keep, t, -1))
+    if run.events is not None:
+        passed = run.t + crossing_time(dense) * (t_end - run.t)
+        nothing = jnp.full_like(term.pin, -1)
+        entries = [
+            (flipped, "flip", nothing, jnp.minimum(passed, t)),
+            (after.crossed, "crossing", meeting.datum, t),
+            (after.stuck, "slide", meeting.datum, t),
+            (released, "release", meeting.datum, t),
+            (meeting.parked, "parking", meeting.datum, t),
+            (after.departed, "departure", nothing, t),
+        ]
+        accepted = eqx.tree_at(lambda r: r.events, accepted, _write(run.events, term, entries))
+    accepted = _end(accepted, jnp.any(meeting.hit))
+
+    next_run = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
+    stats = next_run.stats | {
+        "num_steps": run.stats["num_steps"] + 1,
+        "num_rejected": run.stats["num_rejected"] + jnp.where(keep, 0, 1).astype(jnp.int32),
+    }
+    h = t1 - t0
+    stalled = ~keep & (run.t + h <= run.t)
+    return eqx.tree_at(
+        lambda r: (r.stats, r.h, r.controller_state, r.code, r.done),
+        next_run,
+        (
+            stats,
+            h,
+            controller_state,
+            jnp.where(stalled, CODE["diverged"], next_run.code).astype(jnp.int32),
+            next_run.done | stalled,
+        ),
+    )
+
+
+def _sizes(net: ReLUNet) -> ReLUNet:
+    """The length of each neuron in place of its parts: errors are relative to it, or small neurons would not count."""
+    size = jnp.sqrt(net.w**2 + net.b**2 + net.v**2)
+    return ReLUNet(w=size, b=size, v=size, b0=net.b0)
+
+
+def _count(mask: Array) -> Int[Array, ""]:
+    return jnp.sum(mask, dtype=jnp.int32)
+
+
+def _settle(net: ReLUNet, term: FlowTerm, meeting: Meeting, origin: ReLUNet) -> tuple[ReLUNet, Array]:
+    """Put those on data exactly there, and every neuron on its charge; the second value is how far off that was."""
+    x = term.points.x[meeting.datum]
+    on = meeting.hit | term.slides
+    z = jnp.where(on, net.w * x + net.b, 0) / (1 + x**2)
+    w = jnp.where(meeting.parked, 0, net.w - z * x)
+    b = jnp.where(meeting.parked, 0, jnp.where(on, -w * x, net.b))
+    kept, drift = _on_charge(ReLUNet(w, b, net.v, net.b0), origin, term.alive)
+    at_rest = jnp.sign(net.v) * jnp.sqrt(jnp.maximum(charge(origin), 0))
+    return eqx.tree_at(lambda n: n.v, kept, jnp.where(meeting.parked, at_rest, kept.v)), drift
+
+
+def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> tuple[ReLUNet, Array]:
+    """Rescale every neuron to the charge of `origin`; also the largest relative drift of a charge before that."""
+    c = charge(origin)
+    square = net.w**2 + net.b**2
+    product = net.v**2 * square
+    d = jnp.sqrt(c**2 + 4 * product)
+    # Along the orbit the product v^2 (w^2 + b^2) stays; with the charge it says what w^2 + b^2 is.
+    target = jnp.where(c > 0, 2 * product / jnp.where(c > 0, c + d, 1), (d - c) / 2)
+    moves = alive & (square > 0) & (target > 0)
+    a = jnp.sqrt(jnp.where(moves, target / jnp.where(moves, square, 1), 1))
+    size = origin.v**2 + origin.w**2 + origin.b**2
+    drift = jnp.where(moves, jnp.abs(net.v**2 - square - c), 0) / jnp.where(size > 0, size, 1)
+    return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0), jnp.max(drift)
+
+
+class _After(NamedTuple):
+    term: FlowTerm
+    force: Force
+    crossed: Array
+    stuck: Array
+    departed: Array
+    nonunique: Array
+
+
+def _decide(term: FlowTerm, net: ReLUNet, force: Force, meeting: Meeting, dense: Cubic, keep: Array) -> _After:
+    """The cell after a step, and the force in it. Computed only if some flow of the batch has an event."""
+    nobody = jnp.zeros(net.w.shape, bool)
+    nothing = _After(term, force, nobody, nobody, nobody, nobody)
+
+    def met() -> _After:
+        outcome = decide(term, net, meeting, dense.force(meeting.theta))
+        return _After(*outcome, departed=nobody, nonunique=nobody)
+
+    after = jax.lax.cond(eqxi.unvmap_any(keep & meeting.happens), met, lambda: nothing)
+
+    def left() -> _After:
+        new, departed, nonunique = depart(after.term, net, after.force.e)
+        return after._replace(term=new, force=new.gather(after.force.e), departed=departed, nonunique=nonunique)
+
+    return jax.lax.cond(eqxi.unvmap_any(keep & jnp.any(after.term.pin == PARKED)), left, lambda: after)
+
+
+def _save(run: Running, dense: Cubic, t: Array) -> Running:
+    """Keep the nets at the times passed."""
+    ts = run.options.ts
+    last = len(ts) - 1
+
+    def more(state: tuple[ReLUNet, Array]) -> Array:
+        _, k = state
+        return (k <= last) & (ts[jnp.minimum(k, last)] <= t)
+
+    def put(state: tuple[ReLUNet, Array]) -> tuple[ReLUNet, Array]:
+        nets, k = state
+        net, _ = _on_charge(dense.evaluate(ts[k]), run.start, run.term.alive)
+        return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net), k + 1
+
+    nets, saved = jax.lax.while_loop(more, put, (run.nets, run.saved))
+    return eqx.tree_at(lambda r: (r.nets, r.saved), run, (nets, saved))
+
+
+def _write(log: Events, term: FlowTerm, entries: list[tuple[Array, str, Array, Array]]) -> Events:
+    """Add the events of a step, each a mask over the neurons with kind, datum and time."""
+    width = term.pin.size
+    mask = jnp.concatenate([mask for mask, _, _, _ in entries])
+    time = jnp.concatenate([jnp.broadcast_to(time, (width,)) for _, _, _, time in entries])
+    kind = jnp.repeat(jnp.asarray([KINDS.index(kind) for _, kind, _, _ in entries], jnp.int32), width)
+    index = jnp.concatenate([jnp.where(datum < 0, -1, term.points.index[datum]) for _, _, datum, _ in entries])
+    neuron = jnp.tile(jnp.arange(width, dtype=jnp.int32), len(entries))
+    order = jnp.argsort(jnp.where(mask, time, jnp.inf))
+    place = log.total + jnp.arange(mask.size, dtype=jnp.int32)
+    place = jnp.where(mask[order], place, log.time.size)
+
+    def put(column: Array, values: Array) -> Array:
+        return column.at[place].set(values[order], mode="drop")
+
+    return Events(
+        time=put(log.time, time),
+        neuron=put(log.neuron, neuron),
+        datum=put(log.datum, index),
+        kind=put(log.kind, kind),
+        total=log.total + _count(mask),
+    )
+
+
+def _end(run: Running, met: Array) -> Running:
+    """Whether the flow has ended, and how: what is found later wins."""
+    options, p = run.options, run.term.points.p
+    least = jnp.sum(jnp.where(p > 0, run.force.e**2 / jnp.where(p > 0, p, 1), 0)) / 2
+    speed, size = _speed(run), length(run.net, run.term.train_b0)
+    at_rest = jnp.where(options.grad_tol > 0, speed <= options.grad_tol * size, False)
+    endless = jnp.isinf(options.t1) & ((speed == 0) | jnp.isinf(run.t))
+    ends = {
+        "end_time": run.t >= options.t1,
+        "stationary": at_rest | endless,
+        "interpolated": (options.loss_tol > 0) & (least <= options.loss_tol),
+        "first_event": met & (options.until == "first_event"),
+        "not_finite": ~(jnp.isfinite(speed) & jnp.isfinite(least)),
+    }
+    code, done = run.code, run.done
+    for name, happened in ends.items():
+        code, done = jnp.where(happened, CODE[name], code).astype(jnp.int32), done | happened
+    return eqx.tree_at(lambda r: (r.code, r.done), run, (code, done))
+
+
+def _speed(run: Running) -> Float[Array, ""]:
+    return length(velocity(run.net, run.term.project(run.force)), run.term.train_b0)
+
+
+def step_on(run: Running, steps: int | Array) -> Running:
+    """At most so many attempts more; nothing once the flow has ended."""
+    limit = run.stats["num_steps"] + steps
+    return jax.lax.while_loop(lambda r: ~r.done & (r.stats["num_steps"] < limit), attempt, run)
+
+
+def conclude(run: Running) -> Solution:
+    """The solution as far as the flow has come."""
+    result = codes.out_of_steps
+    for name, code in CODE.items():
+        result = codes.where(run.code == code, getattr(codes, name), result)
+    nets = None
+    if run.nets is not None:
+        there = jnp.arange(len(run.options.ts), dtype=jnp.int32) < run.saved
+
+        def keep(path: Array, last: Array) -> Array:
+            return jnp.where(there.reshape(-1, *(1,) * last.ndim), path, last[None])
+
+        nets = jax.tree.map(keep, run.nets, run.net)
+    return Solution(
+        net=run.net,
+        t=run.t,
+        loss=loss(run.net, run.data),
+        grad_norm=_speed(run),
+        ts=run.options.ts,
+        nets=nets,
+        events=run.events,
+        stats=run.stats,
+        result=judge(run.start, run.net, run.data, run.options, result),
+    )

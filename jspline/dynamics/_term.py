@@ -1,0 +1,263 @@
+"""The flow inside one cell, where no neuron changes sides: a smooth field, and the linear systems of its implicit steps.
+
+In a cell the fit is linear in the neurons' activations, J is its Jacobian at the data (`push`) and the flow is
+theta' = J^T e (`gather`), e_n = p_n (y_n - f(x_n)). The Jacobian of the field is
+
+    A - J^T diag(p) J,    A = one 3 x 3 block per neuron: (w, v) and (b, v) are coupled by X and E
+
+which is minus the Hessian of the loss: blocks plus rank N. So a system with I - g (A - J^T p J) takes the closed
+inverse of the blocks and one symmetric positive definite N x N system (Woodbury), or, when that is smaller, one on
+the parameter side. Both are assembled from running sums over the ranks.
+
+A neuron that slides on a datum keeps b = -w x_m: its field, its blocks and its J are projected on that line. A
+parked one, (w, b) = 0, does not move.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
+from jspline.ranks import Ranks, rank
+
+FREE, PARKED = -1, -2
+"""Values of `FlowTerm.pin` where no datum is slid on."""
+
+
+class Points(eqx.Module):
+    """The data as the flow sees them: equal x merged, zero weights gone. The shape stays, so `count` are meant.
+
+    Attributes:
+        x: distinct inputs in increasing order, `(data,)`; behind the first `count`, the last of them again.
+        y: their mean outputs, `(data,)`.
+        p: their total weights, `(data,)`; 0 behind the first `count`.
+        index: place of each in the data set, `(data,)`.
+        count: how many there are, a scalar. Every loss is at least the `Dataset.tie_constant` above that of these.
+    """
+
+    x: Float[Array, " data"]
+    y: Float[Array, " data"]
+    p: Float[Array, " data"]
+    index: Int[Array, " data"]
+    count: Int[Array, ""]
+
+    def __init__(self, data: Dataset):
+        size = data.size
+        order = jnp.argsort(data.weight <= 0)  # stable: the data that weigh come first, sorted
+        x, y, p = data.x[order], data.y[order], data.weight[order]
+        new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(x) != 0]) & (p > 0)
+        group = jnp.maximum(jnp.cumsum(new) - 1, 0)
+        place = jnp.where(new, group, size)
+        self.count = jnp.sum(new, dtype=jnp.int32)
+        self.index = jnp.zeros(size, jnp.int32).at[place].set(order.astype(jnp.int32), mode="drop")
+        last = jnp.max(jnp.where(new, x, x[0]))
+        self.x = jnp.full_like(x, last).at[place].set(x, mode="drop")
+        first = jnp.zeros_like(y).at[place].set(y, mode="drop")
+        self.p = jax.ops.segment_sum(p, group, size)
+        offset = jax.ops.segment_sum(p * (y - first[group]), group, size)
+        self.y = first + offset / jnp.where(self.p > 0, self.p, 1)
+
+    @property
+    def centre(self) -> Float[Array, ""]:
+        """Sums of x are formed around it: data near x = 1000 would lose everything in float32."""
+        return (self.x[0] + self.x[-1]) / 2
+
+
+class Force(NamedTuple):
+    """What drives the parameters: the weighted residual, and its sums over what each neuron sees.
+
+    Attributes:
+        e: e_n = p_n (y_n - f(x_n)), `(data,)`.
+        X, E: the sums of e x and of e over the active data of each neuron, `(width,)`.
+        total: the sum of e over all data, or 0 if b0 does not move, a scalar.
+    """
+
+    e: Float[Array, " data"]
+    X: Float[Array, " width"]
+    E: Float[Array, " width"]
+    total: Float[Array, ""]
+
+    @property
+    def rate(self) -> Float[Array, " width"]:
+        """|q|, q = (X, E): the rate at which the neuron grows or turns."""
+        return jnp.sqrt(self.X**2 + self.E**2)
+
+    def side(self, x: Float[Array, " width"]) -> Float[Array, " width"]:
+        """S = E + x X: a neuron's w x + b moves with the velocity v S."""
+        return self.E + x * self.X
+
+
+class FlowTerm(diffrax.AbstractTerm):
+    """d theta / dt in one cell: which neuron is active on which data is held here, and does not change.
+
+    Attributes:
+        points: the data.
+        ranks: which data each neuron sees. Behind a dead neuron's breakpoint there is none: it faces right, at rank
+            `points.count`; one that sees all data faces right, at rank 0.
+        pin: the datum each neuron slides on (it does not count as seen), or FREE or PARKED, `(width,)`.
+        train_b0: whether the output bias moves.
+    """
+
+    points: Points
+    ranks: Ranks
+    pin: Int[Array, " width"]
+    train_b0: bool = eqx.field(static=True)
+
+    def vf(self, t: Array, y: ReLUNet, args: None) -> ReLUNet:
+        """The velocity."""
+        return velocity(y, self.project(self.force(y)))
+
+    def contr(self, t0: Array, t1: Array, **kwargs: None) -> Array:
+        return t1 - t0
+
+    def prod(self, vf: ReLUNet, control: Array) -> ReLUNet:
+        return jax.tree.map(lambda rate: control * rate, vf)
+
+    @property
+    def slides(self) -> Bool[Array, " width"]:
+        return self.pin >= 0
+
+    @property
+    def sees_all(self) -> Bool[Array, " width"]:
+        """Which free neurons are active on all data."""
+        return self.ranks.right & (self.ranks.rank == 0) & (self.pin == FREE)
+
+    @property
+    def alive(self) -> Bool[Array, " width"]:
+        """Which neurons can move: all but the dead, which see no datum, and the parked."""
+        dead = self.ranks.right & (self.ranks.rank >= self.points.count)
+        return ~dead | self.slides
+
+    @property
+    def pinned_x(self) -> Float[Array, " width"]:
+        """x of the datum each neuron slides on."""
+        return self.points.x[jnp.maximum(self.pin, 0)]
+
+    def push(self, net: ReLUNet, step: ReLUNet) -> Float[Array, " data"]:
+        """J step: the change of the fit at the data, `(data,)`."""
+        slope = net.v * step.w + net.w * step.v
+        intercept = net.v * step.b + net.b * step.v
+        return self._line(slope, intercept) + step.b0
+
+    def fit(self, net: ReLUNet) -> Float[Array, " data"]:
+        """f(x_n), `(data,)`."""
+        return self._line(net.w * net.v, net.b * net.v) + net.b0
+
+    def force(self, net: ReLUNet) -> Force:
+        """What drives the parameters at `net`."""
+        return self.gather(self.points.p * (self.points.y - self.fit(net)))
+
+    def _line(self, slope: Array, intercept: Array) -> Array:
+        centre = self.points.centre
+        slope, intercept = self.ranks.over_neurons(jnp.stack([slope, intercept + slope * centre]))
+        return slope * (self.points.x - centre) + intercept
+
+    def gather(self, e: Float[Array, " data"]) -> Force:
+        """The sums of e: J^T e, up to the projection of `project` and the factors of `velocity`."""
+        centre = self.points.centre
+        X, E = self.ranks.over_data(jnp.stack([e * (self.points.x - centre), e]))
+        return Force(e, X + centre * E, E, jnp.sum(e) if self.train_b0 else jnp.zeros_like(centre))
+
+    def sides(self, e: Float[Array, "k data"], x: Float[Array, " width"]) -> Float[Array, "k width"]:
+        """`Force.side` of several residuals at once."""
+        centre = self.points.centre
+        sums = self.ranks.over_data(jnp.concatenate([e * (self.points.x - centre), e]))
+        X, E = jnp.split(sums, 2)
+        return E * (1 + x * centre) + x * X
+
+    def project(self, force: Force) -> Force:
+        """On the line b = -w x_m for a neuron that slides, on 0 for a parked one."""
+        x = self.pinned_x
+        along = (force.X - x * force.E) / (1 + x**2)
+        X = jnp.where(self.slides, along, force.X)
+        E = jnp.where(self.slides, -x * along, force.E)
+        parked = self.pin == PARKED
+        return Force(force.e, jnp.where(parked, 0, X), jnp.where(parked, 0, E), force.total)
+
+    def factor(self, net: ReLUNet, force: Force, g: Float[Array, ""]) -> Callable[[ReLUNet], tuple[ReLUNet, Array]]:
+        """The solver of (I - g F) a = r, F the Jacobian of the field at `net`, where its projected `force` is known.
+
+        Beside a it returns g p J a, `(data,)`, which the solution comes with.
+
+        Needs g |q| < 1 for every neuron, or a block is singular. O(N^2 + H) to assemble, N^3 / 3 to factor; with
+        3 H + 1 < N, O(N + H^2) and 9 H^3.
+        """
+        X, E = force.X, force.E
+        inverse_determinant = 1 / (1 - g**2 * (X**2 + E**2))
+
+        def block(r: ReLUNet) -> ReLUNet:
+            """(I - g A)^-1 r."""
+            v = (r.v + g * (X * r.w + E * r.b)) * inverse_determinant
+            return ReLUNet(w=r.w + g * X * v, b=r.b + g * E * v, v=v, b0=r.b0)
+
+        weight = jnp.sqrt(self.points.p)
+        identity = jnp.eye(len(weight), dtype=weight.dtype)
+        gram = weight[:, None] * self._kernel(net, force, g, inverse_determinant) * weight
+        factor = jnp.linalg.cholesky(identity + g * gram)
+        half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight
+        inverse = g * jnp.matmul(half.T, half, precision="highest")
+
+        def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
+            r = block(r)
+            change = jnp.matmul(inverse, self.push(net, r), precision="highest")
+            back = velocity(net, self.project(self.gather(change)))
+            return jax.tree.map(jnp.subtract, r, block(back)), change
+
+        return solve
+
+    def _kernel(self, net: ReLUNet, force: Force, g: Array, inverse_determinant: Array) -> Float[Array, "data data"]:
+        """J (I - g A)^-1 J^T: the neural tangent kernel, seen through the blocks.
+
+        Its entry (n, m) is (x_n, 1) G (x_m, 1)^T, G the sum of the 2 x 2 matrices v^2 P + l l^T / det, with
+        l = (w, b) + g v q and P the projection of the neuron, over those active on both data.
+        """
+        centre = self.points.centre
+        x = self.pinned_x
+        norm = net.v / jnp.sqrt(1 + x**2)
+        zero = jnp.zeros_like(norm)
+        scale = jnp.sqrt(inverse_determinant)
+        vectors = (
+            (jnp.where(self.slides, norm, net.v), jnp.where(self.slides, -x * norm, 0)),
+            (zero, jnp.where(self.slides, 0, net.v)),
+            (scale * (net.w + g * net.v * force.X), scale * (net.b + g * net.v * force.E)),
+        )
+        moments = jnp.zeros((3, *norm.shape), norm.dtype)
+        for first, second in vectors:
+            second = second + centre * first
+            moments += jnp.stack([first * first, first * second, second * second])
+        rightward, leftward = self.ranks.by_side(moments)
+        # Of two data, those active on both: right-facing on the left one, left-facing on the right one.
+        place = jnp.arange(len(self.points.x))
+        ordered = place[:, None] <= place
+        both = rightward[:, :, None] + leftward[:, None, :]
+        xx, x1, one = jnp.where(ordered, both, jnp.swapaxes(both, 1, 2))
+        z = self.points.x - centre
+        return xx * (z[:, None] * z) + x1 * (z[:, None] + z) + one + self.train_b0
+
+
+def velocity(net: ReLUNet, force: Force) -> ReLUNet:
+    """w' = v X, b' = v E, v' = w X + b E, b0' = E_0, with the projected force."""
+    return ReLUNet(w=net.v * force.X, b=net.v * force.E, v=net.w * force.X + net.b * force.E, b0=force.total)
+
+
+def cell(net: ReLUNet, points: Points, train_b0: bool) -> FlowTerm:
+    """The cell a net is in, breakpoints on data counted as inactive (relu'(0) = 0)."""
+    ranks = rank(net.w, net.b, points.x)
+    free = jnp.full(net.w.shape, FREE, jnp.int32)
+    return FlowTerm(points, canonical(ranks, points.count), free, train_b0)
+
+
+def canonical(ranks: Ranks, count: Array) -> Ranks:
+    """One way to write "sees all data" and one to write "sees none"."""
+    first = jnp.where(ranks.right, ranks.rank, 0)
+    behind = jnp.where(ranks.right, count, jnp.minimum(ranks.rank, count))
+    every, none = (first == 0) & (behind == count), first >= behind
+    right = ranks.right | every | none
+    place = jnp.where(none, count, jnp.where(every, 0, ranks.rank))
+    return Ranks(place.astype(jnp.int32), right, ranks.size)
