@@ -68,30 +68,32 @@ def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
     x, slides = term.points.x, term.slides
     nets, impulses = zip(*dense.coefficients, strict=True)
     net = nets[0]
-    datum, inside, valid = _neighbours(term)
+    alive = term.alive & ~slides
+    datum, inside = _neighbours(term)
     seen = jnp.where(inside, 1, -1).astype(x.dtype)
     at = x[datum]
-    band = BAND * allowed * jnp.sqrt(1 + at**2)
+    band = BAND * allowed[None] * jnp.sqrt(1 + at**2)
 
     # Four coefficients of two functions per neuron, positive until the event: z at the two neighbouring data, signed,
     # for a free neuron; w and v, signed, for one that slides.
     signs = jnp.stack([jnp.sign(net.w), jnp.sign(net.v)])
 
     def barrier(coefficient: ReLUNet) -> Array:
-        free = seen * (coefficient.w * at + coefficient.b)
-        return jnp.where(slides, signs * jnp.stack([coefficient.w, coefficient.v]), jnp.where(valid, free, 0))
+        free = seen * (coefficient.w[None] * at + coefficient.b[None])
+        return jnp.where(slides[None], signs * jnp.stack([coefficient.w, coefficient.v]), jnp.where(alive, free, 0))
 
     c0, c1, c2, c3 = (barrier(coefficient) for coefficient in nets)
-    roots = _first_root(jnp.where(slides, c0, c0 + band), c1, c2, c3)
-    roots = jnp.where(valid | slides, roots, jnp.inf)
+    roots = _first_root(jnp.where(slides[None], c0, c0 + band), c1, c2, c3)
+    roots = jnp.where((alive | slides)[None], roots, jnp.inf)
 
     # The two inequalities of a slide: where the neuron would go from now on, had it been free.
     own = term.pinned_x
     impulse = jnp.stack(impulses[1:])
     side = term.sides(impulse, own)
-    travel = net.v * jnp.stack([side, -(side + impulse[:, term.pin] * (1 + own**2))], axis=1)
-    exits = _descent(*travel, BAND * allowed * jnp.sqrt(1 + own**2))
-    exits = jnp.where(slides, exits, jnp.inf)
+    outer = side + impulse[:, term.pin] * (1 + own**2)[None]
+    travel = net.v[None, None] * jnp.stack([side, -outer], axis=1)
+    exits = _descent(*travel, BAND * (allowed * jnp.sqrt(1 + own**2))[None])
+    exits = jnp.where(slides[None], exits, jnp.inf)
 
     theta = jnp.minimum(jnp.minimum(jnp.min(roots), jnp.min(exits)), 1)
     due = theta * (1 + 1e3 * jnp.finfo(x.dtype).eps)
@@ -110,15 +112,14 @@ def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
     )
 
 
-def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"], Bool[Array, "2 width"]]:
-    """The two data next to each breakpoint, whether they are seen, and whether they are there at all."""
+def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"]]:
+    """The two data next to the breakpoint of each neuron that is alive, and whether they are seen."""
     count, rank, right = term.points.count, term.ranks.rank, term.ranks.right
     every = right & (rank == 0)
     before, behind = jnp.where(every, count - 1, rank - 1), rank
-    alive = jnp.where(right, rank < count, rank > 0) & (term.pin == FREE)
     datum = jnp.stack([before, behind])
     inside = jnp.stack([every | ~right, right])
-    return jnp.clip(datum, 0, len(term.points.x) - 1), inside, jnp.stack([alive, alive])
+    return jnp.clip(datum, 0, len(term.points.x) - 1), inside
 
 
 def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
@@ -132,7 +133,6 @@ def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
     n1, n2, n3 = value(t1) < 0, value(t2) < 0, value(jnp.ones_like(c0)) < 0
     low = jnp.where(n1, 0, jnp.where(n2, t1, t2))
     high = jnp.where(n1, t1, jnp.where(n2, t2, 1))
-    at_start = c0 <= 0
 
     # Newton's method, kept in the bracket by bisection.
     theta = (low + high) / 2
@@ -142,7 +142,7 @@ def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
         newton = theta - f / (c1 + theta * (2 * c2 + 3 * c3 * theta))
         theta = jnp.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
     negative = n1 | n2 | n3
-    return jnp.where(negative, jnp.where(at_start, 0, theta), jnp.inf)
+    return jnp.where(negative, jnp.where(c0 <= 0, 0, theta), jnp.inf)
 
 
 def _turning_points(c1: Array, c2: Array, c3: Array) -> tuple[Array, Array]:
@@ -179,7 +179,6 @@ def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
     # Of all data, losing the last one leaves those to the left.
     left = ~ranks.right | ((meeting.datum == count - 1) & (ranks.rank == 0) & (count > 1))
     place = jnp.where(left, meeting.datum, meeting.datum + 1)
-    # Facing left is decided by w where a single datum is both the first and the last.
     place = jnp.where(seen, place, ranks.rank)
     place = jnp.where(meeting.parked, count, place)
     right = jnp.where(seen, ~left, ranks.right) | meeting.parked
@@ -236,9 +235,8 @@ def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array,
     Attractor: slide. Pushed from both sides to z > 0: see it. Otherwise, also for a repeller, z < 0 (relu'(0) = 0).
     Returns the cell, the force in it, who slides, and where z > 0 would have been a solution too.
     """
-    datum, inside, valid = _neighbours(term)
-    x = term.points.x[datum]
-    meets = valid & ~inside & (net.w * x == -net.b)
+    datum, inside = _neighbours(term)
+    meets = term.alive[None] & ~inside & (net.w[None] * term.points.x[datum] == -net.b[None])
     which = jnp.where(meets[0], datum[0], datum[1])
     on = jnp.any(meets, axis=0)
     force = term.force(net)
@@ -271,10 +269,10 @@ class Departure(NamedTuple):
     nonunique: Bool[Array, ""]
 
 
-def departure(points: Points, e: Float[Array, " data"], sign: float) -> Departure:
+def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) -> Departure:
     """Maximise sign * sum_n e_n relu(x_n cos th + sin th) over directions th; O(N)."""
     x, count = points.x, points.count
-    place = jnp.arange(len(x))
+    place = jnp.arange(len(x), dtype=jnp.int32)
     values = jnp.stack([e * x, e])
     from_here = jnp.flip(jnp.cumsum(jnp.flip(values, 1), 1), 1)  # over k, k + 1, ...
     behind = jnp.concatenate([from_here[:, 1:], jnp.zeros((2, 1), x.dtype)], 1)
@@ -299,7 +297,7 @@ def departure(points: Points, e: Float[Array, " data"], sign: float) -> Departur
             jnp.where(attracts[1], along[1], 0),
         ]
     )
-    values = jnp.where(place < count, values, 0)
+    values = jnp.where((place < count)[None], values, 0)
     best = jnp.argmax(values)
     kind, k = best // len(x), (best % len(x)).astype(jnp.int32)
     return Departure(
@@ -313,8 +311,8 @@ def departure(points: Points, e: Float[Array, " data"], sign: float) -> Departur
 
 def depart(term: FlowTerm, net: ReLUNet, e: Array) -> tuple[FlowTerm, Bool[Array, " width"], Bool[Array, " width"]]:
     """Let parked neurons go, where they can: the new cell, who left, and whose way was not the only one."""
-    ways = [departure(term.points, e, sign) for sign in (1.0, -1.0)]
-    way = jax.tree.map(lambda up, down: jnp.where(net.v > 0, up, down), *ways)
+    ways = jax.vmap(lambda sign: departure(term.points, e, sign))(jnp.asarray([1.0, -1.0], e.dtype))
+    way = jax.tree.map(lambda both: jnp.where(net.v > 0, both[0], both[1]), ways)
     leaves = (term.pin == PARKED) & way.leaves & (net.v != 0)
     rank, right = jnp.where(leaves, way.rank, term.ranks.rank), jnp.where(leaves, way.right, term.ranks.right)
     ranks = canonical(Ranks(rank, right, term.ranks.size), term.points.count)

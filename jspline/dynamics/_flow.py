@@ -1,7 +1,8 @@
 """`jspline.flow`: check, convert, compile, integrate."""
 
+import functools
 import warnings
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Literal
 
 import diffrax
@@ -91,11 +92,12 @@ def flow(
     # Convert.
     options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
     controller = _controller(stepsize_controller, options)
-    steps = int(max_steps)
 
     # Compile and integrate.
     if method == "exact":
-        return _exact(net, data, options, controller, train_b0, int(events), steps)
+        return _compiled(_exact)(
+            net, data, options, controller, train_b0, int(events), jnp.asarray(max_steps, jnp.int32)
+        )
     return integrate(
         net,
         data,
@@ -103,7 +105,7 @@ def flow(
         chart,
         diffrax.Tsit5() if solver is None else solver,
         controller,
-        steps,
+        int(max_steps),
         train_b0,
         stops_early=not is_zero(loss_tol, grad_tol),
     )
@@ -135,22 +137,19 @@ def start(
     return _begin(net, data, options, _controller(stepsize_controller, options), train_b0, int(events))
 
 
-@partial(eqx.filter_jit, compiler_options=SEQUENTIAL)
 def advance(state: Running, steps: int | np.integer | Array) -> Running:
     """The flow after at most so many attempted steps more. Nothing changes once it has ended."""
-    return step_on(state, jnp.asarray(steps, jnp.int32))
+    return _compiled(step_on)(state, jnp.asarray(steps, jnp.int32))
 
 
-@eqx.filter_jit
 def finish(state: Running) -> Solution:
     """The solution as far as the flow has come: `out_of_steps` if it has not ended."""
-    return conclude(state)
+    return _finish(state)
 
 
-_begin = eqx.filter_jit(begin)
+_begin, _finish = eqx.filter_jit(begin), eqx.filter_jit(conclude)
 
 
-@partial(eqx.filter_jit, compiler_options=SEQUENTIAL)
 def _exact(
     net: ReLUNet,
     data: Dataset,
@@ -158,9 +157,19 @@ def _exact(
     controller: diffrax.AbstractStepSizeController,
     train_b0: bool,
     capacity: int,
-    max_steps: int,
+    max_steps: Array,
 ) -> Solution:
     return conclude(step_on(begin(net, data, options, controller, train_b0, capacity), max_steps))
+
+
+@functools.cache
+def _jit(function: Callable, staged: bool) -> Callable:
+    return eqx.filter_jit(function) if staged else eqx.filter_jit(function, compiler_options=SEQUENTIAL)
+
+
+def _compiled(function: Callable) -> Callable:
+    """The function, compiled. Options for the compiler can only be given where nobody else is compiling."""
+    return _jit(function, not is_concrete(jnp.zeros(())))
 
 
 def _options(

@@ -7,6 +7,7 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jspline.charts import ReLUNet
@@ -117,18 +118,20 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
         # Net and impulse in one vector: each sum below is one operation.
         begin = jnp.concatenate([flatten(y0), jnp.zeros_like(force.e)])
         parts = lambda vector: (vector[: -force.e.size], vector[-force.e.size :])  # noqa: E731
-        y, net, stages = begin, y0, []
-        for a, c in zip(A, C, strict=True):
-            if stages:
-                y = _sum(begin, a, stages)
-                net = unflatten(parts(y)[0])
-                force = term.project(term.force(net))
+        rows = [jnp.asarray(_square(table), begin.dtype) for table in (A, C)]
+
+        def stage(i: Array, stages: Array) -> Array:
+            a, c = (row[i] for row in rows)
+            net = unflatten(parts(begin + a @ stages)[0])
+            force = term.project(term.force(net))
             rate = jnp.concatenate([flatten(velocity(net, force)), force.e])
-            right, impulse = parts(_sum(g * rate, [GAMMA * each for each in c], stages))
-            stage, change = solve(unflatten(right))
-            stages.append(jnp.concatenate([flatten(stage), impulse - change]))
-        end = parts(y + stages[-1])
-        k2, k3 = (parts(_sum(jnp.zeros_like(begin), d, stages)) for d in (D2, D3))
+            right, impulse = parts(g * rate + GAMMA * (c @ stages))
+            change, felt = solve(unflatten(right))
+            return stages.at[i].set(jnp.concatenate([flatten(change), impulse - felt]))
+
+        stages = jax.lax.fori_loop(0, len(A), stage, jnp.zeros((len(A), begin.size), begin.dtype))
+        end = parts(begin + rows[0][-1] @ stages + stages[-1])
+        k2, k3 = (parts(jnp.asarray(d, begin.dtype) @ stages[:-1]) for d in (D2, D3))
         dense = {"y0": parts(begin), "y1": end, "k2": k2, "k3": k3}
         y1, error = unflatten(end[0]), unflatten(parts(stages[-1])[0])
         return y1, error, dense, term.force(y1), diffrax.RESULTS.successful
@@ -142,6 +145,9 @@ def _unwrap(terms: FlowTerm) -> FlowTerm:
     return terms if isinstance(terms, FlowTerm) else terms.term
 
 
-def _sum(y: Array, factors: Sequence[float], stages: Sequence[Array]) -> Array:
-    """y + sum of factor * stage."""
-    return sum((factor * stage for factor, stage in zip(factors, stages, strict=False)), y)
+def _square(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    """The strictly lower triangular matrix with these rows."""
+    square = np.zeros((len(rows), len(rows)))
+    for i, row in enumerate(rows):
+        square[i, :i] = row
+    return square

@@ -167,9 +167,9 @@ class FlowTerm(diffrax.AbstractTerm):
     def sides(self, e: Float[Array, "k data"], x: Float[Array, " width"]) -> Float[Array, "k width"]:
         """`Force.side` of several residuals at once."""
         centre = self.points.centre
-        sums = self.ranks.over_data(jnp.concatenate([e * (self.points.x - centre), e]))
+        sums = self.ranks.over_data(jnp.concatenate([e * (self.points.x - centre)[None], e]))
         X, E = jnp.split(sums, 2)
-        return E * (1 + x * centre) + x * X
+        return E * (1 + x * centre)[None] + x[None] * X
 
     def project(self, force: Force) -> Force:
         """On the line b = -w x_m for a neuron that slides, on 0 for a parked one."""
@@ -198,9 +198,9 @@ class FlowTerm(diffrax.AbstractTerm):
 
         weight = jnp.sqrt(self.points.p)
         identity = jnp.eye(len(weight), dtype=weight.dtype)
-        gram = weight[:, None] * self._kernel(net, force, g, inverse_determinant) * weight
+        gram = weight[:, None] * self._kernel(net, force, g, inverse_determinant) * weight[None]
         factor = jnp.linalg.cholesky(identity + g * gram)
-        half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight
+        half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight[None]
         inverse = g * jnp.matmul(half.T, half, precision="highest")
 
         def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
@@ -234,11 +234,11 @@ class FlowTerm(diffrax.AbstractTerm):
         rightward, leftward = self.ranks.by_side(moments)
         # Of two data, those active on both: right-facing on the left one, left-facing on the right one.
         place = jnp.arange(len(self.points.x))
-        ordered = place[:, None] <= place
+        ordered = place[None, :, None] <= place[None, None]
         both = rightward[:, :, None] + leftward[:, None, :]
         xx, x1, one = jnp.where(ordered, both, jnp.swapaxes(both, 1, 2))
         z = self.points.x - centre
-        return xx * (z[:, None] * z) + x1 * (z[:, None] + z) + one + self.train_b0
+        return xx * (z[:, None] * z[None]) + x1 * (z[:, None] + z[None]) + one + float(self.train_b0)
 
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:
