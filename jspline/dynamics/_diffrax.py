@@ -8,11 +8,12 @@ is right to its tolerance between events and of first order across them.
 import abc
 from collections.abc import Callable
 from functools import partial
+
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, PyTree
 
 from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset

@@ -63,7 +63,7 @@ class Meeting(NamedTuple):
 def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
     """The first event on the dense output of a step, all at that time (to rounding) with it.
 
-    The forces are those at the two ends of the step; `allowed` is what the tolerances allow a neuron to err, `(width,)`.
+    `allowed` is what the tolerances allow each neuron to err, `(width,)`.
     """
     x, slides = term.points.x, term.slides
     nets, impulses = zip(*dense.coefficients, strict=True)
@@ -92,7 +92,8 @@ def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
     side = term.sides(impulse, own)
     outer = side + impulse[:, term.pin] * (1 + own**2)[None]
     travel = net.v[None, None] * jnp.stack([side, -outer], axis=1)
-    exits = _descent(*travel, BAND * (allowed * jnp.sqrt(1 + own**2))[None])
+    one, two, three = travel
+    exits = _descent(one, two, three, BAND * (allowed * jnp.sqrt(1 + own**2))[None])
     exits = jnp.where(slides[None], exits, jnp.inf)
 
     theta = jnp.minimum(jnp.minimum(jnp.min(roots), jnp.min(exits)), 1)
@@ -161,7 +162,7 @@ def crossing_time(dense: Cubic) -> Float[Array, " width"]:
 
 
 def _descent(c1: Array, c2: Array, c3: Array, depth: Array) -> Array:
-    """The first theta in [0, 1] from which c1 theta + c2 theta^2 + c3 theta^3 falls by more than `depth`; or infinity."""
+    """The first theta in [0, 1] where c1 theta + c2 theta^2 + c3 theta^3 falls by over `depth`, or infinity."""
 
     def value(theta: Array) -> Array:
         return theta * (c1 + theta * (c2 + theta * c3))

@@ -164,7 +164,7 @@ def _exact(
 
 @functools.cache
 def _jit(function: Callable, staged: bool) -> Callable:
-    return eqx.filter_jit(function) if staged else eqx.filter_jit(function, compiler_options=SEQUENTIAL)
+    return eqx.filter_jit(function) if staged else eqx.filter_jit(function, compiler_options=SEQUENTIAL)  # type: ignore[call-overload]
 
 
 def _compiled(function: Callable) -> Callable:

@@ -1,17 +1,16 @@
 """The step inside a cell: a linearly implicit method that uses the structure of its linear systems."""
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import diffrax
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._term import FlowTerm, Force, velocity
+from jspline.dynamics._term import FlowTerm, Force, flatten, unflatten, velocity
 
 
 class Cubic(diffrax.AbstractLocalInterpolation):
@@ -20,8 +19,8 @@ class Cubic(diffrax.AbstractLocalInterpolation):
     The state is a pair of vectors: the parameters w, b, v, b0, and the impulse, the integral of e from t0 on.
     """
 
-    t0: Array
-    t1: Array
+    t0: Array  # type: ignore[misc]
+    t1: Array  # type: ignore[misc]
     y0: PyTree
     c1: PyTree
     c2: PyTree
@@ -47,21 +46,10 @@ class Cubic(diffrax.AbstractLocalInterpolation):
         c1, c2, c3 = (part[1] for part in (self.c1, self.c2, self.c3))
         return c1 + theta * (2 * c2 + theta * 3 * c3)
 
-    def evaluate(self, t0: Array, t1: Array | None = None, left: bool = True) -> PyTree:
+    def evaluate(self, t0: Any, t1: Any = None, left: bool = True) -> PyTree:
         if t1 is not None:
             return jax.tree.map(jnp.subtract, self.evaluate(t1), self.evaluate(t0))
         return self.at((t0 - self.t0) / (self.t1 - self.t0))
-
-
-def flatten(net: ReLUNet) -> Float[Array, " params"]:
-    """w, b, v and b0 in one vector."""
-    return jnp.concatenate([net.w, net.b, net.v, net.b0[None]])
-
-
-def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
-    """The inverse of `flatten`."""
-    w, b, v = jnp.split(vector[:-1], 3)
-    return ReLUNet(w, b, v, vector[-1])
 
 
 DenseInfo: TypeAlias = dict[str, PyTree]
@@ -97,19 +85,19 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
     def order(self, terms: FlowTerm) -> int:
         return 4
 
-    def init(self, terms: FlowTerm, t0: Array, t1: Array, y0: ReLUNet, args: None) -> _SolverState:
+    def init(self, terms: FlowTerm, t0: Any, t1: Any, y0: ReLUNet, args: None) -> _SolverState:
         return _unwrap(terms).force(y0)
 
     def step(
         self,
         terms: FlowTerm,
-        t0: Array,
-        t1: Array,
+        t0: Any,
+        t1: Any,
         y0: ReLUNet,
         args: None,
         solver_state: _SolverState,
-        made_jump: Array,
-    ) -> tuple[ReLUNet, ReLUNet, DenseInfo, _SolverState, diffrax.RESULTS]:
+        made_jump: Any,
+    ) -> tuple[ReLUNet, ReLUNet, DenseInfo, _SolverState, Any]:
         del made_jump
         term, h = _unwrap(terms), terms.contr(t0, t1)
         g = GAMMA * h
@@ -136,7 +124,7 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
         y1, error = unflatten(end[0]), unflatten(parts(stages[-1])[0])
         return y1, error, dense, term.force(y1), diffrax.RESULTS.successful
 
-    def func(self, terms: FlowTerm, t0: Array, y0: ReLUNet, args: None) -> ReLUNet:
+    def func(self, terms: FlowTerm, t0: Any, y0: ReLUNet, args: None) -> ReLUNet:
         return terms.vf(t0, y0, args)
 
 

@@ -19,10 +19,10 @@ from jspline.datasets import Dataset
 from jspline.dynamics._events import Meeting, crossing_time, decide, depart, first_meeting, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock
 from jspline.dynamics._solution import KINDS, NAMES, Events, Options, Solution, codes, judge, length
-from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, velocity
+from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
 from jspline.objective import loss
 
-SOLVER = Rosenbrock()
+SOLVER, ORDER = Rosenbrock(), 4
 CODE = {name: index for index, name in enumerate(NAMES)}
 COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique")
 
@@ -73,7 +73,7 @@ def begin(
     term, force, stuck, nonunique = start_on_data(cell(net, Points(data), train_b0), net)
     t = jnp.zeros_like(options.t1)
     h = jnp.minimum(_first_step(term, net, force, options), options.t1)
-    _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, SOLVER.error_order(term))
+    _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, ORDER)
     arrays, rest = eqx.partition(controller, eqx.is_array)
     stats = {f"num_{name}": jnp.zeros((), jnp.int32) for name in COUNTS} | {"charge_drift": jnp.zeros_like(t)}
     stats |= {"num_slides": _count(stuck), "num_nonunique": _count(nonunique)}
@@ -82,7 +82,8 @@ def begin(
         log = _write(Events.empty(capacity, t.dtype), term, [(stuck, "slide", term.pin, t)])
     nets, saved = None, jnp.zeros((), jnp.int32)
     if options.ts is not None:
-        nets = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*options.ts.shape, *leaf.shape)), net)
+        times = options.ts.shape
+        nets = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*times, *leaf.shape)), net)
         saved = _count(options.ts <= 0)
     run = Running(
         net=net,
@@ -127,7 +128,7 @@ def attempt(run: Running) -> Running:
     error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
     sizes = _sizes(start)
     keep, t0, t1, _, controller_state, _ = run.controller.adapt_step_size(
-        run.t, t_end, sizes, _sizes(end), None, error, SOLVER.error_order(term), run.controller_state
+        run.t, t_end, sizes, _sizes(end), None, error, ORDER, run.controller_state
     )
 
     # To its first event.
@@ -155,8 +156,8 @@ def attempt(run: Running) -> Running:
     accepted = eqx.tree_at(
         lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (reached, t, stats, after.term, after.force)
     )
-    if run.nets is not None:
-        accepted = _save(accepted, dense, jnp.where(keep, t, -1))
+    if options.ts is not None:
+        accepted = _save(accepted, options.ts, dense, jnp.where(keep, t, -1))
     if run.events is not None:
         passed = run.t + crossing_time(dense) * (t_end - run.t)
         nothing = jnp.full_like(term.pin, -1)
@@ -176,7 +177,7 @@ def attempt(run: Running) -> Running:
         "num_steps": run.stats["num_steps"] + 1,
         "num_rejected": run.stats["num_rejected"] + jnp.where(keep, 0, 1).astype(jnp.int32),
     }
-    h = t1 - t0
+    h = jnp.asarray(t1 - t0)
     stalled = ~keep & (run.t + h <= run.t)
     return eqx.tree_at(
         lambda r: (r.stats, r.h, r.controller_state, r.code, r.done),
@@ -237,7 +238,7 @@ class _After(NamedTuple):
     nonunique: Array
 
 
-def _decide(term: FlowTerm, net: ReLUNet, force: Force, meeting: Meeting, dense: Cubic, keep: Array) -> _After:
+def _decide(term: FlowTerm, net: ReLUNet, force: Force, meeting: Meeting, dense: Cubic, keep: Any) -> _After:
     """The cell after a step, and the force in it. Computed only if some flow of the batch has an event."""
     nobody = jnp.zeros(net.w.shape, bool)
     nothing = _After(term, force, nobody, nobody, nobody, nobody)
@@ -255,10 +256,9 @@ def _decide(term: FlowTerm, net: ReLUNet, force: Force, meeting: Meeting, dense:
     return jax.lax.cond(eqxi.unvmap_any(keep & jnp.any(after.term.pin == PARKED)), left, lambda: after)
 
 
-def _save(run: Running, dense: Cubic, t: Array) -> Running:
+def _save(run: Running, ts: Array, dense: Cubic, t: Array) -> Running:
     """Keep the nets at the times passed."""
-    ts = run.options.ts
-    last = len(ts) - 1
+    last = ts.size - 1
 
     def more(state: tuple[ReLUNet, Array]) -> Array:
         _, k = state
@@ -269,7 +269,7 @@ def _save(run: Running, dense: Cubic, t: Array) -> Running:
         net, _ = _on_charge(dense.evaluate(ts[k]), run.start, run.term.alive)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net), k + 1
 
-    nets, saved = jax.lax.while_loop(more, put, (run.nets, run.saved))
+    nets, saved = jax.lax.while_loop(more, put, (run.nets, run.saved))  # type: ignore[arg-type]
     return eqx.tree_at(lambda r: (r.nets, r.saved), run, (nets, saved))
 
 
@@ -333,8 +333,8 @@ def conclude(run: Running) -> Solution:
     for name, code in CODE.items():
         result = codes.where(run.code == code, getattr(codes, name), result)
     nets = None
-    if run.nets is not None:
-        there = jnp.arange(len(run.options.ts), dtype=jnp.int32) < run.saved
+    if run.options.ts is not None:
+        there = jnp.arange(run.options.ts.size, dtype=jnp.int32) < run.saved
 
         def keep(path: Array, last: Array) -> Array:
             return jnp.where(there.reshape(-1, *(1,) * last.ndim), path, last[None])

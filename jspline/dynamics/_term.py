@@ -1,4 +1,4 @@
-"""The flow inside one cell, where no neuron changes sides: a smooth field, and the linear systems of its implicit steps.
+"""The flow inside one cell, where no neuron changes sides: a smooth field, and the linear systems of implicit steps.
 
 In a cell the fit is linear in the neurons' activations, J is its Jacobian at the data (`push`) and the flow is
 theta' = J^T e (`gather`), e_n = p_n (y_n - f(x_n)). The Jacobian of the field is
@@ -14,7 +14,7 @@ parked one, (w, b) = 0, does not move.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -109,11 +109,11 @@ class FlowTerm(diffrax.AbstractTerm):
     pin: Int[Array, " width"]
     train_b0: bool = eqx.field(static=True)
 
-    def vf(self, t: Array, y: ReLUNet, args: None) -> ReLUNet:
+    def vf(self, t: Any, y: ReLUNet, args: None) -> ReLUNet:
         """The velocity."""
         return velocity(y, self.project(self.force(y)))
 
-    def contr(self, t0: Array, t1: Array, **kwargs: None) -> Array:
+    def contr(self, t0: Any, t1: Any, **kwargs: None) -> Array:
         return t1 - t0
 
     def prod(self, vf: ReLUNet, control: Array) -> ReLUNet:
@@ -188,6 +188,8 @@ class FlowTerm(diffrax.AbstractTerm):
         Needs g |q| < 1 for every neuron, or a block is singular. O(N^2 + H) to assemble, N^3 / 3 to factor; with
         3 H + 1 < N, O(N + H^2) and 9 H^3.
         """
+        if 3 * net.width + 1 < len(self.points.x):
+            return self._factor_parameters(net, force, g)
         X, E = force.X, force.E
         inverse_determinant = 1 / (1 - g**2 * (X**2 + E**2))
 
@@ -210,6 +212,54 @@ class FlowTerm(diffrax.AbstractTerm):
             return jax.tree.map(jnp.subtract, r, block(back)), change
 
         return solve
+
+    def _factor_parameters(self, net: ReLUNet, force: Force, g: Array) -> Callable[[ReLUNet], tuple[ReLUNet, Array]]:
+        """`factor` by one system with as many unknowns as parameters: for more data than these."""
+        width = net.width
+        X, E = jnp.diag(g * force.X), jnp.diag(g * force.E)
+        zero, one = jnp.zeros_like(X), jnp.eye(width, dtype=X.dtype)
+        blocks = jnp.block([[one, zero, -X], [zero, one, -E], [-X, -E, one]])
+        matrix = jnp.pad(blocks, (0, 1)).at[-1, -1].set(1) + g * self._gram(net)
+        factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
+
+        def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
+            a = unflatten(jax.scipy.linalg.cho_solve(factor, flatten(r)))
+            return a, g * self.points.p * self.push(net, a)
+
+        return solve
+
+    def _gram(self, net: ReLUNet) -> Float[Array, "params params"]:
+        """J^T diag(p) J. Each column of J is linear in x on a range of data, so its entries are moments of ranges."""
+        centre = self.points.centre
+        x, root = self.pinned_x, 1 + self.pinned_x**2
+        ones, zeros = jnp.ones_like(x), jnp.zeros_like(x)
+        # Coefficients of x - centre and of 1, of the columns of w, b, v and b0.
+        along = net.v / root
+        w = jnp.stack(
+            [jnp.where(self.slides, along, net.v), jnp.where(self.slides, along * (centre - x), net.v * centre)]
+        )
+        b = jnp.stack([jnp.where(self.slides, -x * along, 0), jnp.where(self.slides, -x * along * (centre - x), net.v)])
+        v = jnp.stack([net.w, net.b + net.w * centre])
+        b0 = jnp.stack([zeros[:1], ones[:1] if self.train_b0 else zeros[:1]])
+        columns = jnp.concatenate([w, b, v, b0], axis=1)
+        size = len(self.points.x)
+        first = jnp.where(self.ranks.right, self.ranks.rank, 0)
+        behind = jnp.where(self.ranks.right, size, self.ranks.rank)
+        first, behind = (
+            jnp.concatenate([jnp.tile(edge, 3), jnp.full((1,), whole, edge.dtype)])
+            for edge, whole in ((first, 0), (behind, size))
+        )
+        z = self.points.x - centre
+        moments = self.points.p[None] * jnp.stack([z**2, z, jnp.ones_like(z)])
+        sums = jnp.pad(jnp.cumsum(moments, axis=1), ((0, 0), (1, 0)))
+        start, stop = jnp.maximum(first[:, None], first[None]), jnp.minimum(behind[:, None], behind[None])
+        xx, x1, one = jnp.where((start < stop)[None], sums[:, stop] - sums[:, start], 0)
+        slope, level = columns
+        return (
+            slope[:, None] * slope[None] * xx
+            + (slope[:, None] * level[None] + level[:, None] * slope[None]) * x1
+            + level[:, None] * level[None] * one
+        )
 
     def _kernel(self, net: ReLUNet, force: Force, g: Array, inverse_determinant: Array) -> Float[Array, "data data"]:
         """J (I - g A)^-1 J^T: the neural tangent kernel, seen through the blocks.
@@ -244,6 +294,17 @@ class FlowTerm(diffrax.AbstractTerm):
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:
     """w' = v X, b' = v E, v' = w X + b E, b0' = E_0, with the projected force."""
     return ReLUNet(w=net.v * force.X, b=net.v * force.E, v=net.w * force.X + net.b * force.E, b0=force.total)
+
+
+def flatten(net: ReLUNet) -> Float[Array, " params"]:
+    """w, b, v and b0 in one vector."""
+    return jnp.concatenate([net.w, net.b, net.v, net.b0[None]])
+
+
+def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
+    """The inverse of `flatten`."""
+    w, b, v = jnp.split(vector[:-1], 3)
+    return ReLUNet(w, b, v, vector[-1])
 
 
 def cell(net: ReLUNet, points: Points, train_b0: bool) -> FlowTerm:
