@@ -1,5 +1,7 @@
 """The three fields against each other and against the gradient; the flow against hand-solved cases and itself."""
 
+import functools
+
 import diffrax
 import equinox as eqx
 import jax
@@ -11,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jspline
-from jspline import Dataset, ReLUNet, dynamics, flow
+from jspline import Dataset, ReLUNet, dynamics
 from jspline.dynamics import RESULTS, net_field, polar_field, spline_field
+
+flow = functools.partial(jspline.flow, method="diffrax")
+"""The general method is what is tested here; for the exact one see test_exact.py."""
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-13}
 
@@ -317,9 +322,13 @@ BAD = {"rtol": 1e-3, "atol": 1e-6}
         ({"t1": 1.0, "chart": "mu", **BAD}, ValueError, "`chart` must be one of 'nn', 'spline', 'polar'"),
         ({"t1": 1.0, "method": "rk", **BAD}, ValueError, "`method` must be 'exact' or 'diffrax'"),
         ({"t1": 1.0, "max_steps": np.int64(0), **BAD}, ValueError, "`max_steps` must be a whole number"),
-        ({"t1": 1.0, "method": "exact", **BAD}, NotImplementedError, "use method='diffrax'"),
-        ({"t1": 1.0, "until": "first_event", **BAD}, NotImplementedError, "need the exact flow"),
-        ({"t1": 1.0, "events": 3, **BAD}, NotImplementedError, "need the exact flow"),
+        ({"t1": 1.0, "method": "exact", "chart": "polar", **BAD}, ValueError, "are for method='diffrax'"),
+        ({"t1": 1.0, "method": "exact", "solver": diffrax.Tsit5(), **BAD}, ValueError, "are for method='diffrax'"),
+        ({"t1": 1.0, "until": "first_event", **BAD}, ValueError, "need method='exact'"),
+        ({"t1": 1.0, "events": 3, **BAD}, ValueError, "need method='exact'"),
+        ({"t1": 1.0, "method": "exact", "until": "crossing", **BAD}, ValueError, "`until` must be None or"),
+        ({"t1": 1.0, "method": "exact", "events": -1, **BAD}, ValueError, "`events`, the capacity of the log"),
+        ({"method": "exact", **BAD}, ValueError, "nothing ends the flow"),
     ],
 )
 def test_bad_options_are_one_sentence(options, error, message, unchecked):
@@ -333,6 +342,8 @@ def test_bad_options_are_one_sentence(options, error, message, unchecked):
 
 def test_bad_nets_are_one_sentence():
     data = Dataset([0.0, 1.0], [0.0, 1.0])
+    with pytest.raises(ValueError, match="`w` must be finite"):
+        jspline.flow(ReLUNet([np.nan], [0.5], [0.3]), data, 1.0, **BAD)
     with pytest.raises(ValueError, match="`w` must be finite"):
         flow(ReLUNet([np.nan], [0.5], [0.3]), data, 1.0, **BAD)
     with pytest.raises(TypeError, match="The net is float32 and the data are float64"):

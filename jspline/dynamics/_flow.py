@@ -51,7 +51,8 @@ def flow(
     Args:
         net: where to start.
         data: what to fit.
-        t1: the end time; may be infinite if a tolerance below ends the flow.
+        t1: the end time; may be infinite if a tolerance below ends the flow. Then give `grad_tol` beside `loss_tol`:
+            a flow that ends in a local minimum never meets the latter, and spends all its steps.
         rtol, atol: relative and absolute tolerance of a step. They have no default: they mean nothing across problems.
         ts: increasing times in [0, t1] at which to keep the net, `(times,)`. They do not change the steps.
         loss_tol: stop once the loss, less the part that ties make unavoidable, is at most this. 0 for never.
