@@ -79,8 +79,8 @@ def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
     signs = jnp.stack([jnp.sign(net.w), jnp.sign(net.v)])
 
     def barrier(coefficient: ReLUNet) -> Array:
-        free = seen * (coefficient.w[None] * at + coefficient.b[None])
-        return jnp.where(slides[None], signs * jnp.stack([coefficient.w, coefficient.v]), jnp.where(alive, free, 0))
+        free = jnp.where(alive[None], seen * (coefficient.w[None] * at + coefficient.b[None]), 0)
+        return jnp.where(slides[None], signs * jnp.stack([coefficient.w, coefficient.v]), free)
 
     c0, c1, c2, c3 = (barrier(coefficient) for coefficient in nets)
     roots = _first_root(jnp.where(slides[None], c0, c0 + band), c1, c2, c3)
