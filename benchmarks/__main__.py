@@ -1,26 +1,47 @@
 """`python -m benchmarks SUITE`, in a clone."""
 
+from collections.abc import Callable
 from typing import Annotated
 
+import jax
 import typer
 
-from benchmarks import _report, gradient
+from benchmarks import _report, flow, flow_accuracy, flow_batch, gradient
 
-SUITES = {"gradient": gradient.run}
+SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
+    "gradient": {"gradient": gradient.run},
+    "flow": {
+        "flow": flow.lanes,
+        "flow rivals": flow.rivals,
+        "flow accuracy": flow_accuracy.tolerances,
+        "flow Euler": flow_accuracy.euler,
+        "flow batch": flow_batch.run,
+    },
+}
+"""For each suite, the sections of RESULTS.md that it writes, and what makes each."""
 
 
 def main(
     suite: Annotated[str, typer.Argument(help=f"One of {', '.join(SUITES)}.")],
     smoke: Annotated[bool, typer.Option("--smoke", help="Smallest sizes, to see that it runs.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Put the table into benchmarks/RESULTS.md.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Put each table into benchmarks/RESULTS.md.")] = False,
+    only: Annotated[str | None, typer.Option("--only", help="One section of the suite, such as 'flow batch'.")] = None,
 ) -> None:
-    """Measure a suite and print its table."""
+    """Measure a suite and print its tables."""
     if suite not in SUITES:
         raise typer.BadParameter(f"there is no suite {suite!r}; choose from {', '.join(SUITES)}")
-    text = SUITES[suite](smoke)
-    typer.echo(text)
-    if write:
-        _report.write(suite, text)
+    if only is not None and only not in SUITES[suite]:
+        raise typer.BadParameter(f"{suite} has no section {only!r}; choose from {', '.join(SUITES[suite])}")
+    if smoke and write:
+        raise typer.BadParameter("--smoke measures nothing worth writing; leave out --smoke or --write")
+    if smoke:
+        jax.config.update("jax_disable_most_optimizations", True)  # they would take most of the time
+    for section, measure in SUITES[suite].items():
+        if only in (None, section):
+            text = measure(smoke)
+            typer.echo(f"{section}\n\n{text}\n")
+            if write:
+                _report.write(section, text)
 
 
 typer.run(main)

@@ -4,12 +4,13 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -36,12 +37,33 @@ def medians(functions: dict[str, Callable[[], Any]], seconds: float) -> dict[str
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def in_turns(functions: Mapping[str, Callable[[], Any]], turns: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """The median time of each function, called in turns, and what it returned; for calls that take long.
+
+    They must be compiled already.
+    """
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    values = {}
+    for _ in range(turns):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            values[name] = jax.block_until_ready(function())
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(each) for name, each in times.items()}, values
+
+
 def duration(seconds: float) -> str:
-    """A time with a unit, to three digits."""
+    """A time with a unit, to three digits or the unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size or unit == "us":
-            return f"{seconds / size:.3g} {unit}"
+            number = seconds / size
+            return f"{number:,.0f} {unit}" if number >= 1000 else f"{number:.3g} {unit}"
     raise AssertionError
+
+
+def middle_and_most(values: Any, form: Callable[[float], str] = "{:,.0f}".format) -> str:
+    """Median and maximum, for one cell."""
+    return f"{form(float(np.median(values)))} / {form(float(np.max(values)))}"
 
 
 def machine() -> str:

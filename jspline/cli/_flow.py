@@ -2,32 +2,39 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
 import xarray as xr
-from jax.typing import ArrayLike
-from tqdm import tqdm
 
-from jspline import init, kernel, loss, plot, rescale
+from jspline import init, kernel, plot, rescale
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
+from jspline.cli._integrate import INTERRUPTED, History, integrate
 from jspline.cli._output import prepare, whole, write_run
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
-from jspline.dynamics import RESULTS, Solution, charge_drift, flow, result_names
+from jspline.dynamics import RESULTS
 
-SAVED = 96
-"""Times at which the nets are kept, evenly spaced in log t over six decades."""
+SAVED, DECADES = 96, 6
+"""Times at which the nets are kept, besides 0: so many, evenly spaced in log t over so many decades."""
 
-INTERRUPTED = "interrupted"
+METHODS = ("exact", "diffrax")
+
+COUNTS = {
+    "steps": "attempted steps",
+    "accepted": "accepted steps",
+    "rejected": "rejected steps",
+    "crossings": "breakpoints that crossed a datum freely",
+    "slides": "neurons that began to slide on a datum",
+    "releases": "neurons that a datum let go",
+    "flips": "neurons that flipped their orientation",
+    "nonunique": "places where the flow could have gone on differently",
+}
 
 CODES: Any = RESULTS
 
@@ -50,18 +57,6 @@ def _law(name: str, width: int, data: Dataset) -> init.Law:
     return laws[name]()
 
 
-class History(NamedTuple):
-    """What the batch went through, on the host."""
-
-    times: np.ndarray
-    nets: ReLUNet  # leaves (inits, times, ...)
-    losses: np.ndarray  # (inits, times)
-    results: list[str]
-    t_end: np.ndarray
-    steps: np.ndarray
-    drift: np.ndarray
-
-
 @app.command("flow")
 def flow_command(
     data: Annotated[str, typer.Argument(help=f"A CSV file, or one of {', '.join(NAMES)}.")],
@@ -80,9 +75,16 @@ def flow_command(
     ] = 1.0,
     inits: Annotated[int, typer.Option(help="Networks, each with its own initialization.")] = 16,
     seed: Seed = 0,
-    t1: Annotated[float, typer.Option(help="Time to integrate to.")] = 100.0,
+    t1: Annotated[float, typer.Option(help="Time to integrate to.")] = 1000.0,
     rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
-    max_steps: Annotated[int, typer.Option(help="Most steps a network may take.")] = 200_000,
+    max_steps: Annotated[int, typer.Option(help="Most steps a network may take.")] = 10_000,
+    method: Annotated[
+        str,
+        typer.Option(help="exact: from crossing to crossing. diffrax: an explicit solver, as if nothing crossed."),
+    ] = "exact",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Run both methods on the same networks; the exact run is written.")
+    ] = False,
     out: Out = None,
     dtype: Dtype = "float64",
     device: Device = None,
@@ -92,17 +94,23 @@ def flow_command(
     The data are standardized (figures and flow.nc are in the original units again) and weighted 2/N each, so that
     loss and time are those of the mean squared error.
 
+    The exact method finds every crossing of a breakpoint and a datum, slides where both sides push onto the datum,
+    and steps over the stiffness of what lies between. Its step count hardly depends on t1; that of an explicit solver
+    is proportional to it. A network that has spent --max-steps is counted, warned about, and kept as far as it came.
+
     Examples:
 
     - `jspline flow mcycle --out demo`
 
     - `jspline flow my.csv --x time --y height --width 300 --alpha 10 --t1 50 --out kernel`
 
-    - `jspline flow teacher --init uniform_breakpoints --alpha 0.3 --inits 4`
+    - `jspline flow teacher --init uniform_breakpoints --alpha 0.3 --inits 4 --t1 1e5`
+
+    - `jspline flow mcycle --inits 4 --t1 100 --compare`
     """
     arguments = dict(locals())
     with one_sentence():
-        _check(width, alpha, inits, seed, t1, rtol, max_steps)
+        _check(width, alpha, inits, seed, t1, rtol, max_steps, method, compare)
         configure(dtype, device)
         with on_host():
             table = _read(data, x, y)
@@ -116,28 +124,44 @@ def flow_command(
         nets, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (nets, full))
     where = next(iter(nets.b0.devices()))
     typer.echo(_heading(table, scaled, arguments, where))
-    began = time.perf_counter()
-
-    times = np.concatenate([[0.0], np.geomspace(1e-6 * t1, t1, SAVED)])
-    history = _integrate(nets, scaled, times, rtol, max_steps)
-    if len(history.times) < 2:
+    times = np.concatenate([[0.0], np.geomspace(10.0**-DECADES * t1, t1, SAVED)])
+    history = integrate(method, nets, scaled, times, rtol, max_steps)
+    if history is None:
         typer.echo("Interrupted before the first time was reached; nothing to write.", err=True)
         raise typer.Exit(130)
+    other = None
+    if compare and not history.interrupted:
+        other = integrate("diffrax", nets, scaled, times, rtol, max_steps)
     regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
-    seconds = time.perf_counter() - began
 
-    typer.echo(_summary(history, regimes, float(scaled.constant), seconds))
+    typer.echo(_summary(history, regimes, float(scaled.constant)))
+    facts: dict[str, Any] = {"seconds": round(history.seconds, 3), "seconds_to_compile": round(history.compiling, 3)}
+    if other is not None:
+        facts["compare"] = _compare(history, other, scaled)
+        typer.echo(_table(facts["compare"]))
+    elif compare:
+        typer.echo("Interrupted before there was anything to compare.", err=True)
     if out is not None:
         with on_host(), one_sentence():
-            _write(out, _dataset(history, regimes, table, full, units), arguments, where, seconds)
+            _write(out, _dataset(history, regimes, table, full, units), arguments, where, facts)
         typer.echo(f"Wrote {', '.join(str(out / name) for name in ('flow.png', 'flow.svg', 'flow.nc', 'run.json'))}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
-    if INTERRUPTED in history.results:
+    if history.interrupted or (compare and (other is None or other.interrupted)):
         raise typer.Exit(130)
 
 
-def _check(width: int, alpha: float, inits: int, seed: int, t1: float, rtol: float, max_steps: int) -> None:
+def _check(
+    width: int,
+    alpha: float,
+    inits: int,
+    seed: int,
+    t1: float,
+    rtol: float,
+    max_steps: int,
+    method: str,
+    compare: bool,
+) -> None:
     for name, value in (("--width", width), ("--inits", inits), ("--max-steps", max_steps)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1; got {value}.")
@@ -146,6 +170,10 @@ def _check(width: int, alpha: float, inits: int, seed: int, t1: float, rtol: flo
             raise ValueError(f"{name} must be positive and finite; got {number:g}.")
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+    if method not in METHODS:
+        raise ValueError(f"--method must be exact or diffrax; got {method}.")
+    if compare and method != "exact":
+        raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
 
 
 def _read(data: str, x: str | None, y: str | None) -> Table:
@@ -154,63 +182,6 @@ def _read(data: str, x: str | None, y: str | None) -> Table:
             raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
         return load_table(data)
     return read_table(data, x, y)
-
-
-def _integrate(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
-    """The flow from each time to the next, with a progress bar. Networks that have ended wait for the others."""
-    inits = nets.b0.shape[0]
-
-    @eqx.filter_jit
-    def segment(nets: ReLUNet, durations: ArrayLike) -> Solution:
-        run = lambda net, t: flow(net, data, t, rtol=rtol, atol=1e-3 * rtol, max_steps=max_steps)  # noqa: E731
-        return jax.vmap(run)(nets, durations)
-
-    first = np.asarray(jax.jit(jax.vmap(lambda net: loss(net, data)))(nets))
-    kept = [(nets, first)]
-    steps = np.zeros(inits, int)
-    t_end = np.zeros(inits)
-    results = np.full(inits, "end_time", dtype="<U16")
-    going = np.ones(inits, bool)
-    bar = tqdm(
-        total=1.0,
-        desc="Gradient flow",
-        disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}",
-    )
-    with bar:
-        try:
-            for before, after in pairwise(times):
-                durations = jnp.asarray(np.where(going, after - before, 0.0), nets.b0.dtype)
-                solution = jax.block_until_ready(segment(kept[-1][0], durations))
-                taken = np.where(going, np.asarray(solution.stats["num_steps"]), 0)
-                results = np.where(going, result_names(solution.result), results)
-                # A network may not spend in one segment what it has no longer: then it stays where it was.
-                results[going & (steps + taken > max_steps)] = "out_of_steps"
-                going &= results == "end_time"
-                t_end[going] = after
-                steps = np.minimum(steps + taken, max_steps)
-                end = (solution.net, np.asarray(solution.loss))
-                kept.append(jax.tree.map(_where(going), end, kept[-1]))
-                bar.update(after / times[-1] - bar.n)
-                if not going.any():
-                    break
-        except KeyboardInterrupt:
-            results[going] = INTERRUPTED
-    drift = np.asarray(jax.vmap(charge_drift)(nets, kept[-1][0]))
-    path, losses = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept)
-    return History(
-        times=times[: len(kept)],
-        nets=path,
-        losses=losses,
-        results=results.tolist(),
-        t_end=t_end,
-        steps=steps,
-        drift=drift,
-    )
-
-
-def _where(mask: np.ndarray) -> Callable[[Any, Any], Any]:
-    return lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
 def _last(nets: ReLUNet) -> ReLUNet:
@@ -224,30 +195,91 @@ def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax
         f"{a['inits']} network{'s' * (a['inits'] > 1)} of width {a['width']}, "
         f"{a['init']} initialization, alpha = {a['alpha']:g}, seed {a['seed']}.\n"
         f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {a['t1']:g}; "
+        f"{a['method']} method, "
         f"rtol {a['rtol']:g}, atol {1e-3 * a['rtol']:g}, {a['dtype']} on {device.platform}."
     )
 
 
-def _summary(history: History, regimes: np.ndarray, floor: float, seconds: float) -> str:
+def _summary(history: History, regimes: np.ndarray, floor: float) -> str:
+    exact = "num_crossings" in history.stats
     rows = [
         ("loss at t = 0", history.losses[:, 0]),
         ("loss at the end", history.losses[:, -1]),
         ("time of the end", history.t_end),
         ("regime index (0 linear, 1 cubic)", regimes),
-        ("charge drift", history.drift),
-        ("steps", history.steps),
+        ("steps", history.stats["num_steps"]),
     ]
+    if exact:
+        rows += [
+            ("crossings", history.stats["num_crossings"]),
+            ("slides on a datum", history.stats["num_slides"]),
+            ("orientation flips", history.stats["num_flips"]),
+            ("non-unique places", history.stats["num_nonunique"]),
+        ]
+    rows.append(("charge drift (before rescaling)" if exact else "charge drift", history.stats["charge_drift"]))
     lines = [f"{'':34}{'minimum':>12}{'median':>12}{'maximum':>12}"]
     for name, values in rows:
         lines.append(f"{name:34}" + "".join(f"{q:12.4g}" for q in np.quantile(values, [0, 0.5, 1])))
     if floor > 0:
         lines.append(f"{'least possible loss (ties in x)':34}{floor:12.4g}")
-    for name in sorted(set(history.results)):
+    results = history.results.tolist()
+    for name in sorted(set(results)):
         message = "Interrupted: what was done so far is kept." if name == INTERRUPTED else CODES[getattr(CODES, name)]
-        count = history.results.count(name)
         mark = "" if name == "end_time" else "Warning: "
-        lines.append(f"{mark}{count} of {len(history.results)} networks: {name}. {message}")
-    lines.append(f"{seconds:.1f} s.")
+        lines.append(f"{mark}{results.count(name)} of {len(results)} networks: {name}. {message}")
+    lines.append(f"Compiled in {history.compiling:.1f} s, integrated in {history.seconds:.1f} s.")
+    return "\n".join(lines)
+
+
+def _compare(exact: History, other: History, data: Dataset) -> dict[str, Any]:
+    """Both methods on the same networks: numbers for the summary and run.json."""
+    both = {"exact": exact, "diffrax": other}
+    # The fits are compared at the last time that both have reached; the times are the same as far as they go.
+    common = np.minimum(exact.t_end, other.t_end) * (1 + 1e-6)
+    place = np.searchsorted(exact.times, common, side="right") - 1
+    place = np.minimum(place, len(other.times) - 1)
+    lanes = np.arange(len(place))
+    grid = jnp.linspace(data.x[0], data.x[-1], 1001, dtype=data.x.dtype)
+    evaluate = jax.jit(jax.vmap(lambda net: net(grid)))
+    fits = [np.asarray(evaluate(jax.tree.map(lambda leaf: leaf[lanes, place], h.nets))) for h in both.values()]
+    rows = {
+        name: {
+            "at_the_end_time": int(np.sum(h.results == "end_time")),
+            "time": float(np.median(h.t_end)),
+            "steps": float(np.median(h.stats["num_steps"])),
+            "loss": float(np.median(h.losses[:, -1])),
+            "seconds": round(h.seconds, 3),
+            "seconds_to_compile": round(h.compiling, 3),
+            "interrupted": h.interrupted,
+        }
+        for name, h in both.items()
+    }
+    return rows | {
+        "largest_difference_of_fits": float(np.max(np.abs(fits[0] - fits[1]))),
+        "at_times": exact.times[place].tolist(),
+    }
+
+
+def _table(compared: dict[str, Any]) -> str:
+    rows = {
+        "networks at the end time": ("at_the_end_time", "d"),
+        "time of the end, median": ("time", ".4g"),
+        "steps, median": ("steps", ".6g"),
+        "loss at the end, median": ("loss", ".4g"),
+        "seconds, all, without compiling": ("seconds", ".1f"),
+    }
+    both = compared["exact"], compared["diffrax"]
+    lines = ["", f"{'Same networks and tolerances':34}{'exact':>12}{'diffrax':>12}"]
+    for name, (key, form) in rows.items():
+        lines.append(f"{name:34}" + "".join(f"{format(column[key], form):>12}" for column in both))
+    if compared["diffrax"]["interrupted"]:
+        lines.append("Warning: diffrax was interrupted.")
+    times = compared["at_times"]
+    when = f"t = {min(times):.4g}" + (f" to {max(times):.4g}" if max(times) > min(times) else "")
+    lines.append(
+        f"Largest difference of the fits: {compared['largest_difference_of_fits']:.2g} standard deviations of y, "
+        f"at the last time that both reached, {when}."
+    )
     return "\n".join(lines)
 
 
@@ -283,10 +315,18 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset,
                 regimes,
                 {"long_name": "regime index: 0 linear interpolant, 1 natural cubic spline"},
             ),
-            "charge_drift": (batch, history.drift, {"long_name": "largest relative drift of a charge"}),
+            "charge_drift": (
+                batch,
+                history.stats["charge_drift"],
+                {"long_name": "largest relative drift of a charge; by the exact method in one step, and undone"},
+            ),
             "t_end": (batch, history.t_end, {"long_name": "time at which the network ended"}),
-            "steps": (batch, history.steps, {"long_name": "attempted steps"}),
-            "result": (batch, history.results, {"long_name": "how the flow ended"}),
+            "result": (batch, history.results.tolist(), {"long_name": "how the flow ended"}),
+            **{
+                name: (batch, history.stats[f"num_{name}"], {"long_name": meaning})
+                for name, meaning in COUNTS.items()
+                if f"num_{name}" in history.stats
+            },
         },
         coords={
             "times": ("times", history.times, {"long_name": "time of the flow, standardized data, p = 2/N"}),
@@ -300,7 +340,9 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset,
     )
 
 
-def _write(out: Path, dataset: xr.Dataset, arguments: dict[str, Any], device: jax.Device, seconds: float) -> None:
+def _write(
+    out: Path, dataset: xr.Dataset, arguments: dict[str, Any], device: jax.Device, facts: dict[str, Any]
+) -> None:
     with whole(out / "flow.nc") as path:
         dataset.to_netcdf(path, engine="h5netcdf")
     title = (
@@ -327,4 +369,4 @@ def _write(out: Path, dataset: xr.Dataset, arguments: dict[str, Any], device: ja
         with whole(out / name) as path:
             plot.save(figure, path)
     command = shlex.join(["jspline", *sys.argv[1:]])
-    write_run(out / "run.json", command, arguments, device, seconds=round(seconds, 3))
+    write_run(out / "run.json", command, arguments, device, **facts)

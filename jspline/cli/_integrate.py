@@ -1,0 +1,185 @@
+"""The flow of a batch with a progress bar, by either method. Ctrl-C keeps what is done."""
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from tqdm import tqdm
+
+from jspline import loss
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
+from jspline.dynamics import Solution, advance, charge_drift, finish, flow, result_names, start
+
+INTERRUPTED = "interrupted"
+
+STEPS = 50
+"""Steps between two looks at the progress bar, and at Ctrl-C."""
+
+LANES = 16
+"""Networks that a CPU advances at once: more are not faster there, and fewer wait for the slowest."""
+
+
+class History(NamedTuple):
+    """What the batch went through, on the host."""
+
+    times: np.ndarray
+    nets: ReLUNet  # leaves (inits, times, ...)
+    losses: np.ndarray  # (inits, times)
+    results: np.ndarray
+    t_end: np.ndarray
+    stats: dict[str, np.ndarray]
+    seconds: float  # of integration; compiling, and what is done once, is apart
+    compiling: float
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return INTERRUPTED in self.results
+
+
+def integrate(
+    method: str, nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int
+) -> History | None:
+    """The flow of every net, kept at `times`; the arrays end where the last network did.
+
+    Returns:
+        The history, or None if Ctrl-C came before there was any.
+    """
+    drive = {"exact": _exact, "diffrax": _diffrax}[method]
+    try:
+        history = drive(nets, data, times, rtol, max_steps)
+    except KeyboardInterrupt:
+        return None
+    last = float(history.t_end.max())
+    if history.interrupted and last == 0:
+        return None
+    # After its end a network repeats its last net: no need to keep that where all of them do.
+    count = max(2, int(np.searchsorted(times, last)) + 1)
+    return history._replace(
+        times=times[:count],
+        nets=jax.tree.map(lambda leaf: leaf[:, :count], history.nets),
+        losses=history.losses[:, :count],
+    )
+
+
+def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
+    """The exact flow, in chunks of steps. Those furthest behind go on; those that have ended make room for others.
+
+    The batch that is compiled has one size only, since compiling takes longer than what a fitting size would save.
+    """
+    began = time.perf_counter()
+    inits = len(nets.b0)
+    ts = jnp.asarray(times, nets.b0.dtype)
+    lanes = min(LANES, inits) if _on_cpu(nets) else inits
+    go = jax.vmap(advance)
+    begin = jax.vmap(lambda net: start(net, data, ts[-1], rtol=rtol, atol=1e-3 * rtol, ts=ts))
+    state = jax.tree.map(np.asarray, begin(nets))
+    jax.block_until_ready(go(_some(state, np.arange(lanes)), jnp.zeros(lanes, jnp.int32)))
+    compiled = time.perf_counter()
+
+    with _bar() as bar:
+        try:
+            while True:
+                steps = state.stats["num_steps"]
+                ended = state.done | (steps >= max_steps)
+                if ended.all():
+                    break
+                chosen = np.lexsort((steps, ended))[:lanes]
+                budget = jnp.asarray(np.clip(max_steps - steps[chosen], 0, STEPS), jnp.int32)
+                # One assignment: Ctrl-C finds either the old state or the new one.
+                state = jax.tree.map(_put(chosen), state, go(_some(state, chosen), budget))
+                _show(bar, np.where(state.done, ts[-1], state.t), times)
+        except KeyboardInterrupt:
+            pass
+    seconds = time.perf_counter() - compiled
+
+    solution = jax.vmap(finish)(state)
+    losses = jax.jit(jax.vmap(jax.vmap(lambda net: loss(net, data))))(solution.nets)
+    results = result_names(solution.result)
+    results[(results == "out_of_steps") & (state.stats["num_steps"] < max_steps)] = INTERRUPTED
+    path, losses, stats, t_end = jax.tree.map(np.asarray, (solution.nets, losses, solution.stats, solution.t))
+    compiling = time.perf_counter() - began - seconds
+    return History(times, path, losses, results, t_end, stats, seconds, compiling)
+
+
+def _some(state: Any, chosen: np.ndarray) -> Any:
+    return jax.tree.map(lambda leaf: leaf[chosen], state)
+
+
+def _put(chosen: np.ndarray) -> Callable[[np.ndarray, jax.Array], np.ndarray]:
+    def put(whole: np.ndarray, part: jax.Array) -> np.ndarray:
+        new = np.array(whole)
+        new[chosen] = part
+        return new
+
+    return put
+
+
+def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
+    """The flow by diffrax, from each time to the next. Networks that have ended wait for the others."""
+    began = time.perf_counter()
+    inits = len(nets.b0)
+
+    @eqx.filter_jit
+    def segment(nets: ReLUNet, durations: ArrayLike) -> Solution:
+        def run(net: ReLUNet, t: ArrayLike) -> Solution:
+            return flow(net, data, t, rtol=rtol, atol=1e-3 * rtol, max_steps=max_steps, method="diffrax")
+
+        return jax.vmap(run)(nets, durations)
+
+    first = np.asarray(jax.jit(jax.vmap(lambda net: loss(net, data)))(nets))
+    kept = [(nets, first)]
+    stats = {f"num_{name}": np.zeros(inits, int) for name in ("steps", "accepted", "rejected")}
+    t_end = np.zeros(inits)
+    results = np.full(inits, "end_time", dtype="<U16")
+    going = np.ones(inits, bool)
+    jax.block_until_ready(segment(nets, jnp.zeros(inits, nets.b0.dtype)))
+    compiled = time.perf_counter()
+    with _bar() as bar:
+        try:
+            for before, after in pairwise(times):
+                durations = jnp.asarray(np.where(going, after - before, 0.0), nets.b0.dtype)
+                solution = jax.block_until_ready(segment(kept[-1][0], durations))
+                taken = {name: np.where(going, np.asarray(solution.stats[name]), 0) for name in stats}
+                results = np.where(going, result_names(solution.result), results)
+                # A network may not spend in one segment what it has no longer: then it stays where it was.
+                results[going & (stats["num_steps"] + taken["num_steps"] > max_steps)] = "out_of_steps"
+                going &= results == "end_time"
+                t_end[going] = after
+                stats = {name: np.minimum(stats[name] + taken[name], max_steps) for name in stats}
+                end = (solution.net, np.asarray(solution.loss))
+                kept.append(jax.tree.map(_where(going), end, kept[-1]))
+                _show(bar, t_end, times)
+                if not going.any():
+                    break
+        except KeyboardInterrupt:
+            results[going] = INTERRUPTED
+    seconds = time.perf_counter() - compiled
+    stats["charge_drift"] = np.asarray(jax.vmap(charge_drift)(nets, kept[-1][0]))
+    path, losses = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept)
+    return History(times[: len(kept)], path, losses, results, t_end, stats, seconds, compiled - began)
+
+
+def _where(mask: np.ndarray) -> Callable[[Any, Any], Any]:
+    return lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+
+def _on_cpu(nets: ReLUNet) -> bool:
+    return next(iter(nets.b0.devices())).platform == "cpu"
+
+
+def _bar() -> tqdm:
+    return tqdm(total=1.0, desc="Gradient flow", disable=None, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}")
+
+
+def _show(bar: tqdm, t: np.ndarray, times: np.ndarray) -> None:
+    """Progress in the logarithm of time, in which the flow has about as much to do everywhere; its mean."""
+    done = np.log(np.clip(t, times[1], times[-1]) / times[1]) / np.log(times[-1] / times[1])
+    bar.update(float(np.mean(done)) - bar.n)
