@@ -95,11 +95,11 @@ def test_built_in_data_and_one_neuron(name):
 
 
 def test_running_out_of_steps_is_counted_and_warned_about(tmp_path, csv):
-    result = run("flow", csv, *SMALL, "--max-steps", 97, "--t1", 50, "--out", tmp_path / "o")
+    result = run("flow", csv, *SMALL, "--max-steps", 12, "--t1", 50, "--out", tmp_path / "o")
     assert result.exit_code == 0, result.output
     assert "Warning: 3 of 3 networks: out_of_steps. All `max_steps` were spent" in result.output
     ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
-    assert np.all(ds.steps.values <= 97)
+    assert np.all(ds.steps.values <= 12)
     assert np.all(np.isfinite(ds.fit.values))
     # A network that stopped keeps its last net, and says when that was.
     for i, end in enumerate(ds.t_end.values):
@@ -115,7 +115,26 @@ def test_converged_networks_go_on_to_the_end(tmp_path):
     assert "4 of 4 networks: end_time" in result.output
     ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
     assert np.all(ds.loss.values[:, -1] < 1e-6)
-    assert np.all(ds.t_end.values == 100)
+    assert np.all(ds.t_end.values == 1000)
+
+
+def test_both_methods_side_by_side(tmp_path, csv):
+    """The same networks, the same end; what is written is the exact run, the comparison goes into run.json."""
+    result = run("flow", csv, *SMALL, "--t1", 1, "--compare", "--out", tmp_path / "o")
+    assert result.exit_code == 0, result.output
+    assert "diffrax" in result.output
+    facts = json.loads((tmp_path / "o" / "run.json").read_text())["compare"]
+    assert facts
+    ds = xr.open_dataset(tmp_path / "o" / "flow.nc")
+    assert {"crossings", "slides"} <= set(ds.data_vars) or {"num_crossings", "num_slides"} <= set(ds.data_vars)
+    alone = run("flow", csv, *SMALL, "--t1", 1, "--method", "diffrax", "--out", tmp_path / "d")
+    assert alone.exit_code == 0, alone.output
+    other = xr.open_dataset(tmp_path / "d" / "flow.nc")
+    np.testing.assert_allclose(other.fit.values, ds.fit.values, atol=1e-2)
+
+
+def test_a_method_that_is_not_there(csv):
+    refused(run("flow", csv, "--method", "euler"), "--method must be exact or diffrax; got euler.")
 
 
 def refused(result, sentence):
@@ -207,30 +226,32 @@ def test_a_failing_write_leaves_nothing_half_done(tmp_path, csv, monkeypatch):
     assert xr.open_dataset(out / "flow.nc").sizes["inits"] == 3
 
 
-@pytest.mark.parametrize("segments", [0, 5])
-def test_interruption_keeps_what_is_done(tmp_path, csv, monkeypatch, segments):
-    """Ctrl-C: what was computed is written, and marked."""
+@pytest.mark.parametrize("method", ["exact", "diffrax"])
+@pytest.mark.parametrize("looks", [0, 1])
+def test_interruption_keeps_what_is_done(tmp_path, csv, monkeypatch, method, looks):
+    """Ctrl-C, before the first look at the progress or at it: what was computed is written, and marked."""
 
     class Bar(tqdm):
         def update(self, n=1):
-            self.count = getattr(self, "count", 0) + 1
-            if self.count > segments:
-                raise KeyboardInterrupt
+            raise KeyboardInterrupt
 
-    if segments == 0:
-        # Before the first segment has ended.
-        monkeypatch.setattr("jspline.cli._flow.flow", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-    monkeypatch.setattr("jspline.cli._flow.tqdm", Bar)
+    if looks == 0:
+        for name in ("start", "flow"):
+            monkeypatch.setattr(
+                f"jspline.cli._integrate.{name}", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+            )
+    monkeypatch.setattr("jspline.cli._integrate.tqdm", Bar)
     out = tmp_path / "o"
-    result = run("flow", csv, *SMALL, "--out", out)
+    # So tight that 50 steps of the exact flow are not all.
+    result = run("flow", csv, *SMALL, "--out", out, "--method", method, "--rtol", 1e-9)
     assert result.exit_code == 130
-    if segments == 0:
+    if looks == 0:
         assert "Interrupted before the first time" in result.stderr
         assert not list(out.iterdir())
         return
     assert "Warning: 3 of 3 networks: interrupted" in result.output
     ds = xr.open_dataset(out / "flow.nc")
-    assert ds.sizes["times"] == segments + 2
+    assert 2 <= ds.sizes["times"] < 97
     assert np.all(np.isfinite(ds.w.values))
     assert set(ds.result.values) == {"interrupted"}
     assert (out / "flow.png").exists()
