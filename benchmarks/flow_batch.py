@@ -18,7 +18,7 @@ PLAIN_LANES = 100
 T1 = 1e3
 CHUNK = 50  # steps between two looks of the host
 SMALLEST = 8  # lanes; a batch is not halved below
-RIVAL_STEPS = 2_000
+RIVAL_STEPS = 500
 TOLERANCES: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-8, "loss_tol": 1e-14}
 
 

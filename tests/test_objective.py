@@ -109,7 +109,10 @@ def test_sums_over_neurons_on_either_kind_of_device(key, how, size):
     net, data = random_net(k[0], 400), random_data(k[1], size)
     ranked = ranks.rank(net.w, net.b, data.x)
     values = jax.random.normal(k[2], (2, 400))
-    np.testing.assert_allclose(getattr(ranked, how)(values), values @ ranked.mask().T.astype(float), atol=1e-11)
+    active = ranked.mask().T.astype(float)
+    for side, value in zip((ranked.right, ~ranked.right), getattr(ranked, how)(values), strict=True):
+        np.testing.assert_allclose(value, jnp.where(side[None], values, 0) @ active, atol=1e-11)
+    np.testing.assert_allclose(ranked.over_neurons(values), values @ active, atol=1e-11)
     moments = jax.random.normal(k[3], (2, size))
     np.testing.assert_allclose(ranked.over_data(moments), moments @ ranked.mask().astype(float), atol=1e-11)
 
@@ -121,9 +124,10 @@ def test_derivatives_through_either_path(key):
     values, weights = jax.random.normal(k[2], (2, 30)), jax.random.normal(k[3], (2, 40))
     # The sum over neurons is linear; its transpose is the sum over data.
     for how in ("_by_scatter", "_by_sort"):
-        pulled = jax.grad(lambda v, how=how: jnp.sum(weights * getattr(ranked, how)(v)))(values)
+        both_sides = lambda v, how=how: sum(getattr(ranked, how)(v))  # noqa: E731
+        pulled = jax.grad(lambda v, f=both_sides: jnp.sum(weights * f(v)))(values)
         np.testing.assert_allclose(pulled, ranked.over_data(weights), atol=1e-12)
-        _, pushed = jax.jvp(getattr(ranked, how), (values,), (values,))
+        _, pushed = jax.jvp(both_sides, (values,), (values,))
         np.testing.assert_allclose(pushed, ranked.over_neurons(values), atol=1e-12)
 
 
