@@ -95,8 +95,9 @@ def flow_command(
     loss and time are those of the mean squared error.
 
     The exact method finds every crossing of a breakpoint and a datum, slides where both sides push onto the datum,
-    and steps over the stiffness of what lies between. Its step count grows with the logarithm of t1, that of an explicit solver
-    with t1 itself. A network that has spent --max-steps is counted, warned about, and kept as far as it came.
+    and steps over the stiffness of what lies between. Its step count grows with the logarithm of t1, that of an
+    explicit solver with t1 itself. A network that has spent --max-steps is counted, warned about, and kept as far as
+    it came.
 
     Examples:
 
