@@ -18,11 +18,13 @@ PLAIN_LANES = 100
 T1 = 1e3
 CHUNK = 50  # steps between two looks of the host
 SMALLEST = 8  # lanes; a batch is not halved below
+TILE = 125
+
 RIVAL_STEPS = 500
 TOLERANCES: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-8, "loss_tol": 1e-14}
 
 
-def chunked(nets: jspline.ReLUNet, data: jspline.Dataset, t1: float) -> Solution:
+def _chunked(nets: jspline.ReLUNet, data: jspline.Dataset, t1: float) -> Solution:
     """All flows to their ends. The batch is halved whenever at most half of its lanes still run."""
     state = jax.vmap(lambda net: start(net, data, t1, **TOLERANCES))(nets)
     lanes = np.arange(len(nets.b0))
@@ -45,6 +47,15 @@ def chunked(nets: jspline.ReLUNet, data: jspline.Dataset, t1: float) -> Solution
     order = np.argsort(np.concatenate([each for each, _ in parts]))
     together = jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(part for _, part in parts))
     return jax.vmap(finish)(together)
+
+
+def chunked(nets: jspline.ReLUNet, data: jspline.Dataset, t1: float) -> Solution:
+    """On a CPU in tiles whose lanes its cache holds: a step takes about half the time it takes in a batch of 1,000."""
+    if jax.default_device.value is not None and jax.default_device.value.platform != "cpu":
+        return _chunked(nets, data, t1)
+    starts = range(0, nets.b0.shape[0], TILE)
+    tiles = [_chunked(jax.tree.map(lambda leaf, i=i: leaf[i : i + TILE], nets), data, t1) for i in starts]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *tiles)
 
 
 def _take(state: Running, lanes: np.ndarray) -> Running:
