@@ -251,6 +251,17 @@ def test_a_fit_within_the_tolerance_has_not_diverged(key):
         assert set(dynamics.result_names(learn(fitted.net, t).result)) == {"end_time"}
 
 
+def test_what_is_undecided_is_measured_at_the_start():
+    """A net that blew up into large neurons that nearly cancel has diverged, however large its terms are."""
+    small = ReLUNet([1.0, 1.0], [1.0, 1.0], [0.1, 0.1], 0.0)
+    large = ReLUNet([1.0, 1.0], [1.0, 1.0], [1e6, 10 - 1e6], 0.0)
+    data = Dataset([0.0, 1.0], [0.0, 0.0])
+    one = jnp.ones(())
+    options = dynamics._solution.Options(one, 1e-3 * one, 1e-6 * one, 0 * one, 0 * one, None)
+    result = dynamics._solution.judge(small, large, data, options, RESULTS.end_time)
+    assert result == RESULTS.diverged
+
+
 def test_result_names():
     assert len(dynamics._solution.NAMES) == len(RESULTS)
     codes = [getattr(RESULTS, name) for name in dynamics._solution.NAMES]

@@ -160,7 +160,8 @@ def judge(start: ReLUNet, last: ReLUNet, data: Dataset, options: Options, result
     """The result of a flow from `start` to `last`, once more against its data: what is found later wins."""
     # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
     # undecided in the fit, which is a sum of terms that may be larger than the sum.
-    terms = jnp.abs(last.b0) + jnp.sum(jnp.abs(last.v) * (jnp.abs(last.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(last.b)))
+    size = jnp.abs(start.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(start.b)
+    terms = jnp.abs(start.b0) + jnp.sum(jnp.abs(start.v) * size)
     undecided = jnp.sum(data.weight) * (options.atol + options.rtol * terms) ** 2 / 2
     before, after, least = loss(start, data), loss(last, data), data.tie_constant()
     result = codes.where(after - least > 1.01 * (before - least) + undecided, codes.diverged, result)
