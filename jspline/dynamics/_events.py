@@ -115,11 +115,9 @@ def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
 
 def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"]]:
     """The two data next to the breakpoint of each neuron that is alive, and whether they are seen."""
-    count, rank, right = term.points.count, term.ranks.rank, term.ranks.right
-    every = right & (rank == 0)
-    before, behind = jnp.where(every, count - 1, rank - 1), rank
-    datum = jnp.stack([before, behind])
-    inside = jnp.stack([every | ~right, right])
+    rank, right = term.ranks.rank, term.ranks.right
+    datum = jnp.stack([jnp.where(term.sees_all, term.points.count - 1, rank - 1), rank])
+    inside = jnp.stack([term.sees_all | ~right, right])
     return jnp.clip(datum, 0, len(term.points.x) - 1), inside
 
 
