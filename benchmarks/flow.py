@@ -14,7 +14,7 @@ from benchmarks._report import duration, in_turns, machine, middle_and_most, tab
 
 ROWS = {100.0: 1e4, 10.0: 1e4, 3.0: 1e4, 1.0: 1e3, 0.1: 1e3}  # end time by scale
 DRAWS = 10
-RIVAL_DRAWS = 1
+RIVAL_DRAWS = 5
 RIVALS: dict[str, tuple[diffrax.AbstractSolver, int]] = {
     "Tsit5": (diffrax.Tsit5(), 300_000),
     "Kvaerno5": (diffrax.Kvaerno5(), 300),
