@@ -33,19 +33,63 @@ from jspline.ranks import Ranks
 BAND = 0.01
 
 
-class Meeting(NamedTuple):
-    """The first event of a step.
+class Stretch(NamedTuple):
+    """Each neuron from its own `begin` to the end of the step, as if its cell did not end.
 
     Attributes:
-        theta: the fraction of the step at which it happens; 1 if nothing does.
-        hit: which free neurons meet a datum then, `(width,)`.
+        begin: where it starts, as a fraction of the step, `(width,)`.
+        cubic: the coefficients of 1, sigma, sigma^2, sigma^3 for w, b and v, `(4, 3, width)`, where sigma goes from 0
+            to 1 on the stretch.
+        push: those of sigma, sigma^2, sigma^3 for the impulse that S, and S + e_m (1 + x_m^2), exert on a neuron that
+            slides, `(3, 2, width)`.
+    """
+
+    begin: Float[Array, " width"]
+    cubic: Float[Array, "4 3 width"]
+    push: Float[Array, "3 2 width"]
+
+    @classmethod
+    def whole(cls, term: FlowTerm, dense: Cubic) -> "Stretch":
+        """The whole step, on its dense output."""
+        cubic = jnp.stack([jnp.stack([net.w, net.b, net.v]) for net in dense.nets])
+        impulse = jnp.stack(dense.impulses)
+        return cls(jnp.zeros_like(term.pinned_x), cubic, _pushes(term, term.sums(impulse), impulse[:, term.pin]))
+
+    @classmethod
+    def at_rest(cls, y: Float[Array, "3 width"]) -> "Stretch":
+        """Nothing but a place."""
+        zero = jnp.zeros((3, *y.shape), y.dtype)
+        return cls(jnp.zeros_like(y[0]), jnp.concatenate([y[None], zero]), zero[:, :2])
+
+    def at(self, sigma: Float[Array, " width"]) -> Float[Array, "3 width"]:
+        """w, b and v there."""
+        c0, c1, c2, c3 = self.cubic
+        sigma = sigma[None]
+        return c0 + sigma * (c1 + sigma * (c2 + sigma * c3))
+
+
+def _pushes(term: FlowTerm, sums: tuple[Array, Array], own: Array) -> Array:
+    X, E = sums
+    x = term.pinned_x[None]
+    inner = E + x * X
+    return jnp.stack([inner, inner + own * (1 + x**2)], axis=1)
+
+
+class Meeting(NamedTuple):
+    """What each neuron meets first, and where.
+
+    Attributes:
+        theta: when, as a fraction of the step; infinity if it meets nothing, `(width,)`.
+        sigma: the same on its own stretch, `(width,)`.
+        hit: which free neurons meet a datum, `(width,)`.
         datum: which datum, `(width,)`; for a sliding neuron, its own.
         to_inner, to_outer: which sliding neurons are released to z < 0 and to z > 0, `(width,)`.
         vanished: those whose v passes 0, released to z < 0 by convention, `(width,)`.
         parked: those whose (w, b) reaches 0, `(width,)`.
     """
 
-    theta: Float[Array, ""]
+    theta: Float[Array, " width"]
+    sigma: Float[Array, " width"]
     hit: Bool[Array, " width"]
     datum: Int[Array, " width"]
     to_inner: Bool[Array, " width"]
@@ -53,64 +97,155 @@ class Meeting(NamedTuple):
     vanished: Bool[Array, " width"]
     parked: Bool[Array, " width"]
 
+    def only(self, these: Bool[Array, " width"]) -> "Meeting":
+        """Without what happens to others."""
+        return self._replace(
+            **{name: getattr(self, name) & these for name in ("hit", "to_inner", "to_outer", "vanished", "parked")}
+        )
+
     @property
-    def happens(self) -> Bool[Array, ""]:
-        """Whether there is an event."""
-        masks = (self.hit, self.to_inner, self.to_outer, self.vanished, self.parked)
-        return jnp.any(jnp.stack([jnp.any(mask) for mask in masks]))
+    def any(self) -> Bool[Array, " width"]:
+        """Which neurons meet anything."""
+        return self.hit | self.released | self.parked
+
+    @property
+    def released(self) -> Bool[Array, " width"]:
+        """Which neurons stop sliding and go on."""
+        return self.to_inner | self.to_outer | self.vanished
 
 
-def first_meeting(term: FlowTerm, dense: Cubic, allowed: Array) -> Meeting:
-    """The first event on the dense output of a step, all at that time (to rounding) with it.
+def _barriers(term: FlowTerm, stretch: Stretch, allowed: Array) -> tuple[Array, Array, Array]:
+    """Cubics that are positive until something is met, `(4, 2, width)`; descents that release, `(3, 2, width)`; data.
 
-    `allowed` is what the tolerances allow each neuron to err, `(width,)`.
+    The first are z at the two neighbouring data, signed, for a free neuron; w and v, signed, for one that slides. The
+    second are the two inequalities of a slide: where it would go from now on, had it been free.
     """
     x, slides = term.points.x, term.slides
-    nets, impulses = zip(*dense.coefficients, strict=True)
-    net = nets[0]
-    alive = term.alive & ~slides
+    w, b, v = jnp.moveaxis(stretch.cubic, 1, 0)
     datum, inside = _neighbours(term)
     seen = jnp.where(inside, 1, -1).astype(x.dtype)
     at = x[datum]
     band = BAND * allowed[None] * jnp.sqrt(1 + at**2)
+    free = seen[None] * (w[:, None] * at[None] + b[:, None])
+    # One that was put a little beyond its datum starts from there.
+    free = free.at[0].set(jnp.maximum(free[0], 0) + band)
+    free = jnp.where(term.alive & (term.pin != PARKED), free, 1)
+    own = jnp.stack([jnp.sign(w[0]) * w, jnp.sign(v[0]) * v], axis=1)
+    sign = jnp.asarray([1.0, -1.0], x.dtype)[:, None]
+    descents = jnp.where(slides, v[0] * sign * stretch.push, 0)
+    return jnp.where(slides, own, free), descents, datum
 
-    # Four coefficients of two functions per neuron, positive until the event: z at the two neighbouring data, signed,
-    # for a free neuron; w and v, signed, for one that slides.
-    signs = jnp.stack([jnp.sign(net.w), jnp.sign(net.v)])
 
-    def barrier(coefficient: ReLUNet) -> Array:
-        free = jnp.where(alive[None], seen * (coefficient.w[None] * at + coefficient.b[None]), 0)
-        return jnp.where(slides[None], signs * jnp.stack([coefficient.w, coefficient.v]), free)
+def _depth(term: FlowTerm, allowed: Array) -> Array:
+    return BAND * allowed * jnp.sqrt(1 + term.pinned_x**2)
 
-    c0, c1, c2, c3 = (barrier(coefficient) for coefficient in nets)
-    roots = _first_root(jnp.where(slides[None], c0, c0 + band), c1, c2, c3)
-    roots = jnp.where((alive | slides)[None], roots, jnp.inf)
 
-    # The two inequalities of a slide: where the neuron would go from now on, had it been free.
-    own = term.pinned_x
-    impulse = jnp.stack(impulses[1:])
-    side = term.sides(impulse, own)
-    outer = side + impulse[:, term.pin] * (1 + own**2)[None]
-    travel = net.v[None, None] * jnp.stack([side, -outer], axis=1)
-    one, two, three = travel
-    exits = _descent(one, two, three, BAND * (allowed * jnp.sqrt(1 + own**2))[None])
-    exits = jnp.where(slides[None], exits, jnp.inf)
-
-    theta = jnp.minimum(jnp.minimum(jnp.min(roots), jnp.min(exits)), 1)
-    due = theta * (1 + 1e3 * jnp.finfo(x.dtype).eps)
-    first, second = roots <= due
-    inner, outer = exits <= due
-    hit = ~slides & (first | second)
-    parked, vanished = slides & first, slides & second
+def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> Meeting:
+    """What each neuron meets first on its stretch."""
+    slides = term.slides
+    barriers, descents, datum = _barriers(term, stretch, allowed)
+    roots = _first_root(*barriers)
+    exits = _descent(*descents, _depth(term, allowed)[None])
+    roots, exits = (roots, exits)
+    sigma = jnp.minimum(jnp.min(roots, axis=0), jnp.min(exits, axis=0))
+    happens = jnp.isfinite(sigma)
+    first, second = (roots <= sigma[None]) & happens[None]
+    inner, _ = exits <= sigma[None]
+    parked = slides & first
+    vanished = slides & second & ~parked
+    freed = happens & slides & ~parked & ~vanished
     return Meeting(
-        theta=theta,
-        hit=hit,
-        datum=jnp.where(slides, term.pin, jnp.where(roots[0] <= roots[1], datum[0], datum[1])),
-        to_inner=inner & ~parked & ~vanished,
-        to_outer=outer & ~inner & ~parked & ~vanished,
-        vanished=vanished & ~parked,
+        theta=jnp.where(happens, stretch.begin + (1 - stretch.begin) * jnp.where(happens, sigma, 1), jnp.inf),
+        sigma=jnp.where(happens, sigma, 1),
+        hit=happens & ~slides,
+        datum=jnp.where(slides, term.pin, jnp.where(first, datum[0], datum[1])),
+        to_inner=freed & inner,
+        to_outer=freed & ~inner,
+        vanished=vanished,
         parked=parked,
     )
+
+
+def turn(
+    term: FlowTerm,
+    stretch: Stretch,
+    meeting: Meeting,
+    impulse: Float[Array, "3 data"],
+    at_rest: Float[Array, " width"],
+) -> tuple[FlowTerm, Stretch, Bool[Array, " width"], Bool[Array, " width"]]:
+    """Cross, slide or be released, and go on from there: the new cell and stretches, who crossed, and who slides.
+
+    The residual decides, and is given. `at_rest` is |v| of a parked neuron.
+    """
+    # Put on the datum exactly.
+    w, b, v = stretch.at(meeting.sigma)
+    x = term.points.x[meeting.datum]
+    z = (w * x + b) / (1 + x**2)
+    w = jnp.where(meeting.parked, 0, w - z * x)
+    b = jnp.where(meeting.parked, 0, -w * x)
+    v = jnp.where(meeting.parked, jnp.sign(v) * at_rest, v)
+    w, b, v = (w, b, v)
+
+    # Decide: only the side it would enter is asked.
+    outside = without(term, meeting)
+    theta = jnp.clip(meeting.theta, 0, 1)
+    X, E, push = tuple(_from(sums, theta) for sums in (*outside.sums(impulse), impulse[:, meeting.datum]))
+    came_from_inside = meeting.hit & ~_same(outside.ranks, term.ranks)
+    inner = v * (E[0] + x * X[0])
+    outer = inner + v * push[0] * (1 + x**2)
+    stuck = meeting.hit & jnp.where(came_from_inside, inner > 0, outer < 0)
+    enters = (meeting.hit & ~came_from_inside & ~stuck) | meeting.to_outer
+    new = including(outside, enters, meeting.datum)
+    new = eqx.tree_at(lambda t: t.pin, new, jnp.where(stuck, meeting.datum, outside.pin))
+
+    # Go on.
+    gained = jnp.where(enters, push, 0)
+    length = 1 - theta
+    power = jnp.stack([length, length**2, length**3])
+    X, E, push = (power * (X + gained * x[None]), power * (E + gained), power * push)
+    then = Stretch(theta, _alone(new, jnp.stack([w, b, v]), X, E), _pushes(new, (X, E), push))
+    stretch = jax.tree.map(lambda a, b: jnp.where(meeting.any, a, b), then, stretch)
+    return new, stretch, meeting.hit & ~stuck, stuck
+
+
+def _from(cubic: Float[Array, "3 width"], theta: Float[Array, " width"]) -> Float[Array, "3 width"]:
+    """c1 theta + c2 theta^2 + c3 theta^3, counted from a later place on: its new coefficients."""
+    c1, c2, c3 = cubic
+    return jnp.stack([c1 + theta * (2 * c2 + theta * 3 * c3), c2 + 3 * c3 * theta, c3])
+
+
+def _alone(term: FlowTerm, y: Array, X: Array, E: Array) -> Float[Array, "4 3 width"]:
+    """A neuron under a given force: (w, b, v)' = M(q) (w, b, v), with q = q1 + 2 q2 sigma + 3 q3 sigma^2.
+
+    The end is that of Magnus' method of order 4: the exponential of M for the mean of q, which is a hyperbolic
+    rotation, with a small rotation of (w, b) for the turning of q. In between, Hermite's cubic.
+    """
+    x = term.pinned_x[None]
+    along = (X - x * E) / (1 + x**2)
+    X = jnp.where(term.slides[None], along, jnp.where(term.pin == PARKED, 0, X))
+    E = jnp.where(term.slides[None], -x * along, jnp.where(term.pin == PARKED, 0, E))
+    X, E = (X, E)
+
+    def rate(X: Array, E: Array, y: Array) -> Array:
+        w, b, v = y
+        return jnp.stack([X * v, E * v, X * w + E * b])
+
+    mean_x, mean_e = jnp.sum(X, axis=0), jnp.sum(E, axis=0)
+    turn_x, turn_e = 2 * X[1] + 3 * X[2], 2 * E[1] + 3 * E[2]
+    r = (mean_e * turn_x - mean_x * turn_e) / 12
+
+    def omega(y: Array) -> Array:
+        w, b, _ = y
+        return rate(mean_x, mean_e, y) + jnp.stack([r * b, -r * w, jnp.zeros_like(r)])
+
+    square = mean_x**2 + mean_e**2 - r**2
+    sinh = 1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72)))
+    cosh = 1 / 2 + square / 24 * (1 + square / 30 * (1 + square / 56 * (1 + square / 90)))
+    first = omega(y)
+    change = sinh * first + cosh * omega(first)
+    begin = rate(X[0], E[0], y)
+    end = rate(X[0] + 2 * X[1] + 3 * X[2], E[0] + 2 * E[1] + 3 * E[2], y + change)
+    return jnp.stack([y, begin, 3 * change - 2 * begin - end, begin + end - 2 * change])
 
 
 def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"]]:
@@ -123,25 +258,26 @@ def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 w
 
 def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
     """The first theta in [0, 1] where c0 + c1 theta + c2 theta^2 + c3 theta^3 becomes negative; infinity if none."""
+    found, low, high = _bracket(c0, c1, c2, c3)
 
-    def value(theta: Array) -> Array:
-        return c0 + theta * (c1 + theta * (c2 + theta * c3))
-
-    # Between its turning points the cubic is monotone, so a change of sign brackets one root.
-    t1, t2 = _turning_points(c1, c2, c3)
-    n1, n2, n3 = value(t1) < 0, value(t2) < 0, value(jnp.ones_like(c0)) < 0
-    low = jnp.where(n1, 0, jnp.where(n2, t1, t2))
-    high = jnp.where(n1, t1, jnp.where(n2, t2, 1))
-
-    # Newton's method, kept in the bracket by bisection.
-    theta = (low + high) / 2
-    for _ in range(6):
-        f = value(theta)
+    def newton(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        """Newton's method, kept in the bracket by bisection."""
+        low, high, theta = state
+        f = c0 + theta * (c1 + theta * (c2 + theta * c3))
         low, high = jnp.where(f < 0, low, theta), jnp.where(f < 0, theta, high)
-        newton = theta - f / (c1 + theta * (2 * c2 + 3 * c3 * theta))
-        theta = jnp.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-    negative = n1 | n2 | n3
-    return jnp.where(negative, jnp.where(c0 <= 0, 0, theta), jnp.inf)
+        next_one = theta - f / (c1 + theta * (2 * c2 + 3 * c3 * theta))
+        return low, high, jnp.where((next_one >= low) & (next_one <= high), next_one, (low + high) / 2)
+
+    _, _, theta = jax.lax.fori_loop(0, 6, newton, (low, high, (low + high) / 2), unroll=True)
+    return jnp.where(found, jnp.where(c0 <= 0, 0, theta), jnp.inf)
+
+
+def _bracket(c0: Array, c1: Array, c2: Array, c3: Array) -> tuple[Array, Array, Array]:
+    """Whether the cubic becomes negative in [0, 1], and an interval in which it does so first and is monotone."""
+    t1, t2 = _turning_points(c1, c2, c3)
+    n1, n2, n3 = (c0 + t * (c1 + t * (c2 + t * c3)) < 0 for t in (t1, t2, jnp.ones_like(c0)))
+    low = jnp.where(n1, 0, jnp.where(n2, t1, t2))
+    return n1 | n2 | n3, low, jnp.where(n1, t1, jnp.where(n2, t2, 1))
 
 
 def _turning_points(c1: Array, c2: Array, c3: Array) -> tuple[Array, Array]:
@@ -155,7 +291,7 @@ def _turning_points(c1: Array, c2: Array, c3: Array) -> tuple[Array, Array]:
 
 def crossing_time(dense: Cubic) -> Float[Array, " width"]:
     """The theta in [0, 1] at which w passes 0; infinity if it does not."""
-    w = [net.w for net, _ in dense.coefficients]
+    w = [net.w for net in dense.nets]
     return _first_root(*(jnp.sign(w[0]) * coefficient for coefficient in w))
 
 
@@ -181,8 +317,7 @@ def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
     place = jnp.where(seen, place, ranks.rank)
     place = jnp.where(meeting.parked, count, place)
     right = jnp.where(seen, ~left, ranks.right) | meeting.parked
-    free = meeting.to_inner | meeting.to_outer | meeting.vanished
-    pin = jnp.where(meeting.parked, PARKED, jnp.where(free, FREE, term.pin))
+    pin = jnp.where(meeting.parked, PARKED, jnp.where(meeting.released, FREE, term.pin))
     ranks = canonical(Ranks(place, right, ranks.size), count)
     return eqx.tree_at(lambda t: (t.ranks, t.pin), term, (ranks, pin.astype(term.pin.dtype)))
 
@@ -192,36 +327,6 @@ def including(term: FlowTerm, neurons: Bool[Array, " width"], datum: Int[Array, 
     place = jnp.where(term.ranks.right, datum, datum + 1)
     ranks = Ranks(jnp.where(neurons, place, term.ranks.rank), term.ranks.right, term.ranks.size)
     return eqx.tree_at(lambda t: t.ranks, term, canonical(ranks, term.points.count))
-
-
-class Outcome(NamedTuple):
-    """What was decided: the new cell, the force in it, and what each neuron did, `(width,)` each."""
-
-    term: FlowTerm
-    force: Force
-    crossed: Bool[Array, " width"]
-    stuck: Bool[Array, " width"]
-
-
-def decide(term: FlowTerm, net: ReLUNet, meeting: Meeting, mean: Array) -> Outcome:
-    """Cross, slide or be released, for all that meet a datum now: the residual decides, and is the same for all.
-
-    z = 0 for these neurons, so the fit, and with it e, does not depend on what they see.
-    """
-    outside = without(term, meeting)
-    force = outside.force(net)
-    x = term.points.x[meeting.datum]
-    push = force.e[meeting.datum]
-    came_from_inside = meeting.hit & ~_same(outside.ranks, term.ranks)
-    (side,) = outside.sides(mean[None], x)
-    inner, outer = net.v * side, net.v * (side + mean[meeting.datum] * (1 + x**2))
-    stuck = meeting.hit & jnp.where(came_from_inside, inner > 0, outer < 0)
-    enters = (meeting.hit & ~came_from_inside & ~stuck) | meeting.to_outer
-    new = including(outside, enters, meeting.datum)
-    new = eqx.tree_at(lambda t: t.pin, new, jnp.where(stuck, meeting.datum, outside.pin))
-    gained = jnp.where(enters, push, 0)
-    force = force._replace(X=force.X + gained * x, E=force.E + gained)
-    return Outcome(new, force, meeting.hit & ~stuck, stuck)
 
 
 def _same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:

@@ -19,7 +19,10 @@ from jspline.dynamics._diffrax import CHARTS, integrate
 from jspline.dynamics._running import Running, begin, conclude, step_on
 from jspline.dynamics._solution import Options, Solution
 
-SEQUENTIAL = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+SEQUENTIAL = {
+    "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
+    "xla_cpu_use_fusion_emitters": False,
+}
 """For the compiler: run the many small operations of a step one after another. On a CPU the default spends a third of
 the time on handing them out to threads. Has no effect on other devices, nor inside somebody else's `jax.jit`."""
 

@@ -1,6 +1,6 @@
 """The step inside a cell: a linearly implicit method that uses the structure of its linear systems."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import diffrax
@@ -32,19 +32,19 @@ class Cubic(diffrax.AbstractLocalInterpolation):
         self.c2 = jax.tree.map(jnp.subtract, k3, k2)
 
     @property
-    def coefficients(self) -> list[tuple[ReLUNet, Array]]:
-        """Those of 1, theta, theta^2, theta^3: of the net and of the impulse."""
-        return [(unflatten(net), impulse) for net, impulse in (self.y0, self.c1, self.c2, self.c3)]
+    def nets(self) -> list[ReLUNet]:
+        """The coefficients of the net: of 1, theta, theta^2, theta^3."""
+        return [unflatten(net) for net, _ in (self.y0, self.c1, self.c2, self.c3)]
+
+    @property
+    def impulses(self) -> list[Array]:
+        """The coefficients of the impulse: of theta, theta^2, theta^3."""
+        return [impulse for _, impulse in (self.c1, self.c2, self.c3)]
 
     def at(self, theta: Float[Array, ""]) -> ReLUNet:
         """The net at a fraction of the step."""
         y, c1, c2, c3 = (part[0] for part in (self.y0, self.c1, self.c2, self.c3))
         return unflatten(y + theta * (c1 + theta * (c2 + theta * c3)))
-
-    def force(self, theta: Float[Array, ""]) -> Float[Array, " data"]:
-        """h e at a fraction of the step: the derivative of the impulse, without what stiffness adds to e itself."""
-        c1, c2, c3 = (part[1] for part in (self.c1, self.c2, self.c3))
-        return c1 + theta * (2 * c2 + theta * 3 * c3)
 
     def evaluate(self, t0: Any, t1: Any = None, left: bool = True) -> PyTree:
         if t1 is not None:
@@ -54,6 +54,7 @@ class Cubic(diffrax.AbstractLocalInterpolation):
 
 DenseInfo: TypeAlias = dict[str, PyTree]
 _SolverState: TypeAlias = Force
+Solver: TypeAlias = Callable[[ReLUNet], tuple[ReLUNet, Array]]
 
 GAMMA = 0.25
 A = (
@@ -117,32 +118,37 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
     ) -> tuple[ReLUNet, ReLUNet, DenseInfo, _SolverState, Any]:
         del args, made_jump
         term, h = _unwrap(terms), terms.contr(t0, t1)
-        g = GAMMA * h
-        force = term.project(solver_state)
-        solve = term.factor(y0, force, g)
-        # Net and impulse in one vector: each sum below is one operation.
-        begin = jnp.concatenate([flatten(y0), jnp.zeros_like(force.e)])
-        parts = lambda vector: (vector[: -force.e.size], vector[-force.e.size :])  # noqa: E731
-        rows = [jnp.asarray(_square(table), begin.dtype) for table in (A, C)]
-
-        def stage(i: Array, stages: Array) -> Array:
-            a, c = (row[i] for row in rows)
-            net = unflatten(parts(begin + _combine(a, stages))[0])
-            force = term.project(term.force(net))
-            rate = jnp.concatenate([flatten(velocity(net, force)), force.e])
-            right, impulse = parts(g * rate + GAMMA * _combine(c, stages))
-            change, felt = solve(unflatten(right))
-            return stages.at[i].set(jnp.concatenate([flatten(change), impulse - felt]))
-
-        stages = jax.lax.fori_loop(0, len(A), stage, jnp.zeros((len(A), begin.size), begin.dtype))
-        end = parts(begin + _combine(rows[0][-1], stages) + stages[-1])
-        k2, k3 = (parts(_combine(jnp.asarray(d, begin.dtype), stages)) for d in (D2, D3))
-        dense = {"y0": parts(begin), "y1": end, "k2": k2, "k3": k3}
-        y1, error = unflatten(end[0]), unflatten(parts(stages[-1])[0])
+        y1, error, dense, _ = rodas(term, y0, solver_state, h)
         return y1, error, dense, term.force(y1), diffrax.RESULTS.successful
 
     def func(self, terms: diffrax.AbstractTerm, t0: Any, y0: ReLUNet, args: None) -> ReLUNet:
         return terms.vf(t0, y0, args)
+
+
+def rodas(term: FlowTerm, y0: ReLUNet, force: Force, h: Array) -> tuple[ReLUNet, ReLUNet, DenseInfo, Solver]:
+    """One step: the end, its error, what the dense output needs, and the solver of its linear systems."""
+    g = GAMMA * h
+    force = term.project(force)
+    solve = term.factor(y0, force, g)
+    # Net and impulse in one vector: each sum below is one operation.
+    begin = jnp.concatenate([flatten(y0), jnp.zeros_like(force.e)])
+    parts = lambda vector: (vector[: -force.e.size], vector[-force.e.size :])  # noqa: E731
+    rows = [jnp.asarray(_square(table), begin.dtype) for table in (A, C)]
+
+    def stage(i: Array, stages: Array) -> Array:
+        a, c = (row[i] for row in rows)
+        net = unflatten(parts(begin + _combine(a, stages))[0])
+        force = term.project(term.force(net))
+        rate = jnp.concatenate([flatten(velocity(net, force)), force.e])
+        right, impulse = parts(g * rate + GAMMA * _combine(c, stages))
+        change, felt = solve(unflatten(right))
+        return stages.at[i].set(jnp.concatenate([flatten(change), impulse - felt]))
+
+    stages = jax.lax.fori_loop(0, len(A), stage, jnp.zeros((len(A), begin.size), begin.dtype))
+    end = parts(begin + _combine(rows[0][-1], stages) + stages[-1])
+    k2, k3 = (parts(_combine(jnp.asarray(d, begin.dtype), stages)) for d in (D2, D3))
+    dense = {"y0": parts(begin), "y1": end, "k2": k2, "k3": k3}
+    return unflatten(end[0]), unflatten(parts(stages[-1])[0]), dense, solve
 
 
 def _unwrap(terms: Any) -> FlowTerm:

@@ -16,15 +16,16 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet, charge
 from jspline.datasets import Dataset
-from jspline.dynamics._events import Meeting, crossing_time, decide, depart, first_meeting, start_on_data
-from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock
+from jspline.dynamics._carry import Journey
+from jspline.dynamics._events import crossing_time, depart, start_on_data
+from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
 from jspline.dynamics._solution import KINDS, NAMES, Events, Options, Solution, codes, judge, length
 from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
 from jspline.objective import loss
 
 SOLVER, ORDER = Rosenbrock(), 4
 CODE = {name: index for index, name in enumerate(NAMES)}
-COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique")
+COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique", "cut")
 
 
 class Running(eqx.Module):
@@ -79,7 +80,11 @@ def begin(
     stats |= {"num_slides": _count(stuck), "num_nonunique": _count(nonunique)}
     log = None
     if capacity:
-        log = _write(Events.empty(capacity, t.dtype), term, [(stuck, "slide", term.pin, t)])
+        log = _write(
+            Events.empty(capacity, t.dtype),
+            term,
+            [(stuck, "slide", jnp.arange(net.width, dtype=jnp.int32), term.pin, t)],
+        )
     nets, saved = None, jnp.zeros((), jnp.int32)
     if options.ts is not None:
         times = options.ts.shape
@@ -124,53 +129,79 @@ def attempt(run: Running) -> Running:
     fastest = jnp.max(term.project(run.force).rate)
     h = jnp.minimum(run.h, 1 / (2 * GAMMA * jnp.maximum(fastest, jnp.finfo(fastest.dtype).tiny)))
     t_end = jnp.where(h >= options.t1 - run.t, options.t1, run.t + h)
-    end, error, info, end_force, _ = SOLVER.step(term, run.t, t_end, start, None, run.force, jnp.asarray(False))
+    end, error, info, solve = rodas(term, start, run.force, t_end - run.t)
     error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
     sizes = _sizes(start)
     keep, t0, t1, _, controller_state, _ = run.controller.adapt_step_size(
         run.t, t_end, sizes, _sizes(end), None, error, ORDER, run.controller_state
     )
 
-    # To its first event.
+    # Through its events.
+    h = t_end - run.t
+    p = term.points.p
+    fit = term.points.y - jnp.where(p > 0, run.force.e / jnp.where(p > 0, p, 1), 0)
+    scale = jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(term.points.y), jnp.abs(fit)), 0))
+
+    def write(log: Events, entries: list) -> Events:
+        return _write(
+            log, term, [(mask, kind, who, datum, run.t + theta * h) for mask, kind, who, datum, theta in entries]
+        )
+
     dense = Cubic(t0=run.t, t1=t_end, **info)
-    meeting = first_meeting(term, dense, options.atol + options.rtol * sizes.w)
-    whole = meeting.theta >= 1
-    t = jnp.where(whole, t_end, run.t + meeting.theta * (t_end - run.t))
-    reached = jax.tree.map(lambda a, b: jnp.where(whole, a, b), end, dense.at(meeting.theta))
-    reached, drift = _settle(reached, term, meeting, run.start)
-    after = _decide(term, reached, end_force, meeting, dense, keep)
+    journey = Journey(
+        term,
+        start,
+        dense,
+        solve,
+        allowed=options.atol + options.rtol * sizes.w,
+        tolerance=options.atol + options.rtol * scale,
+        at_rest=jnp.sqrt(jnp.maximum(charge(run.start), 0)),
+        log=run.events,
+        write=write,
+    )
+    carried, theta = journey.far(options.until == "first_event", keep)
+    whole = theta >= 1
+    t = jnp.where(whole, t_end, run.t + theta * h)
+    reached, drift = _settle(carried.net, carried.term, run.start)
+    new_term = carried.term
+    new_force = new_term.force(reached)
+    nobody = jnp.zeros(term.pin.shape, bool)
+
+    def left() -> tuple:
+        new, departed, nonunique = depart(new_term, reached, new_force.e)
+        return new, new.gather(new_force.e), departed, nonunique
+
+    new_term, new_force, departed, nonunique = jax.lax.cond(
+        eqxi.unvmap_any(keep & jnp.any(new_term.pin == PARKED)), left, lambda: (new_term, new_force, nobody, nobody)
+    )
 
     # The books.
     flipped = term.sees_all & (start.w * reached.w < 0)
-    released = meeting.to_inner | meeting.to_outer | meeting.vanished
-    new = {
-        "num_accepted": jnp.ones((), jnp.int32),
-        "num_crossings": _count(after.crossed),
-        "num_slides": _count(after.stuck),
-        "num_releases": _count(released),
-        "num_flips": _count(flipped),
-        "num_nonunique": _count(meeting.vanished) + _count(after.nonunique),
-    }
+    new = {"num_accepted": jnp.ones((), jnp.int32), "num_flips": _count(flipped)}
+    new |= {f"num_{name}": value for name, value in carried.counts.items()}
+    new["num_nonunique"] += _count(nonunique)
     stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
     stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
+    stats["num_cut"] = stats["num_cut"] + jnp.where(whole, 0, 1).astype(jnp.int32)
     accepted = eqx.tree_at(
-        lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (reached, t, stats, after.term, after.force)
+        lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (reached, t, stats, new_term, new_force)
     )
     if options.ts is not None:
-        accepted = _save(accepted, options.ts, dense, jnp.where(keep, t, -1))
+
+        def at(theta: Array) -> ReLUNet:
+            return journey.to(theta, keep).net
+
+        accepted = _save(accepted, options.ts, at, run.t, h, jnp.where(keep, t, -1))
     if run.events is not None:
-        passed = run.t + crossing_time(dense) * (t_end - run.t)
+        passed = run.t + crossing_time(dense) * h
         nothing = jnp.full_like(term.pin, -1)
+        everyone = jnp.arange(term.pin.size, dtype=jnp.int32)
         entries = [
-            (flipped, "flip", nothing, jnp.minimum(passed, t)),
-            (after.crossed, "crossing", meeting.datum, t),
-            (after.stuck, "slide", meeting.datum, t),
-            (released, "release", meeting.datum, t),
-            (meeting.parked, "parking", meeting.datum, t),
-            (after.departed, "departure", nothing, t),
+            (flipped, "flip", everyone, nothing, jnp.minimum(passed, t)),
+            (departed, "departure", everyone, nothing, t),
         ]
-        accepted = eqx.tree_at(lambda r: r.events, accepted, _write(run.events, term, entries))
-    accepted = _end(accepted, jnp.any(meeting.hit))
+        accepted = eqx.tree_at(lambda r: r.events, accepted, _write(carried.log, term, entries))
+    accepted = _end(accepted, journey.first <= theta)
 
     next_run = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
     stats = next_run.stats | {
@@ -202,16 +233,15 @@ def _count(mask: Array) -> Int[Array, ""]:
     return jnp.sum(mask, dtype=jnp.int32)
 
 
-def _settle(net: ReLUNet, term: FlowTerm, meeting: Meeting, origin: ReLUNet) -> tuple[ReLUNet, Array]:
-    """Put those on data exactly there, and every neuron on its charge; the second value is how far off that was."""
-    x = term.points.x[meeting.datum]
-    on = meeting.hit | term.slides
-    z = jnp.where(on, net.w * x + net.b, 0) / (1 + x**2)
-    w = jnp.where(meeting.parked, 0, net.w - z * x)
-    b = jnp.where(meeting.parked, 0, jnp.where(on, -w * x, net.b))
-    kept, drift = _on_charge(ReLUNet(w, b, net.v, net.b0), origin, term.alive)
-    at_rest = jnp.sign(net.v) * jnp.sqrt(jnp.maximum(charge(origin), 0))
-    return eqx.tree_at(lambda n: n.v, kept, jnp.where(meeting.parked, at_rest, kept.v)), drift
+def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> tuple[ReLUNet, Array]:
+    """Put those that slide exactly on their data, and every neuron on its charge, also how far off that was."""
+    x = term.pinned_x
+    z = jnp.where(term.slides, net.w * x + net.b, 0) / (1 + x**2)
+    w = net.w - z * x
+    b = jnp.where(term.slides, -w * x, net.b)
+    parked = term.pin == PARKED
+    w, b = jnp.where(parked, 0, w), jnp.where(parked, 0, b)
+    return _on_charge(ReLUNet(w, b, net.v, net.b0), origin, term.alive)
 
 
 def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> tuple[ReLUNet, Array]:
@@ -229,34 +259,7 @@ def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> tuple[ReLUNet, Ar
     return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0), jnp.max(drift)
 
 
-class _After(NamedTuple):
-    term: FlowTerm
-    force: Force
-    crossed: Array
-    stuck: Array
-    departed: Array
-    nonunique: Array
-
-
-def _decide(term: FlowTerm, net: ReLUNet, force: Force, meeting: Meeting, dense: Cubic, keep: Any) -> _After:
-    """The cell after a step, and the force in it. Computed only if some flow of the batch has an event."""
-    nobody = jnp.zeros(net.w.shape, bool)
-    nothing = _After(term, force, nobody, nobody, nobody, nobody)
-
-    def met() -> _After:
-        outcome = decide(term, net, meeting, dense.force(meeting.theta))
-        return _After(*outcome, departed=nobody, nonunique=nobody)
-
-    after = jax.lax.cond(eqxi.unvmap_any(keep & meeting.happens), met, lambda: nothing)
-
-    def left() -> _After:
-        new, departed, nonunique = depart(after.term, net, after.force.e)
-        return after._replace(term=new, force=new.gather(after.force.e), departed=departed, nonunique=nonunique)
-
-    return jax.lax.cond(eqxi.unvmap_any(keep & jnp.any(after.term.pin == PARKED)), left, lambda: after)
-
-
-def _save(run: Running, ts: Array, dense: Cubic, t: Array) -> Running:
+def _save(run: Running, ts: Array, at: Any, begin: Array, h: Array, t: Array) -> Running:
     """Keep the nets at the times passed."""
     last = ts.size - 1
 
@@ -266,33 +269,29 @@ def _save(run: Running, ts: Array, dense: Cubic, t: Array) -> Running:
 
     def put(state: tuple[ReLUNet, Array]) -> tuple[ReLUNet, Array]:
         nets, k = state
-        net, _ = _on_charge(dense.evaluate(ts[k]), run.start, run.term.alive)
+        net, _ = _on_charge(at((ts[k] - begin) / h), run.start, run.term.alive)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net), k + 1
 
     nets, saved = jax.lax.while_loop(more, put, (run.nets, run.saved))  # type: ignore[arg-type]
     return eqx.tree_at(lambda r: (r.nets, r.saved), run, (nets, saved))
 
 
-def _write(log: Events, term: FlowTerm, entries: list[tuple[Array, str, Array, Array]]) -> Events:
-    """Add the events of a step, each a mask over the neurons with kind, datum and time."""
-    width = term.pin.size
-    mask = jnp.concatenate([mask for mask, _, _, _ in entries])
-    time = jnp.concatenate([jnp.broadcast_to(time, (width,)) for _, _, _, time in entries])
-    kind = jnp.repeat(jnp.asarray([KINDS.index(kind) for _, kind, _, _ in entries], jnp.int32), width)
-    index = jnp.concatenate([jnp.where(datum < 0, -1, term.points.index[datum]) for _, _, datum, _ in entries])
-    neuron = jnp.tile(jnp.arange(width, dtype=jnp.int32), len(entries))
-    order = jnp.argsort(jnp.where(mask, time, jnp.inf))
-    place = log.total + jnp.arange(mask.size, dtype=jnp.int32)
-    place = jnp.where(mask[order], place, log.time.size)
+def _write(log: Events, term: FlowTerm, entries: list[tuple[Array, str, Array, Array, Array]]) -> Events:
+    """Add events, each a mask over neurons with kind, neuron, datum and time. `conclude` sorts them."""
+    mask = jnp.concatenate([mask for mask, *_ in entries])
+    size = mask.size // len(entries)
+    place = jnp.where(mask, log.total + jnp.cumsum(mask, dtype=jnp.int32) - 1, log.time.size)
 
-    def put(column: Array, values: Array) -> Array:
-        return column.at[place].set(values[order], mode="drop")
+    def put(column: Array, values: list[Array]) -> Array:
+        return column.at[place].set(
+            jnp.concatenate([jnp.broadcast_to(value, (size,)) for value in values]), mode="drop"
+        )
 
     return Events(
-        time=put(log.time, time),
-        neuron=put(log.neuron, neuron),
-        datum=put(log.datum, index),
-        kind=put(log.kind, kind),
+        time=put(log.time, [time for *_, time in entries]),
+        neuron=put(log.neuron, [who for _, _, who, _, _ in entries]),
+        datum=put(log.datum, [jnp.where(datum < 0, -1, term.points.index[datum]) for *_, datum, _ in entries]),
+        kind=put(log.kind, [jnp.asarray(KINDS.index(kind), jnp.int32) for _, kind, *_ in entries]),
         total=log.total + _count(mask),
     )
 
@@ -347,7 +346,7 @@ def conclude(run: Running) -> Solution:
         grad_norm=_speed(run),
         ts=run.options.ts,
         nets=nets,
-        events=run.events,
+        events=None if run.events is None else run.events.sorted(),
         stats=run.stats,
         result=judge(run.start, run.net, run.data, run.options, result),
     )

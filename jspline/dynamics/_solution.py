@@ -99,6 +99,12 @@ class Events(eqx.Module):
         nothing = jnp.full((capacity,), -1, jnp.int32)
         return cls(jnp.full((capacity,), jnp.inf, dtype), nothing, nothing, nothing, jnp.zeros((), jnp.int32))
 
+    def sorted(self) -> "Events":
+        """In the order of time."""
+        order = jnp.argsort(self.time)
+        time, neuron, datum, kind = (column[order] for column in (self.time, self.neuron, self.datum, self.kind))
+        return Events(time, neuron, datum, kind, self.total)
+
     @property
     def overflow(self) -> Array:
         """Whether there were more events than the log holds."""

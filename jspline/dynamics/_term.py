@@ -154,22 +154,26 @@ class FlowTerm(diffrax.AbstractTerm):
         return self.gather(self.points.p * (self.points.y - self.fit(net)))
 
     def _line(self, slope: Array, intercept: Array) -> Array:
+        (fit,) = self.lines(slope[None], intercept[None])
+        return fit
+
+    def lines(self, slope: Float[Array, "k width"], intercept: Float[Array, "k width"]) -> Float[Array, "k data"]:
+        """At each datum, the sum of slope x + intercept over the neurons that see it, for several at once."""
         centre = self.points.centre
-        slope, intercept = self.ranks.over_neurons(jnp.stack([slope, intercept + slope * centre]))
-        return slope * (self.points.x - centre) + intercept
+        sums = self.ranks.over_neurons(jnp.concatenate([slope, intercept + slope * centre]))
+        slope, intercept = jnp.split(sums, 2)
+        return slope * (self.points.x - centre)[None] + intercept
 
     def gather(self, e: Float[Array, " data"]) -> Force:
         """The sums of e: J^T e, up to the projection of `project` and the factors of `velocity`."""
-        centre = self.points.centre
-        X, E = self.ranks.over_data(jnp.stack([e * (self.points.x - centre), e]))
-        return Force(e, X + centre * E, E, jnp.sum(e) if self.train_b0 else jnp.zeros_like(centre))
+        (X,), (E,) = self.sums(e[None])
+        return Force(e, X, E, jnp.sum(e) if self.train_b0 else jnp.zeros_like(E[0]))
 
-    def sides(self, e: Float[Array, "k data"], x: Float[Array, " width"]) -> Float[Array, "k width"]:
-        """`Force.side` of several residuals at once."""
+    def sums(self, e: Float[Array, "k data"]) -> tuple[Float[Array, "k width"], Float[Array, "k width"]]:
+        """The sums of e x and of e over the active data of each neuron, for several e at once."""
         centre = self.points.centre
-        sums = self.ranks.over_data(jnp.concatenate([e * (self.points.x - centre)[None], e]))
-        X, E = jnp.split(sums, 2)
-        return E * (1 + x * centre)[None] + x[None] * X
+        X, E = jnp.split(self.ranks.over_data(jnp.concatenate([e * (self.points.x - centre)[None], e])), 2)
+        return X + centre * E, E
 
     def project(self, force: Force) -> Force:
         """On the line b = -w x_m for a neuron that slides, on 0 for a parked one."""
