@@ -27,12 +27,12 @@ from jspline.dynamics._solution import Events
 from jspline.dynamics._term import FlowTerm, velocity
 from jspline.ranks import Ranks
 
-PASSES = 200  # events of one neuron in one step; more are left to the next
+PASSES = 200  # the most events of a neuron in one step
 TRIES = 6  # lengths of a step to try before its first event
 
-# How a net answers to a force that sets in linearly at the fraction 1 - u of a step: u phi_2(u z), as a polynomial in
-# R = 1 / (1 - z / 4), z = h lambda < 0, with coefficients that are polynomials in u. Row k is of the power k + 1 of R,
-# column d of u^d. Fitted by least squares over all z; tests/test_exact.py has the error, 5 % of the force.
+# How a net answers to a force that sets in linearly at the fraction 1 - u of a step: u phi_2(u z), phi_2(z) =
+# (e^z - 1 - z) / z^2, z = h lambda <= 0, as a polynomial in R = 1 / (1 - z / 4): row k is the coefficient of
+# R^(k + 1), itself a polynomial in u. By least squares over all z; the error, in the fit, is a part ERROR of the force.
 RESPONSE = ((0.2452, 0.0766, -0.0808), (-0.3262, 0.7870, -0.1934))
 ERROR = 0.05
 
@@ -43,19 +43,19 @@ class Carried(NamedTuple):
     Attributes:
         net: where they are.
         term: the cell they are in.
-        parked: when the first neuron was parked; infinity if none was.
         counts: crossings, slides, releases, and choices that were free.
         log: the event log, if there is one.
+        parked: when the first neuron was parked; infinity if none was.
         complete: whether all that was met was dealt with.
-        pulses: the force on the fit that the events exert, in the powers of `RESPONSE`; last, their effect on the fit.
+        pulses: what the events change in the fit, weighted as the rows of `RESPONSE` want it; last, not weighted.
         error: how far off the fit may be.
     """
 
     net: ReLUNet
     term: FlowTerm
-    parked: Float[Array, ""]
     counts: dict[str, Int[Array, ""]]
     log: Events | None
+    parked: Float[Array, ""]
     complete: Bool[Array, ""]
     pulses: Float[Array, "powers data"]
     error: Float[Array, ""]
@@ -65,10 +65,17 @@ class _Passes(NamedTuple):
     term: FlowTerm
     stretch: Stretch
     meeting: Meeting
-    parked: Array
     counts: dict[str, Array]
     log: Events | None
+    parked: Array
     number: Array
+
+
+class _Try(NamedTuple):
+    number: Array
+    limit: Array
+    then: Array
+    carried: Carried
 
 
 class Journey:
@@ -81,9 +88,8 @@ class Journey:
         solve: the solver of its linear systems.
         allowed: what the tolerances allow each neuron to err, `(width,)`.
         tolerance: what they allow the fit, a scalar.
-        at_rest: |v| of each neuron if it parks, `(width,)`.
+        at_rest: |v| of each neuron should it park, `(width,)`.
         log: the event log so far, if there is one.
-        write: adds events to it.
     """
 
     def __init__(
@@ -92,51 +98,47 @@ class Journey:
         start: ReLUNet,
         dense: Cubic,
         solve: Solver,
-        *,
         allowed: Float[Array, " width"],
         tolerance: Float[Array, ""],
         at_rest: Float[Array, " width"],
         log: Events | None,
-        write: Callable[[Events, list], Events],
     ):
         self.term, self.start, self.dense, self.solve = term, start, dense, solve
-        self.allowed, self.tolerance, self.at_rest = allowed, tolerance, at_rest
-        self.log, self.write = log, write
+        self.allowed, self.tolerance, self.at_rest, self.log = allowed, tolerance, at_rest, log
         self.impulse = jnp.stack(dense.impulses)
-        stretch = Stretch.whole(term, dense)
-        self.meeting = meet(term, stretch, allowed)
-        self.there = stretch.at(self.meeting.sigma)
+        self.whole = Stretch.whole(term, dense)
+        self.meeting = meet(term, self.whole, allowed)
+        self.there = self.whole.at(self.meeting.sigma)
         self.first = jnp.min(self.meeting.theta)
-        self.chunk = min(term.pin.size, max(16, min(term.pin.size // 8, 2048)))
 
-    def far(self, only_first: bool, enabled: Array) -> tuple[Carried, Float[Array, ""]]:
-        """As far as the tolerance allows: the neurons there, and the fraction of the step."""
+    def far(self, *, until_first: bool, enabled: Bool[Array, ""]) -> tuple[Carried, Float[Array, ""]]:
+        """As far as the tolerance allows: the neurons there, and which fraction of the step that is.
 
-        class Try(NamedTuple):
-            number: Array
-            limit: Array
-            next: Array
-            carried: Carried
+        Not `enabled`, it stops looking: under `jax.vmap` the other flows would have to wait.
+        """
 
-        def again(state: Try) -> Try:
-            limit = state.next
+        def attempt(state: _Try) -> _Try:
+            limit = state.then
             carried = self.to(limit, enabled)
             first = jnp.minimum(self.first, limit)
-            fine = (carried.error <= self.tolerance) & (carried.parked >= limit) & carried.complete
+            fine = carried.complete & (carried.error <= self.tolerance) & (carried.parked >= limit)
+            # Errors grow with the square of the time since the first event.
             ratio = 0.8 * jnp.sqrt(self.tolerance / jnp.maximum(carried.error, self.tolerance))
-            shorter = jnp.minimum(first + (limit - first) * jnp.where(carried.complete, ratio, 0.1), carried.parked)
+            ratio = jnp.where(carried.complete, ratio, 0.1)
+            shorter = jnp.minimum(first + (limit - first) * ratio, carried.parked)
             shorter = jnp.where(state.number < TRIES, shorter, first)
-            if only_first:
-                fine, shorter = first >= limit, first
-            return Try(state.number + 1, limit, jnp.where(fine | (limit <= first) | ~enabled, limit, shorter), carried)
+            if until_first:
+                fine, shorter = jnp.asarray(False), first
+            then = jnp.where(fine | (limit <= first) | ~enabled, limit, shorter)
+            return _Try(state.number + 1, limit, then, carried)
 
-        one = jnp.ones_like(self.tolerance)
-        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(self.to, one, enabled))
-        state = Try(jnp.zeros((), jnp.int32), jnp.inf * one, one, blank)
-        state = jax.lax.while_loop(lambda s: s.next < s.limit, again, state)
+        end = jnp.ones_like(self.tolerance)
+        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(self.to, end, enabled))
+        state = _Try(jnp.zeros((), jnp.int32), jnp.full_like(end, jnp.inf), end, blank)
+        state = jax.lax.while_loop(lambda state: state.then < state.limit, attempt, state)
         return state.carried, state.limit
 
-    def to(self, limit: Float[Array, ""], enabled: Array) -> Carried:
+    def to(self, limit: Float[Array, ""], enabled: Bool[Array, ""]) -> Carried:
         """All neurons at this fraction of the step."""
         carried = self.carry(limit)
         return jax.lax.cond(
@@ -144,130 +146,149 @@ class Journey:
         )
 
     def carry(self, limit: Float[Array, ""]) -> Carried:
-        """Those that meet anything each for itself, given the residual of the frozen step; chunk by chunk."""
-        zero = jnp.zeros((), jnp.int32)
+        """Those that meet anything, each for itself; the others on the frozen step."""
+        none = jnp.zeros((), jnp.int32)
         begin = Carried(
             net=self.dense.at(limit),
             term=self.term,
-            parked=jnp.full_like(limit, jnp.inf),
-            counts=dict.fromkeys(("crossings", "slides", "releases", "nonunique"), zero),
+            counts=dict.fromkeys(("crossings", "slides", "releases", "nonunique"), none),
             log=self.log,
+            parked=jnp.full_like(limit, jnp.inf),
             complete=jnp.ones((), bool),
             pulses=jnp.zeros((len(RESPONSE) + 1, len(self.term.points.x)), limit.dtype),
             error=jnp.zeros_like(limit),
         )
-
-        # Those that meet anything, in chunks: the others cost nothing more.
+        # In chunks: a pass over all neurons for each event of the busiest one would cost many times as much.
         width = self.term.pin.size
-        until = limit * (1 + 1e3 * jnp.finfo(limit.dtype).eps)
-        due = self.meeting.theta <= until
+        chunk = min(width, max(16, min(width // 8, 2048)))
+        due = self.meeting.theta <= _until(limit)
         place = jnp.where(due, jnp.cumsum(due, dtype=jnp.int32) - 1, width)
+        room = jnp.full((-(-width // chunk) * chunk,), width, jnp.int32)
+        index = room.at[place].set(jnp.arange(width, dtype=jnp.int32), mode="drop")
         count = jnp.sum(due, dtype=jnp.int32)
-        index = jnp.full((-(-width // self.chunk) * self.chunk,), width, jnp.int32)
-        index = index.at[place].set(jnp.arange(width, dtype=jnp.int32), mode="drop")
 
         def next_chunk(state: tuple[Array, Carried]) -> tuple[Array, Carried]:
             done, carried = state
-            who = jax.lax.dynamic_slice(index, (done,), (self.chunk,))
-            return done + self.chunk, self._chunk(carried, who, limit, until)
+            who = jax.lax.dynamic_slice(index, (done,), (chunk,))
+            return done + chunk, self._chunk(carried, who, limit)
 
-        return jax.lax.while_loop(lambda state: state[0] < count, next_chunk, (zero, begin))[1]
+        return jax.lax.while_loop(lambda state: state[0] < count, next_chunk, (none, begin))[1]
 
-    def _chunk(self, carried: Carried, who: Int[Array, " chunk"], limit: Array, until: Array) -> Carried:
-        """Carry these neurons."""
+    def _chunk(self, carried: Carried, who: Int[Array, " chunk"], limit: Array) -> Carried:
+        """Carry these neurons. Behind the last one there is number `width`, which does not count."""
         take = lambda leaf: leaf.at[..., who].get(mode="clip")  # noqa: E731
-        term, allowed, at_rest = _part(self.term, take), take(self.allowed), take(self.at_rest)
+        term, allowed, at_rest = _cells(self.term, take), take(self.allowed), take(self.at_rest)
         meeting = jax.tree.map(take, self.meeting).only(who < self.term.pin.size)
 
         def one_pass(state: _Passes) -> _Passes:
-            meeting = state.meeting
-            term, stretch, crossed, stuck = turn(state.term, state.stretch, meeting, self.impulse, at_rest)
-            new = {"crossings": crossed, "slides": stuck, "releases": meeting.released, "nonunique": meeting.vanished}
+            met = state.meeting
+            term, stretch, crossed, stuck = turn(state.term, state.stretch, met, self.impulse, at_rest)
+            then = meet(term, stretch, allowed)
+            new = {"crossings": crossed, "slides": stuck, "releases": met.released, "nonunique": met.vanished}
             log = state.log
             if log is not None:
-                kinds = {"crossing": crossed, "slide": stuck, "release": meeting.released, "parking": meeting.parked}
-                entries = [(mask, kind, who, meeting.datum, meeting.theta) for kind, mask in kinds.items()]
-                log = self.write(log, entries)
-            then = meet(term, stretch, allowed)
+                kinds = {"crossing": crossed, "slide": stuck, "release": met.released, "parking": met.parked}
+                log = log.add([(mask, kind, who, *self._where(met.datum, met.theta)) for kind, mask in kinds.items()])
+                log = log.add([self.flips(stretch, then, limit, met.any, who)])
             return _Passes(
                 term=term,
                 stretch=stretch,
-                meeting=then.only(meeting.any & (then.theta <= until)),
-                parked=jnp.minimum(state.parked, jnp.min(jnp.where(meeting.parked, meeting.theta, jnp.inf))),
+                meeting=then.only(met.any & (then.theta <= _until(limit))),
                 counts={name: state.counts[name] + jnp.sum(mask, dtype=jnp.int32) for name, mask in new.items()},
                 log=log,
+                parked=jnp.minimum(state.parked, jnp.min(jnp.where(met.parked, met.theta, jnp.inf))),
                 number=state.number + 1,
             )
 
         begin = _Passes(
             term=term,
-            stretch=Stretch.at_rest(take(self.there)),
+            stretch=Stretch.place(take(self.there)),
             meeting=meeting,
-            parked=carried.parked,
             counts=carried.counts,
             log=carried.log,
+            parked=carried.parked,
             number=jnp.zeros((), jnp.int32),
         )
         end = jax.lax.while_loop(lambda s: jnp.any(s.meeting.any) & (s.number < PASSES), one_pass, begin)
-        length = 1 - end.stretch.begin
-        w, b, v = end.stretch.at(
-            jnp.where(length > 0, (limit - end.stretch.begin) / jnp.where(length > 0, length, 1), 0)
-        )
+        new, old = end.stretch.at(end.stretch.sigma(limit)), jnp.stack([take(leaf) for leaf in _parts(carried.net)])
 
-        # What changed, by the time it has had to act.
-        u = jnp.where(meeting.any, limit - meeting.theta, 0)
-        shape = jnp.asarray(RESPONSE, u.dtype) @ jnp.stack([jnp.ones_like(u), u, u**2])
-        shape = jnp.where(meeting.any[None], jnp.concatenate([shape, jnp.ones_like(u)[None]]), 0)
-        old = [take(leaf) for leaf in (carried.net.w, carried.net.b, carried.net.v)]
-        pulses = carried.pulses
-        for sign, cell, (w_, b_, v_) in ((1, end.term, (w, b, v)), (-1, term, old)):
-            pulses += sign * cell.lines(shape * (w_ * v_)[None], shape * (b_ * v_)[None])
+        # What that changes in the fit, by how long it has been able to act.
+        u = jnp.maximum(limit - meeting.theta, 0)
+        weights = jnp.asarray(RESPONSE, u.dtype) @ jnp.stack([jnp.ones_like(u), u, u**2])
+        weights = jnp.where(meeting.any[None], jnp.concatenate([weights, jnp.ones_like(u)[None]]), 0)
+        w, b, v = new
+        now = end.term.lines(weights * (w * v)[None], weights * (b * v)[None])
+        w, b, v = old
+        before = term.lines(weights * (w * v)[None], weights * (b * v)[None])
 
         put = lambda leaf, values: leaf.at[who].set(values, mode="drop")  # noqa: E731
-        net = ReLUNet(put(carried.net.w, w), put(carried.net.b, b), put(carried.net.v, v), carried.net.b0)
-        ranks = Ranks(
-            put(carried.term.ranks.rank, end.term.ranks.rank),
-            put(carried.term.ranks.right, end.term.ranks.right),
-            carried.term.ranks.size,
-        )
-        pin = put(carried.term.pin, end.term.pin)
+        w, b, v = (put(leaf, values) for leaf, values in zip(_parts(carried.net), new, strict=True))
         return carried._replace(
-            net=net,
-            term=eqx.tree_at(lambda t: (t.ranks, t.pin), carried.term, (ranks, pin)),
-            parked=end.parked,
+            net=ReLUNet(w, b, v, carried.net.b0),
+            term=_cells(carried.term, put, end.term),
             counts=end.counts,
             log=end.log,
+            parked=end.parked,
             complete=carried.complete & ~jnp.any(end.meeting.any),
-            pulses=pulses,
+            pulses=carried.pulses + (now - before),
         )
 
     def respond(self, carried: Carried, limit: Float[Array, ""]) -> Carried:
         """With the answer of all neurons to what the carried ones changed, and how far that may be off."""
-        term, h = self.term, self.dense.t1 - self.dense.t0
-        p = term.points.p
+        term, h, p = self.term, self.dense.t1 - self.dense.t0, self.term.points.p
         *pulses, change = carried.pulses
         answer = jax.tree.map(jnp.zeros_like, self.start)
         for pulse in reversed(pulses):
             rate = velocity(self.start, term.project(term.gather(p * pulse)))
-            answer, _ = self.solve(jax.tree.map(lambda a, r: a - h * r, answer, rate))
+            answer, _ = self.solve(jax.tree.map(lambda sum, r: sum - h * r, answer, rate))
         back = term.push(self.start, answer)
 
-        # At second order, those that were carried feel the change of the force in their new cells, not in their old ones.
+        # At second order the carried neurons feel the change of the force in their new cells, not in their old ones.
         impulse = -h * limit * p * (change + back)
-        moved = self.meeting.theta <= limit
+        met = self.meeting.theta <= limit
 
         def felt(term: FlowTerm, net: ReLUNet) -> Array:
-            w, b, v = (jnp.where(moved, leaf, 0) for leaf in (net.w, net.b, net.v))
-            mine = ReLUNet(w, b, v, jnp.zeros_like(net.b0))
-            force = term.project(term.gather(impulse))
-            return term.push(mine, velocity(mine, force._replace(total=jnp.zeros_like(force.total))))
+            w, b, v = (jnp.where(met, leaf, 0) for leaf in _parts(net))
+            force = term.project(term.gather(impulse))._replace(total=jnp.zeros_like(net.b0))
+            mine = ReLUNet(w, b, v, net.b0)
+            return term.push(mine, velocity(mine, force))
 
         second = felt(carried.term, carried.net) - felt(term, self.dense.at(limit))
         error = ERROR * jnp.max(jnp.abs(back)) + jnp.max(jnp.abs(second))
         return carried._replace(net=jax.tree.map(jnp.add, carried.net, answer), error=error)
 
+    def flips(
+        self,
+        stretch: Stretch,
+        until: Meeting,
+        limit: Float[Array, ""],
+        these: Bool[Array, " width"],
+        who: Int[Array, " width"],
+    ) -> tuple[Array, str, Array, Array, Array]:
+        """An entry of the log: the orientation flips, before what these neurons meet next."""
+        sigma = stretch.flip()
+        theta = stretch.begin + (1 - stretch.begin) * sigma
+        mask = these & (sigma < until.sigma) & (theta <= limit)
+        return (mask, "flip", who, *self._where(jnp.full_like(who, -1), jnp.where(mask, theta, 0)))
 
-def _part(term: FlowTerm, take: Callable[[Any], Any]) -> FlowTerm:
-    """The cells of some neurons."""
-    ranks = Ranks(take(term.ranks.rank), take(term.ranks.right), term.ranks.size)
-    return eqx.tree_at(lambda t: (t.ranks, t.pin), term, (ranks, take(term.pin)))
+    def _where(self, datum: Array, theta: Array) -> tuple[Array, Array]:
+        """Datum and time as the log has them."""
+        index = jnp.where(datum < 0, -1, self.term.points.index[datum])
+        return index, self.dense.t0 + theta * (self.dense.t1 - self.dense.t0)
+
+
+def _until(limit: Array) -> Array:
+    """What happens at `limit`, to rounding, has happened."""
+    return limit * (1 + 1e3 * jnp.finfo(limit.dtype).eps)
+
+
+def _parts(net: ReLUNet) -> tuple[Array, Array, Array]:
+    return net.w, net.b, net.v
+
+
+def _cells(term: FlowTerm, change: Callable[..., Any], *others: FlowTerm) -> FlowTerm:
+    """`change` applied to rank, side and pin of each neuron."""
+    rank, right, pin = (
+        change(*leaves) for leaves in zip(*((t.ranks.rank, t.ranks.right, t.pin) for t in (term, *others)), strict=True)
+    )
+    return eqx.tree_at(lambda t: (t.ranks, t.pin), term, (Ranks(rank, right, term.ranks.size), pin))

@@ -38,10 +38,10 @@ class Stretch(NamedTuple):
 
     Attributes:
         begin: where it starts, as a fraction of the step, `(width,)`.
-        cubic: the coefficients of 1, sigma, sigma^2, sigma^3 for w, b and v, `(4, 3, width)`, where sigma goes from 0
-            to 1 on the stretch.
-        push: those of sigma, sigma^2, sigma^3 for the impulse that S, and S + e_m (1 + x_m^2), exert on a neuron that
-            slides, `(3, 2, width)`.
+        cubic: the coefficients of 1, sigma, sigma^2, sigma^3 for w, b and v, `(4, 3, width)`. sigma goes from 0 to 1
+            on the stretch.
+        push: those of sigma, sigma^2, sigma^3 for the integrals of S and of S + e_m (1 + x_m^2), which decide whether
+            a neuron that slides on m is let go, `(3, 2, width)`.
     """
 
     begin: Float[Array, " width"]
@@ -51,15 +51,15 @@ class Stretch(NamedTuple):
     @classmethod
     def whole(cls, term: FlowTerm, dense: Cubic) -> "Stretch":
         """The whole step, on its dense output."""
-        cubic = jnp.stack([jnp.stack([net.w, net.b, net.v]) for net in dense.nets])
         impulse = jnp.stack(dense.impulses)
-        return cls(jnp.zeros_like(term.pinned_x), cubic, _pushes(term, term.sums(impulse), impulse[:, term.pin]))
+        push = _pushes(term, *term.sums(impulse), impulse[:, term.pin])
+        return cls(jnp.zeros_like(term.pinned_x), jnp.stack([_stack(net) for net in dense.nets]), push)
 
     @classmethod
-    def at_rest(cls, y: Float[Array, "3 width"]) -> "Stretch":
-        """Nothing but a place."""
-        zero = jnp.zeros((3, *y.shape), y.dtype)
-        return cls(jnp.zeros_like(y[0]), jnp.concatenate([y[None], zero]), zero[:, :2])
+    def place(cls, y: Float[Array, "3 width"]) -> "Stretch":
+        """No more than a place."""
+        zeros = jnp.zeros((3, *y.shape), y.dtype)
+        return cls(jnp.zeros_like(y[0]), jnp.concatenate([y[None], zeros]), zeros[:, :2])
 
     def at(self, sigma: Float[Array, " width"]) -> Float[Array, "3 width"]:
         """w, b and v there."""
@@ -67,22 +67,35 @@ class Stretch(NamedTuple):
         sigma = sigma[None]
         return c0 + sigma * (c1 + sigma * (c2 + sigma * c3))
 
+    def sigma(self, theta: Float[Array, ""]) -> Float[Array, " width"]:
+        """Where a fraction of the step is on the stretch; 0 on one without length."""
+        length = 1 - self.begin
+        return jnp.where(length > 0, (theta - self.begin) / jnp.where(length > 0, length, 1), 0)
 
-def _pushes(term: FlowTerm, sums: tuple[Array, Array], own: Array) -> Array:
-    X, E = sums
+    def flip(self) -> Float[Array, " width"]:
+        """The sigma at which w passes 0; infinity if it does not."""
+        w = self.cubic[:, 0]
+        return _first_root(*(jnp.sign(w[0]) * coefficient for coefficient in w))
+
+
+def _stack(net: ReLUNet) -> Float[Array, "3 width"]:
+    return jnp.stack([net.w, net.b, net.v])
+
+
+def _pushes(term: FlowTerm, X: Array, E: Array, own: Array) -> Float[Array, "3 2 width"]:
     x = term.pinned_x[None]
     inner = E + x * X
     return jnp.stack([inner, inner + own * (1 + x**2)], axis=1)
 
 
 class Meeting(NamedTuple):
-    """What each neuron meets first, and where.
+    """What each neuron meets first, and when.
 
     Attributes:
         theta: when, as a fraction of the step; infinity if it meets nothing, `(width,)`.
-        sigma: the same on its own stretch, `(width,)`.
+        sigma: the same on its own stretch; 1 if it meets nothing, `(width,)`.
+        datum: the datum that a free neuron meets or that a sliding one is on, `(width,)`.
         hit: which free neurons meet a datum, `(width,)`.
-        datum: which datum, `(width,)`; for a sliding neuron, its own.
         to_inner, to_outer: which sliding neurons are released to z < 0 and to z > 0, `(width,)`.
         vanished: those whose v passes 0, released to z < 0 by convention, `(width,)`.
         parked: those whose (w, b) reaches 0, `(width,)`.
@@ -90,8 +103,8 @@ class Meeting(NamedTuple):
 
     theta: Float[Array, " width"]
     sigma: Float[Array, " width"]
-    hit: Bool[Array, " width"]
     datum: Int[Array, " width"]
+    hit: Bool[Array, " width"]
     to_inner: Bool[Array, " width"]
     to_outer: Bool[Array, " width"]
     vanished: Bool[Array, " width"]
@@ -99,71 +112,68 @@ class Meeting(NamedTuple):
 
     def only(self, these: Bool[Array, " width"]) -> "Meeting":
         """Without what happens to others."""
-        return self._replace(
-            **{name: getattr(self, name) & these for name in ("hit", "to_inner", "to_outer", "vanished", "parked")}
-        )
-
-    @property
-    def any(self) -> Bool[Array, " width"]:
-        """Which neurons meet anything."""
-        return self.hit | self.released | self.parked
+        return self._replace(**{name: mask & these for name, mask in self._asdict().items() if mask.dtype == bool})
 
     @property
     def released(self) -> Bool[Array, " width"]:
         """Which neurons stop sliding and go on."""
         return self.to_inner | self.to_outer | self.vanished
 
-
-def _barriers(term: FlowTerm, stretch: Stretch, allowed: Array) -> tuple[Array, Array, Array]:
-    """Cubics that are positive until something is met, `(4, 2, width)`; descents that release, `(3, 2, width)`; data.
-
-    The first are z at the two neighbouring data, signed, for a free neuron; w and v, signed, for one that slides. The
-    second are the two inequalities of a slide: where it would go from now on, had it been free.
-    """
-    x, slides = term.points.x, term.slides
-    w, b, v = jnp.moveaxis(stretch.cubic, 1, 0)
-    datum, inside = _neighbours(term)
-    seen = jnp.where(inside, 1, -1).astype(x.dtype)
-    at = x[datum]
-    band = BAND * allowed[None] * jnp.sqrt(1 + at**2)
-    free = seen[None] * (w[:, None] * at[None] + b[:, None])
-    # One that was put a little beyond its datum starts from there.
-    free = free.at[0].set(jnp.maximum(free[0], 0) + band)
-    free = jnp.where(term.alive & (term.pin != PARKED), free, 1)
-    own = jnp.stack([jnp.sign(w[0]) * w, jnp.sign(v[0]) * v], axis=1)
-    sign = jnp.asarray([1.0, -1.0], x.dtype)[:, None]
-    descents = jnp.where(slides, v[0] * sign * stretch.push, 0)
-    return jnp.where(slides, own, free), descents, datum
-
-
-def _depth(term: FlowTerm, allowed: Array) -> Array:
-    return BAND * allowed * jnp.sqrt(1 + term.pinned_x**2)
+    @property
+    def any(self) -> Bool[Array, " width"]:
+        """Which neurons meet anything."""
+        return self.hit | self.released | self.parked
 
 
 def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> Meeting:
-    """What each neuron meets first on its stretch."""
-    slides = term.slides
-    barriers, descents, datum = _barriers(term, stretch, allowed)
-    roots = _first_root(*barriers)
-    exits = _descent(*descents, _depth(term, allowed)[None])
-    roots, exits = (roots, exits)
+    """What each neuron meets first on its stretch. `allowed` is what the tolerances allow it to err."""
+    x, slides = term.points.x, term.slides
+    w, b, v = jnp.moveaxis(stretch.cubic, 1, 0)
+
+    # Cubics that are positive until the event: for a free neuron z at the two neighbouring data, signed; for one that
+    # slides w and v, signed.
+    datum, inside = _neighbours(term)
+    seen = jnp.where(inside, 1, -1).astype(x.dtype)[None]
+    at = x[datum]
+    free = seen * (w[:, None] * at[None] + b[:, None])
+    # One that was left a little beyond its datum starts from there.
+    start = jnp.maximum(free[0], 0) + BAND * allowed[None] * jnp.sqrt(1 + at**2)
+    own = jnp.stack([jnp.sign(w[:1]) * w, jnp.sign(v[:1]) * v], axis=1)
+    barriers = jnp.where(slides[None, None], own, free.at[0].set(start))
+    roots = jnp.where((term.alive & (term.pin != PARKED))[None], _first_root(*barriers), jnp.inf)
+
+    # The two inequalities of a slide, as where it would go from now on, had it been free.
+    travel = v[:1, None] * stretch.push * jnp.asarray([1.0, -1.0], x.dtype)[None, :, None]
+    exits = _descent(*travel, (BAND * allowed * jnp.sqrt(1 + term.pinned_x**2))[None])
+    exits = jnp.where(slides[None], exits, jnp.inf)
+
     sigma = jnp.minimum(jnp.min(roots, axis=0), jnp.min(exits, axis=0))
     happens = jnp.isfinite(sigma)
     first, second = (roots <= sigma[None]) & happens[None]
-    inner, _ = exits <= sigma[None]
+    sigma = jnp.where(happens, sigma, 1)
+    inner = exits[0] <= sigma
     parked = slides & first
     vanished = slides & second & ~parked
     freed = happens & slides & ~parked & ~vanished
     return Meeting(
-        theta=jnp.where(happens, stretch.begin + (1 - stretch.begin) * jnp.where(happens, sigma, 1), jnp.inf),
-        sigma=jnp.where(happens, sigma, 1),
-        hit=happens & ~slides,
+        theta=jnp.where(happens, stretch.begin + (1 - stretch.begin) * sigma, jnp.inf),
+        sigma=sigma,
         datum=jnp.where(slides, term.pin, jnp.where(first, datum[0], datum[1])),
+        hit=happens & ~slides,
         to_inner=freed & inner,
         to_outer=freed & ~inner,
         vanished=vanished,
         parked=parked,
     )
+
+
+class Turn(NamedTuple):
+    """What was decided: the cell and the stretch from there on, and which free neurons crossed or stuck, `(width,)`."""
+
+    term: FlowTerm
+    stretch: Stretch
+    crossed: Bool[Array, " width"]
+    stuck: Bool[Array, " width"]
 
 
 def turn(
@@ -172,24 +182,18 @@ def turn(
     meeting: Meeting,
     impulse: Float[Array, "3 data"],
     at_rest: Float[Array, " width"],
-) -> tuple[FlowTerm, Stretch, Bool[Array, " width"], Bool[Array, " width"]]:
-    """Cross, slide or be released, and go on from there: the new cell and stretches, who crossed, and who slides.
+) -> Turn:
+    """Cross, slide, be released or park, each neuron at its own time, and go on from there.
 
-    The residual decides, and is given. `at_rest` is |v| of a parked neuron.
+    `impulse` are the coefficients of theta, theta^2, theta^3 of the integral of e: the residual is given, and decides.
+    z = 0 for these neurons, so that it does not depend on what they see. `at_rest` is |v| of a parked neuron.
     """
-    # Put on the datum exactly.
+    # Decide: only the side it would enter is asked.
     w, b, v = stretch.at(meeting.sigma)
     x = term.points.x[meeting.datum]
-    z = (w * x + b) / (1 + x**2)
-    w = jnp.where(meeting.parked, 0, w - z * x)
-    b = jnp.where(meeting.parked, 0, -w * x)
-    v = jnp.where(meeting.parked, jnp.sign(v) * at_rest, v)
-    w, b, v = (w, b, v)
-
-    # Decide: only the side it would enter is asked.
-    outside = without(term, meeting)
     theta = jnp.clip(meeting.theta, 0, 1)
-    X, E, push = tuple(_from(sums, theta) for sums in (*outside.sums(impulse), impulse[:, meeting.datum]))
+    outside = without(term, meeting)
+    X, E, push = (_shifted(cubic, theta) for cubic in (*outside.sums(impulse), impulse[:, meeting.datum]))
     came_from_inside = meeting.hit & ~_same(outside.ranks, term.ranks)
     inner = v * (E[0] + x * X[0])
     outer = inner + v * push[0] * (1 + x**2)
@@ -198,51 +202,60 @@ def turn(
     new = including(outside, enters, meeting.datum)
     new = eqx.tree_at(lambda t: t.pin, new, jnp.where(stuck, meeting.datum, outside.pin))
 
+    # Put those that stick exactly on their datum.
+    z = jnp.where(stuck, w * x + b, 0) / (1 + x**2)
+    w = jnp.where(meeting.parked, 0, w - z * x)
+    b = jnp.where(meeting.parked, 0, jnp.where(stuck, -w * x, b))
+    v = jnp.where(meeting.parked, jnp.sign(v) * at_rest, v)
+
     # Go on.
-    gained = jnp.where(enters, push, 0)
     length = 1 - theta
     power = jnp.stack([length, length**2, length**3])
-    X, E, push = (power * (X + gained * x[None]), power * (E + gained), power * push)
-    then = Stretch(theta, _alone(new, jnp.stack([w, b, v]), X, E), _pushes(new, (X, E), push))
-    stretch = jax.tree.map(lambda a, b: jnp.where(meeting.any, a, b), then, stretch)
-    return new, stretch, meeting.hit & ~stuck, stuck
+    gained = jnp.where(enters[None], push, 0)
+    X, E = power * (X + gained * x[None]), power * (E + gained)
+    then = Stretch(theta, _alone(new, jnp.stack([w, b, v]), X, E), _pushes(new, X, E, power * push))
+
+    def replace(old: Array, new: Array) -> Array:
+        return jnp.where(meeting.any.reshape((1,) * (old.ndim - 1) + (-1,)), new, old)
+
+    return Turn(new, jax.tree.map(replace, stretch, then), meeting.hit & ~stuck, stuck)
 
 
-def _from(cubic: Float[Array, "3 width"], theta: Float[Array, " width"]) -> Float[Array, "3 width"]:
-    """c1 theta + c2 theta^2 + c3 theta^3, counted from a later place on: its new coefficients."""
+def _shifted(cubic: Float[Array, "3 width"], theta: Float[Array, " width"]) -> Float[Array, "3 width"]:
+    """The coefficients of c1 theta + c2 theta^2 + c3 theta^3, counted from a later place on."""
     c1, c2, c3 = cubic
     return jnp.stack([c1 + theta * (2 * c2 + theta * 3 * c3), c2 + 3 * c3 * theta, c3])
 
 
 def _alone(term: FlowTerm, y: Array, X: Array, E: Array) -> Float[Array, "4 3 width"]:
-    """A neuron under a given force: (w, b, v)' = M(q) (w, b, v), with q = q1 + 2 q2 sigma + 3 q3 sigma^2.
+    """A neuron under a given force, (w, b, v)' = M(q) (w, b, v), where q = q1 + 2 q2 sigma + 3 q3 sigma^2 = (X, E).
 
-    The end is that of Magnus' method of order 4: the exponential of M for the mean of q, which is a hyperbolic
-    rotation, with a small rotation of (w, b) for the turning of q. In between, Hermite's cubic.
+    Its end is that of Magnus' method of order 4: the exponential of M for the mean of q, which is a hyperbolic
+    rotation, with a small rotation of (w, b) since q turns. It keeps the charge. In between, Hermite's cubic.
     """
     x = term.pinned_x[None]
     along = (X - x * E) / (1 + x**2)
-    X = jnp.where(term.slides[None], along, jnp.where(term.pin == PARKED, 0, X))
-    E = jnp.where(term.slides[None], -x * along, jnp.where(term.pin == PARKED, 0, E))
-    X, E = (X, E)
+    parked = (term.pin == PARKED)[None]
+    X = jnp.where(term.slides[None], along, jnp.where(parked, 0, X))
+    E = jnp.where(term.slides[None], -x * along, jnp.where(parked, 0, E))
 
     def rate(X: Array, E: Array, y: Array) -> Array:
         w, b, v = y
         return jnp.stack([X * v, E * v, X * w + E * b])
 
     mean_x, mean_e = jnp.sum(X, axis=0), jnp.sum(E, axis=0)
-    turn_x, turn_e = 2 * X[1] + 3 * X[2], 2 * E[1] + 3 * E[2]
-    r = (mean_e * turn_x - mean_x * turn_e) / 12
+    turning = (mean_e * (2 * X[1] + 3 * X[2]) - mean_x * (2 * E[1] + 3 * E[2])) / 12
 
-    def omega(y: Array) -> Array:
+    def generator(y: Array) -> Array:
         w, b, _ = y
-        return rate(mean_x, mean_e, y) + jnp.stack([r * b, -r * w, jnp.zeros_like(r)])
+        return rate(mean_x, mean_e, y) + jnp.stack([turning * b, -turning * w, jnp.zeros_like(w)])
 
-    square = mean_x**2 + mean_e**2 - r**2
-    sinh = 1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72)))
-    cosh = 1 / 2 + square / 24 * (1 + square / 30 * (1 + square / 56 * (1 + square / 90)))
-    first = omega(y)
-    change = sinh * first + cosh * omega(first)
+    # Its cube is s times itself; sinh(r) / r and (cosh(r) - 1) / r^2, r^2 = s, to 1e-9 where |q| <= 2, as it is here.
+    s = mean_x**2 + mean_e**2 - turning**2
+    sinh = 1 + s / 6 * (1 + s / 20 * (1 + s / 42 * (1 + s / 72 * (1 + s / 110))))
+    cosh = 1 / 2 + s / 24 * (1 + s / 30 * (1 + s / 56 * (1 + s / 90 * (1 + s / 132))))
+    once = generator(y)
+    change = sinh[None] * once + cosh[None] * generator(once)
     begin = rate(X[0], E[0], y)
     end = rate(X[0] + 2 * X[1] + 3 * X[2], E[0] + 2 * E[1] + 3 * E[2], y + change)
     return jnp.stack([y, begin, 3 * change - 2 * begin - end, begin + end - 2 * change])
@@ -258,26 +271,24 @@ def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 w
 
 def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
     """The first theta in [0, 1] where c0 + c1 theta + c2 theta^2 + c3 theta^3 becomes negative; infinity if none."""
-    found, low, high = _bracket(c0, c1, c2, c3)
 
-    def newton(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        """Newton's method, kept in the bracket by bisection."""
-        low, high, theta = state
-        f = c0 + theta * (c1 + theta * (c2 + theta * c3))
-        low, high = jnp.where(f < 0, low, theta), jnp.where(f < 0, theta, high)
-        next_one = theta - f / (c1 + theta * (2 * c2 + 3 * c3 * theta))
-        return low, high, jnp.where((next_one >= low) & (next_one <= high), next_one, (low + high) / 2)
+    def value(theta: Array) -> Array:
+        return c0 + theta * (c1 + theta * (c2 + theta * c3))
 
-    _, _, theta = jax.lax.fori_loop(0, 6, newton, (low, high, (low + high) / 2), unroll=True)
-    return jnp.where(found, jnp.where(c0 <= 0, 0, theta), jnp.inf)
-
-
-def _bracket(c0: Array, c1: Array, c2: Array, c3: Array) -> tuple[Array, Array, Array]:
-    """Whether the cubic becomes negative in [0, 1], and an interval in which it does so first and is monotone."""
+    # Between its turning points the cubic is monotone, so a change of sign brackets one root.
     t1, t2 = _turning_points(c1, c2, c3)
-    n1, n2, n3 = (c0 + t * (c1 + t * (c2 + t * c3)) < 0 for t in (t1, t2, jnp.ones_like(c0)))
+    n1, n2, n3 = value(t1) < 0, value(t2) < 0, value(jnp.ones_like(c0)) < 0
     low = jnp.where(n1, 0, jnp.where(n2, t1, t2))
-    return n1 | n2 | n3, low, jnp.where(n1, t1, jnp.where(n2, t2, 1))
+    high = jnp.where(n1, t1, jnp.where(n2, t2, 1))
+
+    # Newton's method, kept in the bracket by bisection.
+    theta = (low + high) / 2
+    for _ in range(6):
+        f = value(theta)
+        low, high = jnp.where(f < 0, low, theta), jnp.where(f < 0, theta, high)
+        newton = theta - f / (c1 + theta * (2 * c2 + 3 * c3 * theta))
+        theta = jnp.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+    return jnp.where(n1 | n2 | n3, jnp.where(c0 <= 0, 0, theta), jnp.inf)
 
 
 def _turning_points(c1: Array, c2: Array, c3: Array) -> tuple[Array, Array]:
@@ -287,12 +298,6 @@ def _turning_points(c1: Array, c2: Array, c3: Array) -> tuple[Array, Array]:
     one = jnp.clip(jnp.where(q == 0, 0, c1 / jnp.where(q == 0, 1, q)), 0, 1)
     two = jnp.clip(jnp.where(c3 == 0, 0, q / jnp.where(c3 == 0, 1, 3 * c3)), 0, 1)
     return jnp.minimum(one, two), jnp.maximum(one, two)
-
-
-def crossing_time(dense: Cubic) -> Float[Array, " width"]:
-    """The theta in [0, 1] at which w passes 0; infinity if it does not."""
-    w = [net.w for net in dense.nets]
-    return _first_root(*(jnp.sign(w[0]) * coefficient for coefficient in w))
 
 
 def _descent(c1: Array, c2: Array, c3: Array, depth: Array) -> Array:

@@ -17,15 +17,15 @@ from jaxtyping import Array, Bool, Float, Int
 from jspline.charts import ReLUNet, charge
 from jspline.datasets import Dataset
 from jspline.dynamics._carry import Journey
-from jspline.dynamics._events import crossing_time, depart, start_on_data
+from jspline.dynamics._events import depart, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
-from jspline.dynamics._solution import KINDS, NAMES, Events, Options, Solution, codes, judge, length
+from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length
 from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
 from jspline.objective import loss
 
 SOLVER, ORDER = Rosenbrock(), 4
 CODE = {name: index for index, name in enumerate(NAMES)}
-COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique", "cut")
+COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique", "shortened")
 
 
 class Running(eqx.Module):
@@ -80,11 +80,9 @@ def begin(
     stats |= {"num_slides": _count(stuck), "num_nonunique": _count(nonunique)}
     log = None
     if capacity:
-        log = _write(
-            Events.empty(capacity, t.dtype),
-            term,
-            [(stuck, "slide", jnp.arange(net.width, dtype=jnp.int32), term.pin, t)],
-        )
+        everyone, at_once = jnp.arange(net.width, dtype=jnp.int32), jnp.zeros_like(net.w)
+        slides = (stuck, "slide", everyone, term.points.index[term.pin], at_once)
+        log = Events.empty(capacity, t.dtype).add([slides])
     nets, saved = None, jnp.zeros((), jnp.int32)
     if options.ts is not None:
         times = options.ts.shape
@@ -122,86 +120,52 @@ def _first_step(term: FlowTerm, net: ReLUNet, force: Force, options: Options) ->
 
 
 def attempt(run: Running) -> Running:
-    """One step: to its end or to its first event; rejected, and the next one shorter, if its error is too large."""
+    """One step, as far as its events allow; rejected, and the next one shorter, if its error is too large."""
     term, options, start = run.term, run.options, run.net
 
-    # A step, whose blocks would be singular where g |q| = 1.
+    # A step with the cells frozen. Its blocks would be singular where g |q| = 1.
     fastest = jnp.max(term.project(run.force).rate)
     h = jnp.minimum(run.h, 1 / (2 * GAMMA * jnp.maximum(fastest, jnp.finfo(fastest.dtype).tiny)))
     t_end = jnp.where(h >= options.t1 - run.t, options.t1, run.t + h)
-    end, error, info, solve = rodas(term, start, run.force, t_end - run.t)
+    h = t_end - run.t
+    end, error, info, solve = rodas(term, start, run.force, h)
     error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
     sizes = _sizes(start)
     keep, t0, t1, _, controller_state, _ = run.controller.adapt_step_size(
         run.t, t_end, sizes, _sizes(end), None, error, ORDER, run.controller_state
     )
+    keep = jnp.asarray(keep)
 
     # Through its events.
-    h = t_end - run.t
-    p = term.points.p
-    fit = term.points.y - jnp.where(p > 0, run.force.e / jnp.where(p > 0, p, 1), 0)
-    scale = jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(term.points.y), jnp.abs(fit)), 0))
-
-    def write(log: Events, entries: list) -> Events:
-        return _write(
-            log, term, [(mask, kind, who, datum, run.t + theta * h) for mask, kind, who, datum, theta in entries]
-        )
-
     dense = Cubic(t0=run.t, t1=t_end, **info)
-    journey = Journey(
-        term,
-        start,
-        dense,
-        solve,
-        allowed=options.atol + options.rtol * sizes.w,
-        tolerance=options.atol + options.rtol * scale,
-        at_rest=jnp.sqrt(jnp.maximum(charge(run.start), 0)),
-        log=run.events,
-        write=write,
-    )
-    carried, theta = journey.far(options.until == "first_event", keep)
-    whole = theta >= 1
+    allowed = options.atol + options.rtol * sizes.w
+    tolerance = options.atol + options.rtol * _height(term, run.force)
+    at_rest = jnp.sqrt(jnp.maximum(charge(run.start), 0))
+    journey = Journey(term, start, dense, solve, allowed, tolerance, at_rest, run.events)
+    carried, theta = journey.far(until_first=options.until == "first_event", enabled=keep)
+    whole, met = theta >= 1, journey.first <= theta
     t = jnp.where(whole, t_end, run.t + theta * h)
-    reached, drift = _settle(carried.net, carried.term, run.start)
-    new_term = carried.term
-    new_force = new_term.force(reached)
-    nobody = jnp.zeros(term.pin.shape, bool)
-
-    def left() -> tuple:
-        new, departed, nonunique = depart(new_term, reached, new_force.e)
-        return new, new.gather(new_force.e), departed, nonunique
-
-    new_term, new_force, departed, nonunique = jax.lax.cond(
-        eqxi.unvmap_any(keep & jnp.any(new_term.pin == PARKED)), left, lambda: (new_term, new_force, nobody, nobody)
-    )
+    net, drift = _settle(carried.net, carried.term, run.start)
+    after = _depart(carried.term, net, carried.term.force(net), keep)
 
     # The books.
-    flipped = term.sees_all & (start.w * reached.w < 0)
-    new = {"num_accepted": jnp.ones((), jnp.int32), "num_flips": _count(flipped)}
-    new |= {f"num_{name}": value for name, value in carried.counts.items()}
-    new["num_nonunique"] += _count(nonunique)
+    flipped = start.w * net.w < 0
+    new = {f"num_{name}": value for name, value in carried.counts.items()}
+    new |= {"num_accepted": jnp.ones((), jnp.int32), "num_shortened": jnp.where(whole, 0, 1).astype(jnp.int32)}
+    new |= {"num_flips": _count(flipped), "num_nonunique": new["num_nonunique"] + _count(after.nonunique)}
     stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
     stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
-    stats["num_cut"] = stats["num_cut"] + jnp.where(whole, 0, 1).astype(jnp.int32)
     accepted = eqx.tree_at(
-        lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (reached, t, stats, new_term, new_force)
+        lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (net, t, stats, after.term, after.force)
     )
     if options.ts is not None:
-
-        def at(theta: Array) -> ReLUNet:
-            return journey.to(theta, keep).net
-
-        accepted = _save(accepted, options.ts, at, run.t, h, jnp.where(keep, t, -1))
-    if run.events is not None:
-        passed = run.t + crossing_time(dense) * h
-        nothing = jnp.full_like(term.pin, -1)
-        everyone = jnp.arange(term.pin.size, dtype=jnp.int32)
-        entries = [
-            (flipped, "flip", everyone, nothing, jnp.minimum(passed, t)),
-            (departed, "departure", everyone, nothing, t),
-        ]
-        accepted = eqx.tree_at(lambda r: r.events, accepted, _write(carried.log, term, entries))
-    accepted = _end(accepted, journey.first <= theta)
+        accepted = _save(accepted, options.ts, journey, jnp.where(keep, t, -1), keep)
+    if run.events is not None and carried.log is not None:
+        everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(term.pin, -1)
+        flips = journey.flips(journey.whole, journey.meeting, theta, term.alive, everyone)
+        departed = (after.departed, "departure", everyone, nothing, jnp.broadcast_to(t, net.w.shape))
+        accepted = eqx.tree_at(lambda r: r.events, accepted, carried.log.add([flips, departed]))
+    accepted = _end(accepted, met)
 
     next_run = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
     stats = next_run.stats | {
@@ -223,6 +187,13 @@ def attempt(run: Running) -> Running:
     )
 
 
+def _height(term: FlowTerm, force: Force) -> Float[Array, ""]:
+    """The largest |y| or |f| at the data: what the tolerance of the fit is relative to."""
+    y, p = term.points.y, term.points.p
+    fit = y - force.e / jnp.where(p > 0, p, 1)
+    return jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(y), jnp.abs(fit)), 0))
+
+
 def _sizes(net: ReLUNet) -> ReLUNet:
     """The length of each neuron in place of its parts: errors are relative to it, or small neurons would not count."""
     size = jnp.sqrt(net.w**2 + net.b**2 + net.v**2)
@@ -234,13 +205,11 @@ def _count(mask: Array) -> Int[Array, ""]:
 
 
 def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> tuple[ReLUNet, Array]:
-    """Put those that slide exactly on their data, and every neuron on its charge, also how far off that was."""
-    x = term.pinned_x
+    """Put those that slide exactly on their data, and every neuron on its charge; also how far off that was."""
+    x, parked = term.pinned_x, term.pin == PARKED
     z = jnp.where(term.slides, net.w * x + net.b, 0) / (1 + x**2)
-    w = net.w - z * x
-    b = jnp.where(term.slides, -w * x, net.b)
-    parked = term.pin == PARKED
-    w, b = jnp.where(parked, 0, w), jnp.where(parked, 0, b)
+    w = jnp.where(parked, 0, net.w - z * x)
+    b = jnp.where(parked, 0, jnp.where(term.slides, -w * x, net.b))
     return _on_charge(ReLUNet(w, b, net.v, net.b0), origin, term.alive)
 
 
@@ -259,9 +228,28 @@ def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> tuple[ReLUNet, Ar
     return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0), jnp.max(drift)
 
 
-def _save(run: Running, ts: Array, at: Any, begin: Array, h: Array, t: Array) -> Running:
+class _Departed(NamedTuple):
+    term: FlowTerm
+    force: Force
+    departed: Array
+    nonunique: Array
+
+
+def _depart(term: FlowTerm, net: ReLUNet, force: Force, keep: Array) -> _Departed:
+    """Let parked neurons go, where they can. Computed only if there are any in the batch."""
+    nobody = jnp.zeros(net.w.shape, bool)
+
+    def left() -> _Departed:
+        new, departed, nonunique = depart(term, net, force.e)
+        return _Departed(new, new.gather(force.e), departed, nonunique)
+
+    parked = eqxi.unvmap_any(keep & jnp.any(term.pin == PARKED))
+    return jax.lax.cond(parked, left, lambda: _Departed(term, force, nobody, nobody))
+
+
+def _save(run: Running, ts: Array, journey: Journey, t: Array, keep: Array) -> Running:
     """Keep the nets at the times passed."""
-    last = ts.size - 1
+    last, begin, h = ts.size - 1, journey.dense.t0, journey.dense.t1 - journey.dense.t0
 
     def more(state: tuple[ReLUNet, Array]) -> Array:
         _, k = state
@@ -269,31 +257,12 @@ def _save(run: Running, ts: Array, at: Any, begin: Array, h: Array, t: Array) ->
 
     def put(state: tuple[ReLUNet, Array]) -> tuple[ReLUNet, Array]:
         nets, k = state
-        net, _ = _on_charge(at((ts[k] - begin) / h), run.start, run.term.alive)
+        carried = journey.to((ts[k] - begin) / h, keep)
+        net, _ = _settle(carried.net, carried.term, run.start)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net), k + 1
 
     nets, saved = jax.lax.while_loop(more, put, (run.nets, run.saved))  # type: ignore[arg-type]
     return eqx.tree_at(lambda r: (r.nets, r.saved), run, (nets, saved))
-
-
-def _write(log: Events, term: FlowTerm, entries: list[tuple[Array, str, Array, Array, Array]]) -> Events:
-    """Add events, each a mask over neurons with kind, neuron, datum and time. `conclude` sorts them."""
-    mask = jnp.concatenate([mask for mask, *_ in entries])
-    size = mask.size // len(entries)
-    place = jnp.where(mask, log.total + jnp.cumsum(mask, dtype=jnp.int32) - 1, log.time.size)
-
-    def put(column: Array, values: list[Array]) -> Array:
-        return column.at[place].set(
-            jnp.concatenate([jnp.broadcast_to(value, (size,)) for value in values]), mode="drop"
-        )
-
-    return Events(
-        time=put(log.time, [time for *_, time in entries]),
-        neuron=put(log.neuron, [who for _, _, who, _, _ in entries]),
-        datum=put(log.datum, [jnp.where(datum < 0, -1, term.points.index[datum]) for *_, datum, _ in entries]),
-        kind=put(log.kind, [jnp.asarray(KINDS.index(kind), jnp.int32) for _, kind, *_ in entries]),
-        total=log.total + _count(mask),
-    )
 
 
 def _end(run: Running, met: Array) -> Running:

@@ -99,6 +99,24 @@ class Events(eqx.Module):
         nothing = jnp.full((capacity,), -1, jnp.int32)
         return cls(jnp.full((capacity,), jnp.inf, dtype), nothing, nothing, nothing, jnp.zeros((), jnp.int32))
 
+    def add(self, entries: list[tuple[Array, str, Array, Array, Array]]) -> "Events":
+        """With these events, each a mask with kind, neuron, datum and time, `(n,)` each."""
+        masks, kinds, neurons, data, times = zip(*entries, strict=True)
+        mask = jnp.concatenate(masks)
+        place = jnp.where(mask, self.total + jnp.cumsum(mask, dtype=jnp.int32) - 1, self.time.size)
+        kind = jnp.repeat(jnp.asarray([KINDS.index(kind) for kind in kinds], jnp.int32), masks[0].size)
+
+        def put(column: Array, values: Array) -> Array:
+            return column.at[place].set(values, mode="drop")
+
+        return Events(
+            time=put(self.time, jnp.concatenate(times)),
+            neuron=put(self.neuron, jnp.concatenate(neurons)),
+            datum=put(self.datum, jnp.concatenate(data)),
+            kind=put(self.kind, kind),
+            total=self.total + jnp.sum(mask, dtype=jnp.int32),
+        )
+
     def sorted(self) -> "Events":
         """In the order of time."""
         order = jnp.argsort(self.time)
