@@ -144,7 +144,7 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> M
 
     # The two inequalities of a slide, as where it would go from now on, had it been free.
     travel = v[:1, None] * stretch.push * jnp.asarray([1.0, -1.0], x.dtype)[None, :, None]
-    exits = _descent(*travel, (BAND * allowed * jnp.sqrt(1 + term.pinned_x**2))[None])
+    exits = _descent(travel[0], travel[1], travel[2], (BAND * allowed * jnp.sqrt(1 + term.pinned_x**2))[None])
     exits = jnp.where(slides[None], exits, jnp.inf)
 
     sigma = jnp.minimum(jnp.min(roots, axis=0), jnp.min(exits, axis=0))
