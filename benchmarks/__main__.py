@@ -6,7 +6,7 @@ from typing import Annotated
 import jax
 import typer
 
-from benchmarks import _report, flow, flow_accuracy, flow_batch, gradient
+from benchmarks import _report, flow, flow_accuracy, flow_batch, flow_wide, gradient
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
     "gradient": {"gradient": gradient.run},
@@ -16,6 +16,12 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "flow accuracy": flow_accuracy.tolerances,
         "flow Euler": flow_accuracy.euler,
         "flow batch": flow_batch.run,
+    },
+    "wide": {
+        "wide widths": flow_wide.widths,
+        "wide descent": flow_wide.descent,
+        "wide strong": flow_wide.strong,
+        "wide profile": flow_wide.profile,
     },
 }
 """For each suite, the sections of RESULTS.md that it writes, and what makes each."""

@@ -14,8 +14,11 @@ solutions, and the convention is z < 0. (w, b) may reach 0 (positive charge): th
 falls in some direction, and leaves in the steepest. Elsewhere, w may pass 0 while all data are seen: nothing jumps,
 the orientation flips.
 
-A neuron is taken to have met the datum only once it is a little beyond (`BAND` of what the tolerances allow), and is
-put back: or, as the residual vanishes, rounding would make it cross without end.
+A neuron is taken to have met the datum only once it is a little beyond (`BAND` of what the tolerances allow): or, as
+the residual vanishes, rounding would make it cross without end.
+
+All this is decided for each neuron by itself, at its own time, with the residual given (`_carry` answers for that).
+Between two events it obeys a linear equation of its own, and goes on as a `Stretch`.
 """
 
 from typing import NamedTuple

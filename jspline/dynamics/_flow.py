@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import diffrax
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -23,8 +24,9 @@ SEQUENTIAL = {
     "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
     "xla_cpu_use_fusion_emitters": False,
 }
-"""For the compiler: run the many small operations of a step one after another. On a CPU the default spends a third of
-the time on handing them out to threads. Has no effect on other devices, nor inside somebody else's `jax.jit`."""
+"""For the compiler: run the many small operations of a step one after another, since on a CPU the default spends a
+third of the time on handing them out to threads; and make its kernels in the older of two ways, which takes half the
+time to compile and to run. Has no effect on other devices, nor inside somebody else's `jax.jit`."""
 
 
 def flow(
@@ -82,9 +84,11 @@ def flow(
     push onto the datum slides on it until one of them lets go. Where that leaves a choice, `num_nonunique` counts it,
     and the neuron goes where it does not see the datum. Every neuron keeps its charge v^2 - w^2 - b^2.
 
-    Numerical caveats: use float64. Errors are relative to the length of each neuron, so that small ones count. Events
-    are located on the dense output of the step, to its order; an overshoot of a datum by less than 1 % of what the
-    tolerances allow is not an event, or there would be no end of them as the residual vanishes. A general solver
+    Numerical caveats: use float64. Errors are relative to the length of each neuron, so that small ones count, and to
+    the largest |y| or |f| where the fit is concerned. Events are located on the dense output of the step, to its order;
+    many may lie in one step, whose effect on each other is kept to first order, and within the tolerance beyond. An
+    overshoot of a datum by less than 1 % of what the tolerances allow is not an event, or there would be no end of them
+    as the residual vanishes. A general solver
     meets every crossing and slide as a jump, which costs it many steps and, across the jump, its order.
     """
     # Check.
@@ -168,7 +172,19 @@ def _exact(
 
 @functools.cache
 def _jit(function: Callable, staged: bool) -> Callable:
-    return eqx.filter_jit(function) if staged else eqx.filter_jit(function, compiler_options=SEQUENTIAL)  # type: ignore[call-overload]
+    if staged or not _options_known():
+        return eqx.filter_jit(function)
+    return eqx.filter_jit(function, compiler_options=SEQUENTIAL)  # type: ignore[call-overload]
+
+
+@functools.cache
+def _options_known() -> bool:
+    """Whether this version of the compiler knows the options: they are its own affair, and may go."""
+    try:
+        jax.jit(lambda x: x, compiler_options=SEQUENTIAL)(0)
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def _compiled(function: Callable) -> Callable:

@@ -1,8 +1,9 @@
 """The exact flow as a value: begun, advanced step by step, finished.
 
-A step is taken inside the present cell (`_rosenbrock`). The first event on its dense output (`_events`) ends it there,
-without a second solve; what met a datum is put on it, and decided. Then every neuron is moved along its scale orbit
-(a w, a b, v / a) to the charge it began with: the function stays, and the drift of the charge goes.
+A step is taken inside the present cell (`_rosenbrock`). Who meets a datum on its dense output is carried on alone, and
+the others respond (`_carry`); where that is not accurate enough the step ends on the way, without a second solve. Then
+every neuron is moved along its scale orbit (a w, a b, v / a) to the charge it began with: the function stays, and the
+drift of the charge goes.
 """
 
 from typing import Any, NamedTuple

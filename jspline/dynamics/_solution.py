@@ -144,8 +144,9 @@ class Solution(eqx.Module):
         stats: `num_steps` (every attempt), `num_accepted`, `num_rejected`, and `charge_drift`: the largest
             |c_i(t) - c_i(0)| / (v_i^2 + w_i^2 + b_i^2), sizes at the start; the exact flow undoes it after each step,
             and reports the largest of a step. The exact flow also counts `num_crossings` (free crossings; releases
-            are not), `num_slides` (a neuron begins to slide), `num_releases`, `num_flips` (of orientation) and
-            `num_nonunique` (places where the flow could have gone on differently).
+            are not), `num_slides` (a neuron begins to slide), `num_releases`, `num_flips` (of orientation),
+            `num_nonunique` (places where the flow could have gone on differently) and `num_shortened` (steps that
+            their events cut short).
         result: how it ended, one of `RESULTS`.
     """
 

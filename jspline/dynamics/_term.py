@@ -206,12 +206,19 @@ class FlowTerm(diffrax.AbstractTerm):
         identity = jnp.eye(len(weight), dtype=weight.dtype)
         gram = weight[:, None] * self._kernel(net, force, g, inverse_determinant) * weight[None]
         factor = jnp.linalg.cholesky(identity + g * gram)
-        half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight[None]
-        inverse = g * jnp.matmul(half.T, half, precision="highest")
+        # For few data the inverse: a product with it is one operation, also in a batch. For many it costs too much.
+        invert = len(weight) <= 64
+        if invert:
+            half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight[None]
+            inverse = g * jnp.matmul(half.T, half, precision="highest")
 
         def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
             r = block(r)
-            change = jnp.matmul(inverse, self.push(net, r), precision="highest")
+            change = self.push(net, r)
+            if invert:
+                change = jnp.matmul(inverse, change, precision="highest")
+            else:
+                change = g * weight * jax.scipy.linalg.cho_solve((factor, True), weight * change)
             back = velocity(net, self.project(self.gather(change)))
             return jax.tree.map(jnp.subtract, r, block(back)), change
 
