@@ -137,8 +137,7 @@ class Journey:
             return _Try(state.number + 1, limit, then, carried)
 
         end = jnp.ones_like(self.tolerance)
-        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(self.to, end, enabled))
-        state = _Try(jnp.zeros((), jnp.int32), jnp.full_like(end, jnp.inf), end, blank)
+        state = _Try(jnp.zeros((), jnp.int32), jnp.full_like(end, jnp.inf), end, self._frozen(end))
         state = jax.lax.while_loop(lambda state: state.then < state.limit, attempt, state)
         return state.carried, state.limit
 
@@ -151,17 +150,6 @@ class Journey:
 
     def carry(self, limit: Float[Array, ""]) -> Carried:
         """Those that meet anything, each for itself; the others on the frozen step."""
-        none = jnp.zeros((), jnp.int32)
-        begin = Carried(
-            net=self.dense.at(limit),
-            term=self.term,
-            counts=dict.fromkeys(("crossings", "slides", "releases", "nonunique"), none),
-            log=self.log,
-            parked=jnp.full_like(limit, jnp.inf),
-            complete=jnp.ones((), bool),
-            pulses=jnp.zeros((len(RESPONSE) + 1, len(self.term.points.x)), limit.dtype),
-            error=jnp.zeros_like(limit),
-        )
         # In chunks: a pass over all neurons for each event of the busiest one would cost many times as much.
         width = self.term.pin.size
         chunk = min(width, max(16, min(width // 8, 2048)))
@@ -176,7 +164,22 @@ class Journey:
             who = jax.lax.dynamic_slice(index, (done,), (chunk,))
             return done + chunk, self._chunk(carried, who, limit)
 
-        return jax.lax.while_loop(lambda state: state[0] < count, next_chunk, (none, begin))[1]
+        begin = (jnp.zeros((), jnp.int32), self._frozen(limit))
+        return jax.lax.while_loop(lambda state: state[0] < count, next_chunk, begin)[1]
+
+    def _frozen(self, limit: Float[Array, ""]) -> Carried:
+        """Nobody carried yet."""
+        none = jnp.zeros((), jnp.int32)
+        return Carried(
+            net=self.dense.at(limit),
+            term=self.term,
+            counts=dict.fromkeys(("crossings", "slides", "releases", "nonunique"), none),
+            log=self.log,
+            parked=jnp.full_like(limit, jnp.inf),
+            complete=jnp.ones((), bool),
+            pulses=jnp.zeros((len(RESPONSE) + 1, len(self.term.points.x)), limit.dtype),
+            error=jnp.zeros_like(limit),
+        )
 
     def _chunk(self, carried: Carried, who: Int[Array, " chunk"], limit: Array) -> Carried:
         """Carry these neurons. Behind the last one there is number `width`, which does not count."""
