@@ -1,9 +1,7 @@
 """The flow of a batch with a progress bar, by either method. Ctrl-C keeps what is done."""
 
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -25,7 +23,7 @@ STEPS = 50
 """Steps between two looks at the progress bar, and at Ctrl-C."""
 
 LANES = 16
-"""Networks that a core of a CPU advances at once: more are not faster there, and fewer wait for the slowest."""
+"""Networks that a CPU advances at once: more are not faster there, and fewer wait for the slowest."""
 
 
 class History(NamedTuple):
@@ -74,34 +72,29 @@ def integrate(
 def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
     """The exact flow, in chunks of steps. Those furthest behind go on; those that have ended make room for others.
 
-    On a CPU each core has a batch of its own: the operations of a step are too small to be shared. The batch that is
-    compiled has one size only, since compiling takes longer than what a fitting size would save.
+    The batch that is compiled has one size only, since compiling takes longer than what a fitting size would save.
     """
     began = time.perf_counter()
     inits = len(nets.b0)
     ts = jnp.asarray(times, nets.b0.dtype)
-    cores = (os.cpu_count() or 1) if _on_cpu(nets) else 1
-    lanes = min(LANES, -(-inits // cores)) if _on_cpu(nets) else inits
+    lanes = min(LANES, inits) if _on_cpu(nets) else inits
     go = jax.vmap(advance)
     begin = jax.vmap(lambda net: start(net, data, ts[-1], rtol=rtol, atol=1e-3 * rtol, ts=ts))
     state = jax.tree.map(np.asarray, begin(nets))
     jax.block_until_ready(go(_some(state, np.arange(lanes)), jnp.zeros(lanes, jnp.int32)))
     compiled = time.perf_counter()
 
-    with _bar() as bar, ThreadPoolExecutor(cores) as pool:
+    with _bar() as bar:
         try:
             while True:
                 steps = state.stats["num_steps"]
                 ended = state.done | (steps >= max_steps)
                 if ended.all():
                     break
-                # Should there be too few for the batches, some go twice, the same way.
-                chosen = np.resize(np.lexsort((steps, ended))[: cores * lanes], (cores, lanes))
-                budget = np.clip(max_steps - steps[chosen], 0, STEPS).astype(np.int32)
-                moved = list(pool.map(go, [_some(state, each) for each in chosen], jnp.asarray(budget)))
-                together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *moved)
+                chosen = np.lexsort((steps, ended))[:lanes]
+                budget = jnp.asarray(np.clip(max_steps - steps[chosen], 0, STEPS), jnp.int32)
                 # One assignment: Ctrl-C finds either the old state or the new one.
-                state = jax.tree.map(_put(chosen.ravel()), state, together)
+                state = jax.tree.map(_put(chosen), state, go(_some(state, chosen), budget))
                 _show(bar, np.where(state.done, ts[-1], state.t), times)
         except KeyboardInterrupt:
             pass
