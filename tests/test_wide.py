@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from event_by_event import EventByEvent
-from test_exact import THREE, balanced_net, exact, theory_set_up
+from test_exact import balanced_net, exact, theory_set_up
 
 import jspline
 from jspline import Dataset, flow
@@ -50,17 +50,6 @@ def test_times_within_a_step_full_of_events():
     for i in range(len(times)):
         one, other = (jax.tree.map(lambda leaf, i=i: leaf[i], sol.nets) for sol in (kept, tight))
         np.testing.assert_allclose(one(at), other(at), atol=50e-4)
-
-
-@pytest.mark.parametrize("width", [60, 20_000])
-def test_steps_do_not_grow_with_the_width(width):
-    """Boursier and Flammarion's three points: 62 to 19,000 crossings, as many steps, the same stall."""
-    net = balanced_net(0, 1e-3 / width**0.5, width)
-    sol = exact(net, THREE, 1e4, rtol=1e-4, atol=1e-9, train_b0=False, width=width, size=3)
-    assert sol.result == RESULTS.end_time
-    assert int(sol.stats["num_crossings"]) > 0.8 * width
-    assert int(sol.stats["num_steps"]) <= 120
-    np.testing.assert_allclose(2 * sol.loss / 3, 0.17504274, rtol=1e-6)
 
 
 @pytest.mark.slow
