@@ -191,7 +191,7 @@ def _pieces(run: Running) -> list[str]:
         dense = Cubic(t0=run.t, t1=run.t + run.h, **info)
         size = jnp.sqrt(run.net.w**2 + run.net.b**2 + run.net.v**2)
         allowed = run.options.atol + run.options.rtol * size
-        return Journey(run.term, run.net, dense, solve, allowed, run.options.rtol, jnp.zeros_like(allowed), None)
+        return Journey(run.term, run.net, dense, solve, allowed, run.options.rtol, None)
 
     def factor(term: FlowTerm, net: jspline.ReLUNet, run: Running) -> jspline.ReLUNet:
         return term.factor(net, term.project(run.force), run.h)(net)[0]

@@ -92,7 +92,6 @@ class Journey:
         solve: the solver of its linear systems.
         allowed: what the tolerances allow each neuron to err, `(width,)`.
         tolerance: what they allow the fit, a scalar.
-        at_rest: |v| of each neuron should it park, `(width,)`.
         log: the event log so far, if there is one.
     """
 
@@ -104,11 +103,10 @@ class Journey:
         solve: Solver,
         allowed: Float[Array, " width"],
         tolerance: Float[Array, ""],
-        at_rest: Float[Array, " width"],
         log: Events | None,
     ):
         self.term, self.start, self.dense, self.solve = term, start, dense, solve
-        self.allowed, self.tolerance, self.at_rest, self.log = allowed, tolerance, at_rest, log
+        self.allowed, self.tolerance, self.log = allowed, tolerance, log
         self.impulse = jnp.stack(dense.impulses)
         self.whole = Stretch.whole(term, dense)
         self.meeting = meet(term, self.whole, allowed)
@@ -184,12 +182,12 @@ class Journey:
     def _chunk(self, carried: Carried, who: Int[Array, " chunk"], limit: Array) -> Carried:
         """Carry these neurons. Behind the last one there is number `width`, which does not count."""
         take = lambda leaf: leaf.at[..., who].get(mode="clip")  # noqa: E731
-        term, allowed, at_rest = _cells(self.term, take), take(self.allowed), take(self.at_rest)
+        term, allowed = _cells(self.term, take), take(self.allowed)
         meeting = jax.tree.map(take, self.meeting).only(who < self.term.pin.size)
 
         def one_pass(state: _Passes) -> _Passes:
             met = state.meeting
-            term, stretch, crossed, stuck = turn(state.term, state.stretch, met, self.impulse, at_rest)
+            term, stretch, crossed, stuck = turn(state.term, state.stretch, met, self.impulse)
             then = meet(term, stretch, allowed)
             new = {"crossings": crossed, "slides": stuck, "releases": met.released, "nonunique": met.vanished}
             log = state.log

@@ -184,12 +184,11 @@ def turn(
     stretch: Stretch,
     meeting: Meeting,
     impulse: Float[Array, "3 data"],
-    at_rest: Float[Array, " width"],
 ) -> Turn:
     """Cross, slide, be released or park, each neuron at its own time, and go on from there.
 
     `impulse` are the coefficients of theta, theta^2, theta^3 of the integral of e: the residual is given, and decides.
-    z = 0 for these neurons, so that it does not depend on what they see. `at_rest` is |v| of a parked neuron.
+    z = 0 for these neurons, so that it does not depend on what they see.
     """
     # Decide: only the side it would enter is asked.
     w, b, v = stretch.at(meeting.sigma)
@@ -209,7 +208,6 @@ def turn(
     z = jnp.where(stuck, w * x + b, 0) / (1 + x**2)
     w = jnp.where(meeting.parked, 0, w - z * x)
     b = jnp.where(meeting.parked, 0, jnp.where(stuck, -w * x, b))
-    v = jnp.where(meeting.parked, jnp.sign(v) * at_rest, v)
 
     # Go on.
     length = 1 - theta

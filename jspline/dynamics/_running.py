@@ -141,8 +141,7 @@ def attempt(run: Running) -> Running:
     dense = Cubic(t0=run.t, t1=t_end, **info)
     allowed = options.atol + options.rtol * sizes.w
     tolerance = options.atol + options.rtol * _height(term, run.force)
-    at_rest = jnp.sqrt(jnp.maximum(charge(run.start), 0))
-    journey = Journey(term, start, dense, solve, allowed, tolerance, at_rest, run.events)
+    journey = Journey(term, start, dense, solve, allowed, tolerance, run.events)
     carried, theta = journey.far(until_first=options.until == "first_event", enabled=keep)
     whole, met = theta >= 1, journey.first <= theta
     t = jnp.where(whole, t_end, run.t + theta * h)
@@ -206,12 +205,13 @@ def _count(mask: Array) -> Int[Array, ""]:
 
 
 def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> tuple[ReLUNet, Array]:
-    """Put those that slide exactly on their data, and every neuron on its charge; also how far off that was."""
+    """Put sliding neurons on their data, parked ones to rest, all on their charge; also how far off that was."""
     x, parked = term.pinned_x, term.pin == PARKED
     z = jnp.where(term.slides, net.w * x + net.b, 0) / (1 + x**2)
     w = jnp.where(parked, 0, net.w - z * x)
     b = jnp.where(parked, 0, jnp.where(term.slides, -w * x, net.b))
-    return _on_charge(ReLUNet(w, b, net.v, net.b0), origin, term.alive)
+    v = jnp.where(parked, jnp.sign(net.v) * jnp.sqrt(jnp.maximum(charge(origin), 0)), net.v)
+    return _on_charge(ReLUNet(w, b, v, net.b0), origin, term.alive)
 
 
 def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> tuple[ReLUNet, Array]:
