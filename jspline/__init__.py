@@ -5,8 +5,9 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from jspline import datasets, dynamics, init, kernel, objective, ranks
+from jspline import curvature, datasets, dynamics, init, kernel, objective, ranks
 from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
+from jspline.curvature import gram, hessian, hvp, ntk, spectrum, zero_modes
 from jspline.datasets import Dataset
 from jspline.dynamics import flow
 from jspline.objective import loss, predict, value_and_grad
@@ -21,16 +22,23 @@ __all__ = [
     "Spline",
     "__version__",
     "charge",
+    "curvature",
     "datasets",
     "dynamics",
     "flow",
+    "gram",
+    "hessian",
+    "hvp",
     "init",
     "kernel",
     "loss",
+    "ntk",
     "objective",
     "predict",
     "ranks",
     "rescale",
     "roughness",
+    "spectrum",
     "value_and_grad",
+    "zero_modes",
 ]

@@ -4,6 +4,7 @@ Checks of shapes and types always run. Checks of values run on concrete arrays o
 `jax.grad` values are not known, and the functions return codes or NaN instead of raising.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,3 +78,18 @@ def check_unbatched(vector: Array) -> None:
     """Raise `ValueError` when what should be one net, `(width,)`, or one data set, `(data,)`, is a batch of them."""
     if vector.ndim != 1:
         raise ValueError(f"This takes one net and one data set, not batches (shape {vector.shape}): use jax.vmap.")
+
+
+def check_choice(*, choices: Sequence[str], **values: Any) -> None:
+    """Raise `ValueError` for the first value that is none of the choices."""
+    for name, value in values.items():
+        if value not in choices:
+            listed = " or ".join([", ".join(map(repr, choices[:-1])), repr(choices[-1])])
+            raise ValueError(f"`{name}` must be {listed}; got {value!r}.")
+
+
+def check_memory(what: str, size: int, instead: str) -> None:
+    """Raise `ValueError` when `size` bytes are more than half of the memory of the host, and say what to do instead."""
+    limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else float("inf")
+    if size > limit / 2:
+        raise ValueError(f"{what} takes {size / 1e9:,.1f} GB, and there are {limit / 1e9:,.1f}: {instead}.")

@@ -7,6 +7,8 @@ active on, the gradient is
 
 so everything is two sums over neurons at each datum and two sums over data for each neuron (`jspline.ranks`).
 
+For a `Spline` the gradient is that in (beta, mu): dL/dbeta_i = mu_i E_i, dL/dmu_i = beta_i E_i - X_i.
+
 Every function takes `method`: "sorted", O((N + H) log N) in time and O(N + H) in memory; "dense", the reference, with
 N x H arrays; "auto" (the default), sorted unless the problem is so small that dense is faster.
 """
@@ -19,8 +21,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline import ranks
-from jspline._checks import check_unbatched
-from jspline.charts import ReLUNet
+from jspline._checks import check_choice, check_unbatched
+from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 
 Method = Literal["auto", "sorted", "dense"]
@@ -47,24 +49,30 @@ class Sums(NamedTuple):
     total: Float[Array, ""]
 
 
-def predict(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
+def predict(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
     """f(x_n) at the data, `(data,)`."""
-    fit, _ = _forward(net, data, method)
+    fit, _ = _forward(_net(net), data, method)
     return fit
 
 
-def loss(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Float[Array, ""]:
+def loss(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") -> Float[Array, ""]:
     """L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2. Note the half: the mean squared error is this with p_n = 2/N."""
     return _half_square(data.y - predict(net, data, method=method), data)
 
 
-def value_and_grad(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> tuple[Float[Array, ""], ReLUNet]:
-    """The loss and its gradient; the gradient is a `ReLUNet` of the same width.
+def value_and_grad(
+    net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto"
+) -> tuple[Float[Array, ""], ReLUNet | Spline]:
+    """The loss and its gradient; the gradient is of the same kind and width as the net (of a `Spline`, with s = 0).
 
     relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it.
     """
-    sums = relevant_sums(net, data, method=method)
-    grad = ReLUNet(w=-net.v * sums.X, b=-net.v * sums.E, v=-sums.Z, b0=-sums.total)
+    sums = relevant_sums(_net(net), data, method=method)
+    grad: ReLUNet | Spline
+    if isinstance(net, Spline):
+        grad = Spline(beta=net.mu * sums.E, mu=-net.s * sums.Z, s=jnp.zeros_like(net.s), b0=-sums.total)
+    else:
+        grad = ReLUNet(w=-net.v * sums.X, b=-net.v * sums.E, v=-sums.Z, b0=-sums.total)
     return _half_square(sums.residual, data), grad
 
 
@@ -77,12 +85,15 @@ def relevant_sums(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Su
     return Sums(residual, X, E, Z, jnp.sum(e))
 
 
+def _net(point: ReLUNet | Spline) -> ReLUNet:
+    return point.unit_net() if isinstance(point, Spline) else point
+
+
 def _forward(
     net: ReLUNet, data: Dataset, method: Method
 ) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
     """The fit at the data, and the map from e to (X, E, Z)."""
-    if method not in ("auto", "sorted", "dense"):
-        raise ValueError(f"`method` must be 'auto', 'sorted' or 'dense'; got {method!r}.")
+    check_choice(method=method, choices=("auto", "sorted", "dense"))
     check_unbatched(net.w)
     check_unbatched(data.x)
     # Centred, or data near x = 1000 would lose everything in float32.

@@ -3,8 +3,35 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from hypothesis import strategies as st
 
 import jspline
+
+N, H = 7, 5
+
+# Multiples of 1/4, few of them: breakpoints fall on data, data tie, and plain arithmetic is exact.
+quarters = st.integers(-8, 8).map(lambda i: i / 4)
+
+
+@st.composite
+def degenerate(draw):
+    x = [draw(quarters) for _ in range(N)]
+    w, b = [], []
+    for _ in range(H):
+        slope = draw(st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-320, -1e-320]))
+        where = draw(st.sampled_from([*x, -9.0, 9.0, 0.125, draw(quarters)]))
+        w.append(slope)
+        b.append(-slope * where if abs(slope) > 1e-300 else draw(quarters))
+    v = [draw(st.sampled_from([0.0, 1.0, -0.5, 2.0])) for _ in range(H)]
+    y = [draw(quarters) for _ in range(N)]
+    weight = [draw(st.sampled_from([0.0, 0.5, 1.0, 2.0])) for _ in range(N)]
+    return w, b, v, draw(quarters), x, y, weight
+
+
+def size_of_terms(w, b, v, b0, x, y, weight):
+    """What sums over residuals add up, without their signs."""
+    reach = np.abs(b0) + (np.abs(w)[None] * np.abs(x)[:, None] + np.abs(b)[None]) @ np.abs(v)
+    return 1 + np.sum(weight * (np.abs(y) + reach) ** 2)
 
 
 def random_net(key, width=20, dtype="float64"):

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import plain_loss, random_data, random_net, relative
+from helpers import degenerate, plain_loss, random_data, random_net, relative, size_of_terms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,26 +13,7 @@ import jspline
 from jspline import Dataset, ReLUNet, ranks
 from jspline.objective import relevant_sums
 
-N, H = 7, 5
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-
-# Multiples of 1/4, few of them: breakpoints fall on data, data tie, and plain arithmetic is exact.
-quarters = st.integers(-8, 8).map(lambda i: i / 4)
-
-
-@st.composite
-def degenerate(draw):
-    x = [draw(quarters) for _ in range(N)]
-    w, b = [], []
-    for _ in range(H):
-        slope = draw(st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-320, -1e-320]))
-        where = draw(st.sampled_from([*x, -9.0, 9.0, 0.125, draw(quarters)]))
-        w.append(slope)
-        b.append(-slope * where if abs(slope) > 1e-300 else draw(quarters))
-    v = [draw(st.sampled_from([0.0, 1.0, -0.5, 2.0])) for _ in range(H)]
-    y = [draw(quarters) for _ in range(N)]
-    weight = [draw(st.sampled_from([0.0, 0.5, 1.0, 2.0])) for _ in range(N)]
-    return w, b, v, draw(quarters), x, y, weight
 
 
 def both(net, data):
@@ -51,8 +32,7 @@ def test_degenerate_placements(case, dtype):
     net, data = ReLUNet(w, b, v, b0), Dataset(x, y, weight)
     results, by_autodiff, sorted_autodiff = compiled(net, data)
     # Relative to the sizes of what is added up: an exact cancellation leaves nothing to be relative to.
-    reach = np.abs(b0) + (np.abs(w)[None] * np.abs(x)[:, None] + np.abs(b)[None]) @ np.abs(v)
-    scale = 1 + np.sum(weight * (np.abs(y) + reach) ** 2)
+    scale = size_of_terms(w, b, v, b0, x, y, weight)
     for value, grad in (*results, sorted_autodiff):
         assert grad.w.dtype == dtype
         assert abs(value - by_autodiff[0]) <= TOLERANCE[dtype] * scale

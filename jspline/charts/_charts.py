@@ -154,6 +154,13 @@ class Spline(eqx.Module):
             slope=jnp.sum(left),
         )
 
+    def unit_net(self) -> ReLUNet:
+        """The same function by neurons with |w| = 1, (s, -s beta, s mu): no charge is needed, none is kept.
+
+        They see the same data to the last bit. A neuron with s = 0 is dead.
+        """
+        return ReLUNet(w=self.s, b=-self.s * self.beta, v=self.s * self.mu, b0=self.b0)
+
     def to_net(self, charge: Reals) -> ReLUNet:
         """The net with these breakpoints, delta-slopes and orientations, and the given charge per neuron.
 

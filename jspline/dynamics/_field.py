@@ -30,9 +30,7 @@ def spline_field(spline: Spline, charge: Float[Array, " width"], data: Dataset, 
 
     A neuron with mu = 0 and charge >= 0 has (w, b) = 0. It does not move.
     """
-    # The neuron (s, -s beta, s mu) is active on the same data, to the last bit, and computes the same function.
-    unit = ReLUNet(w=spline.s, b=-spline.s * spline.beta, v=spline.s * spline.mu, b0=spline.b0)
-    sums = relevant_sums(unit, data)
+    sums = relevant_sums(spline.unit_net(), data)
     net = spline.to_net(charge)
     moves = (net.w != 0).astype(net.w.dtype)
     ratio = moves * net.v / jnp.where(net.w == 0, 1, net.w)

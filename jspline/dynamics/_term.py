@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
+from jspline.curvature import Columns, kernel, residual_blocks
 from jspline.datasets import Dataset
 from jspline.ranks import Ranks, rank
 
@@ -226,11 +227,10 @@ class FlowTerm(diffrax.AbstractTerm):
 
     def _factor_parameters(self, net: ReLUNet, force: Force, g: Array) -> Callable[[ReLUNet], tuple[ReLUNet, Array]]:
         """`factor` by one system with as many unknowns as parameters: for more data than these."""
-        width = net.width
-        X, E = jnp.diag(g * force.X), jnp.diag(g * force.E)
-        zero, one = jnp.zeros_like(X), jnp.eye(width, dtype=X.dtype)
-        blocks = jnp.block([[one, zero, -X], [zero, one, -E], [-X, -E, one]])
-        matrix = jnp.pad(blocks, (0, 1)).at[-1, -1].set(1) + g * self._gram(net)
+        z = self.points.x - self.points.centre
+        blocks = residual_blocks(force.X, force.E)
+        hessian = self._columns(net).gram(z, self.points.p, float(self.train_b0), blocks)
+        matrix = jnp.eye(len(hessian), dtype=hessian.dtype) + g * hessian
         factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
 
         def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
@@ -239,67 +239,32 @@ class FlowTerm(diffrax.AbstractTerm):
 
         return solve
 
-    def _gram(self, net: ReLUNet) -> Float[Array, "params params"]:
-        """J^T diag(p) J. Each column of J is linear in x on a range of data, so its entries are moments of ranges."""
-        centre = self.points.centre
-        x, root = self.pinned_x, 1 + self.pinned_x**2
-        ones, zeros = jnp.ones_like(x), jnp.zeros_like(x)
-        # Coefficients of x - centre and of 1, of the columns of w, b, v and b0.
-        along = net.v / root
-        w = jnp.stack(
-            [jnp.where(self.slides, along, net.v), jnp.where(self.slides, along * (centre - x), net.v * centre)]
-        )
-        b = jnp.stack([jnp.where(self.slides, -x * along, 0), jnp.where(self.slides, -x * along * (centre - x), net.v)])
-        v = jnp.stack([net.w, net.b + net.w * centre])
-        b0 = jnp.stack([zeros[:1], ones[:1] if self.train_b0 else zeros[:1]])
-        columns = jnp.concatenate([w, b, v, b0], axis=1)
-        size = len(self.points.x)
-        first = jnp.where(self.ranks.right, self.ranks.rank, 0)
-        behind = jnp.where(self.ranks.right, size, self.ranks.rank)
-        first, behind = (
-            jnp.concatenate([jnp.tile(edge, 3), jnp.full((1,), whole, edge.dtype)])
-            for edge, whole in ((first, 0), (behind, size))
-        )
-        z = self.points.x - centre
-        moments = self.points.p[None] * jnp.stack([z**2, z, jnp.ones_like(z)])
-        sums = jnp.pad(jnp.cumsum(moments, axis=1), ((0, 0), (1, 0)))
-        start, stop = jnp.maximum(first[:, None], first[None]), jnp.minimum(behind[:, None], behind[None])
-        xx, x1, one = jnp.where((start < stop)[None], sums[:, stop] - sums[:, start], 0)
-        slope, level = columns
-        return (
-            slope[:, None] * slope[None] * xx
-            + (slope[:, None] * level[None] + level[:, None] * slope[None]) * x1
-            + level[:, None] * level[None] * one
-        )
+    def _columns(self, net: ReLUNet) -> Columns:
+        """The columns of J, those of w and b of a neuron that slides projected on b = -w x_m."""
+        centre, x = self.points.centre, self.pinned_x
+        along = net.v / (1 + x**2)
+        w = jnp.where(self.slides, along, net.v), jnp.where(self.slides, along * (centre - x), net.v * centre)
+        b = jnp.where(self.slides, -x * along, 0), jnp.where(self.slides, -x * along * (centre - x), net.v)
+        v = net.w, net.b + net.w * centre
+        slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
+        return Columns(slope, level, self.ranks)
 
     def _kernel(self, net: ReLUNet, force: Force, g: Array, inverse_determinant: Array) -> Float[Array, "data data"]:
         """J (I - g A)^-1 J^T: the neural tangent kernel, seen through the blocks.
 
-        Its entry (n, m) is (x_n, 1) G (x_m, 1)^T, G the sum of the 2 x 2 matrices v^2 P + l l^T / det, with
-        l = (w, b) + g v q and P the projection of the neuron, over those active on both data.
+        Those turn the column of v, (w, b), into ((w, b) + g v q) / sqrt(det), and leave what is projected on
+        b = -w x_m of the columns of w and b.
         """
-        centre = self.points.centre
-        x = self.pinned_x
+        centre, x = self.points.centre, self.pinned_x
         norm = net.v / jnp.sqrt(1 + x**2)
-        zero = jnp.zeros_like(norm)
         scale = jnp.sqrt(inverse_determinant)
-        vectors = (
-            (jnp.where(self.slides, norm, net.v), jnp.where(self.slides, -x * norm, 0)),
-            (zero, jnp.where(self.slides, 0, net.v)),
-            (scale * (net.w + g * net.v * force.X), scale * (net.b + g * net.v * force.E)),
-        )
-        moments = jnp.zeros((3, *norm.shape), norm.dtype)
-        for first, second in vectors:
-            second = second + centre * first
-            moments += jnp.stack([first * first, first * second, second * second])
-        rightward, leftward = self.ranks.by_side(moments)
-        # Of two data, those active on both: right-facing on the left one, left-facing on the right one.
-        place = jnp.arange(len(self.points.x))
-        ordered = place[None, :, None] <= place[None, None]
-        both = rightward[:, :, None] + leftward[:, None, :]
-        xx, x1, one = jnp.where(ordered, both, jnp.swapaxes(both, 1, 2))
+        w = jnp.where(self.slides, norm, net.v), jnp.where(self.slides, -x * norm, 0)
+        b = jnp.zeros_like(norm), jnp.where(self.slides, 0, net.v)
+        v = scale * (net.w + g * net.v * force.X), scale * (net.b + g * net.v * force.E)
+        slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
+        moments = Columns(slope, level + slope * centre, self.ranks).moments()
         z = self.points.x - centre
-        return xx * (z[:, None] * z[None]) + x1 * (z[:, None] + z[None]) + one + float(self.train_b0)
+        return kernel(z, moments, z, moments, float(self.train_b0))
 
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:

@@ -1,0 +1,41 @@
+"""The curvature of the loss: Hessian, Gram matrix, products, tangent kernel, spectra, and why eigenvalues vanish."""
+
+from jspline.curvature._columns import Columns, columns, kernel, residual_blocks
+from jspline.curvature._hessian import gram, hessian, hvp, jacobian, ntk
+from jspline.curvature._lanczos import Extremes, SpectralDensity, extreme_eigenvalues, spectral_density
+from jspline.curvature._spectrum import (
+    DeltaSlopes,
+    Escape,
+    Theorem5,
+    delta_slopes,
+    escape_direction,
+    spectrum,
+    theorem5,
+)
+from jspline.curvature._zero_modes import CAUSES, ZeroModes, zero_modes
+
+__all__ = [
+    "CAUSES",
+    "Columns",
+    "DeltaSlopes",
+    "Escape",
+    "Extremes",
+    "SpectralDensity",
+    "Theorem5",
+    "ZeroModes",
+    "columns",
+    "delta_slopes",
+    "escape_direction",
+    "extreme_eigenvalues",
+    "gram",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "kernel",
+    "ntk",
+    "residual_blocks",
+    "spectral_density",
+    "spectrum",
+    "theorem5",
+    "zero_modes",
+]

@@ -1,0 +1,190 @@
+"""The Hessian of the loss, exactly and in the time it takes to write it down; its Gram part; products with either.
+
+With J the Jacobian of the fit at the data, the Hessian is
+
+    J^T diag(p) J - R        R couples w_i and v_i by X_i, and b_i and v_i by E_i, within each neuron
+
+(equation 4, completed: the paper gives the first term). X_i and E_i are the sums of p eps x and p eps over the data
+that neuron i sees, so R vanishes at a critical point where no v_i is 0, and the Hessian is the Gram matrix of the
+columns of J (theorem 5, which needs that condition). In the chart (beta, mu) R couples beta_i and mu_i by -E_i.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jspline._checks import Reals, check_choice, check_memory
+from jspline.charts import ReLUNet, Spline
+from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
+from jspline.datasets import Dataset
+from jspline.objective import loss, predict, relevant_sums, value_and_grad
+
+Matrix = Literal["hessian", "gram"]
+
+
+def hessian(
+    net: ReLUNet | Spline,
+    data: Dataset,
+    *,
+    method: Literal["structured", "autodiff"] = "structured",
+    train_b0: bool = True,
+) -> Float[Array, "params params"]:
+    """The exact Hessian of the loss at any point, residual terms included, `(3 width + 1, 3 width + 1)`.
+
+    Rows and columns are all w, then all b, all v, and b0 last; without `train_b0` the last is left out. For a `Spline`
+    they are all beta, all mu, and b0: `(2 width + 1, 2 width + 1)`. Where a breakpoint is on a datum, the loss has a
+    second derivative on either side only; this is the one of the side where the datum is not seen.
+
+    Args:
+        net: a net of width H, or a spline.
+        data: N data.
+        method: "structured" sums over sorted data, O(N + H^2), the size of the output; "autodiff" is `jax.hessian` of
+            the dense loss, the reference.
+        train_b0: whether b0 is a parameter.
+
+    Raises:
+        ValueError: for another method, or when the matrix would not fit into memory.
+
+    Numerical caveat: an entry between a right- and a left-facing neuron is the difference of two sums, accurate
+    relative to these sums, not to itself.
+    """
+    check_choice(method=method, choices=("structured", "autodiff"))
+    check_fits(net, train_b0)
+    if method == "autodiff":
+
+        def moved(step: Array) -> Array:
+            return loss(jax.tree.map(jnp.add, net, tangent(net, step)), data, method="dense")
+
+        return jax.hessian(moved)(jnp.zeros_like(flat(net, train_b0)))
+    if isinstance(net, Spline):
+        E = relevant_sums(net.unit_net(), data).E
+        blocks = jnp.stack([E, jnp.zeros_like(E)]), jnp.stack([jnp.zeros_like(E), jnp.ones_like(E)])
+    else:
+        sums = relevant_sums(net, data)
+        blocks = residual_blocks(sums.X, sums.E)
+    return _structured(net, data, train_b0, blocks)
+
+
+def gram(
+    net: ReLUNet | Spline,
+    data: Dataset,
+    *,
+    method: Literal["structured", "dense"] = "structured",
+    train_b0: bool = True,
+) -> Float[Array, "params params"]:
+    """J^T diag(p) J, in the order of `hessian`: the Hessian at a critical point where no v_i is 0 (theorem 5).
+
+    "structured" is O(N + H^2) by sums over sorted data, "dense" makes J, `(N, 3 H + 1)`, and multiplies. Positive
+    semi-definite. Raises `ValueError` for another method, or when the matrix would not fit into memory.
+    """
+    check_choice(method=method, choices=("structured", "dense"))
+    check_fits(net, train_b0)
+    if method == "dense":
+        J = jacobian(net, data, train_b0=train_b0)
+        return jnp.matmul(J.T, data.weight[:, None] * J, precision="highest")
+    return _structured(net, data, train_b0, None)
+
+
+def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
+    """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
+    centre = (data.x[0] + data.x[-1]) / 2
+    lines = columns(net, data.x, centre)
+    z = (data.x - centre)[:, None, None]
+    values = jnp.where(lines.ranks.mask()[:, None], z * lines.slope[None] + lines.level[None], 0)
+    J = values.reshape(data.size, -1)
+    return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
+
+
+def hvp(
+    net: ReLUNet | Spline,
+    data: Dataset,
+    vector: Reals | ReLUNet | Spline,
+    *,
+    matrix: Matrix = "hessian",
+    train_b0: bool = True,
+) -> Float[Array, " params"] | ReLUNet | Spline:
+    """The product of the Hessian (or of the Gram matrix) with a vector, O((N + H) log N) and without the matrix.
+
+    Args:
+        net: a net of width H, or a spline.
+        data: N data.
+        vector: in the order of `hessian`, `(3 width + 1,)`, or a `ReLUNet` (a `Spline`) that holds it, as a gradient
+            does. The product comes back in the same form.
+        matrix: "hessian" or "gram".
+        train_b0: whether b0 is a parameter; if not, `vector` is one shorter, or its b0 is ignored.
+
+    Raises `ValueError` for a vector of another length. It is the derivative of the sorted gradient along the vector.
+    """
+    if not isinstance(vector, type(net)):
+        expected = (size(net, train_b0),)
+        vector = jnp.asarray(vector, net.b0.dtype)
+        if vector.shape != expected:
+            raise ValueError(f"`vector` must have one entry per parameter, {expected}; got shape {vector.shape}.")
+        return operator(net, data, matrix, train_b0)(vector)
+    return tangent(net, operator(net, data, matrix, train_b0)(flat(vector, train_b0)))
+
+
+def operator(net: ReLUNet | Spline, data: Dataset, matrix: Matrix, train_b0: bool) -> Callable[[Array], Array]:
+    """The map `hvp` from vector to product: the neurons are ranked once, for many products."""
+    check_choice(matrix=matrix, choices=("hessian", "gram"))
+    if matrix == "hessian":
+        _, apply = jax.linearize(lambda point: value_and_grad(point, data)[1], net)
+        return lambda vector: flat(apply(tangent(net, vector)), train_b0)
+    _, push = jax.linearize(lambda point: predict(point, data), net)
+    pull = jax.linear_transpose(push, net)
+
+    def product(vector: Array) -> Array:
+        (back,) = pull(data.weight * push(tangent(net, vector)))
+        return flat(back, train_b0)
+
+    return product
+
+
+def ntk(
+    net: ReLUNet | Spline,
+    x1: Reals,
+    x2: Reals | None = None,
+    *,
+    train_b0: bool = True,
+) -> Float[Array, "n m"]:
+    """The neural tangent kernel, sum over the parameters of df(x1_i) df(x2_j), `(n, m)`; x2 = x1 by default.
+
+    Unweighted: the kernel that drives the fit is this times the weights p. In any order, ties allowed. O(H log n + n m)
+    by sums over ranked neurons. For a `Spline` it is the kernel of gradient descent in (beta, mu). The points take the
+    dtype of the net. Raises `ValueError` when x1 or x2 is not a vector of at least one point.
+    """
+    sets = [jnp.asarray(x, net.b0.dtype) for x in (x1, x2) if x is not None]
+    for x in sets:
+        if x.ndim != 1 or x.size < 1:
+            raise ValueError(f"`x1` and `x2` must be vectors of at least one point; got shape {x.shape}.")
+    points, n = jnp.concatenate(sets), sets[0].size
+    order = jnp.argsort(points)
+    sorted_points = points[order]
+    centre = (sorted_points[0] + sorted_points[-1]) / 2
+    place = jnp.argsort(order)
+    rightward, leftward = columns(net, sorted_points, centre).moments()
+    z, rightward, leftward = points - centre, rightward[:, place], leftward[:, place]
+    one = z[:n], (rightward[:, :n], leftward[:, :n])
+    other = one if x2 is None else (z[n:], (rightward[:, n:], leftward[:, n:]))
+    return kernel(*one, *other, float(train_b0))
+
+
+def _structured(
+    net: ReLUNet | Spline, data: Dataset, train_b0: bool, blocks: tuple[Array, Array] | None
+) -> Float[Array, "params params"]:
+    centre = (data.x[0] + data.x[-1]) / 2
+    matrix = columns(net, data.x, centre).gram(data.x - centre, data.weight, 1.0, blocks)
+    return matrix if train_b0 else matrix[:-1, :-1]
+
+
+def check_fits(net: ReLUNet | Spline, train_b0: bool) -> None:
+    P = size(net, train_b0)
+    check_memory(
+        f"A matrix of {P:,} x {P:,} parameters",
+        P * P * net.b0.dtype.itemsize,
+        "jspline.hvp multiplies with it without making it, and jspline.curvature.spectral_density and "
+        "extreme_eigenvalues find its spectrum that way",
+    )

@@ -1,0 +1,221 @@
+"""Spectra of matrices that are too large to write down, from products with them: Lanczos's method.
+
+`extreme_eigenvalues` leaves the work to ARPACK (scipy). `spectral_density` is stochastic Lanczos quadrature: from a
+random start, m steps give a Gauss rule of m nodes for the measure that puts on each eigenvalue the squared component
+of the start along its eigenvector; the mean over random starts is the density of eigenvalues.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from jspline._checks import check_choice, check_memory, check_positive, is_concrete
+from jspline.charts import ReLUNet, Spline
+from jspline.curvature._columns import columns, size
+from jspline.curvature._hessian import Matrix, operator
+from jspline.datasets import Dataset
+
+
+class Extremes(eqx.Module):
+    """Eigenvalues at an end of the spectrum.
+
+    Attributes:
+        values: in increasing order, `(k,)`.
+        vectors: unit eigenvectors as rows, in the order of `hessian`, `(k, params)`.
+        error: |H u - value u| of each, `(k,)`: there is an eigenvalue within that distance of the value.
+    """
+
+    values: Float[Array, " k"]
+    vectors: Float[Array, "k params"]
+    error: Float[Array, " k"]
+
+
+class SpectralDensity(eqx.Module):
+    """The distribution of the eigenvalues of a P x P matrix, from random probes.
+
+    Attributes:
+        nodes: `(probes, steps)`, increasing in each probe.
+        weights: `(probes, steps)`, adding up to 1 in each probe.
+        trace: of the matrix, exactly, a scalar: what `moment(1)` estimates.
+        params: the size P of the matrix.
+    """
+
+    nodes: Float[Array, "probes steps"]
+    weights: Float[Array, "probes steps"]
+    trace: Float[Array, ""]
+    params: int = eqx.field(static=True)
+
+    def cdf(self, t: ArrayLike) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """The fraction of the eigenvalues that are at most t, and its standard error over the probes.
+
+        The error of the quadrature is not in it: of an eigenvalue that Lanczos has not separated from its neighbours,
+        it says only that it is among them. Many equal eigenvalues (zeros, above all) come out as one node.
+        """
+        return self._mean(lambda nodes, points: (nodes <= points).astype(nodes.dtype), t)
+
+    def pdf(self, t: ArrayLike, width: ArrayLike) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """The density at t, every eigenvalue widened to a normal distribution of standard deviation `width`, and its
+        standard error over the probes. Raises `ValueError` for a width that is not positive."""
+        check_positive(width=width)
+
+        def normal(nodes: Array, points: Array) -> Array:
+            root = jnp.sqrt(2 * jnp.pi).astype(nodes.dtype)
+            return jnp.exp(-(((points - nodes) / width) ** 2) / 2) / (width * root)
+
+        return self._mean(normal, t)
+
+    def moment(self, power: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """The sum of the eigenvalues to that power, and its standard error over the probes."""
+        mean, error = self._mean(lambda nodes, _: nodes**power, 0.0)
+        return self.params * mean, self.params * error
+
+    def _mean(self, function: Callable[[Array, Array], Array], t: ArrayLike) -> tuple[Array, Array]:
+        """Mean and standard error over the probes of the sum over the eigenvalues of a function of them and of t."""
+        t = jnp.asarray(t, self.nodes.dtype)
+
+        def at(point: Array) -> Array:
+            return jnp.sum(function(self.nodes, point) * self.weights, axis=1)
+
+        each = jnp.reshape(jax.vmap(at)(t.ravel()), (*t.shape, len(self.nodes)))
+        return jnp.mean(each, axis=-1), jnp.std(each, axis=-1, ddof=1) / len(self.nodes) ** 0.5
+
+
+def extreme_eigenvalues(
+    net: ReLUNet | Spline,
+    data: Dataset,
+    k: int = 6,
+    *,
+    which: str = "largest",
+    matrix: Matrix = "hessian",
+    train_b0: bool = True,
+) -> Extremes:
+    """The k largest or smallest (most negative) eigenvalues and their eigenvectors, by ARPACK, at any width.
+
+    One product of O((N + H) log N) a step and about 2 k + 20 vectors of 3 H + 1 numbers; on the host, so not under
+    `jax.jit`. Widths of 10^6 are fine.
+
+    Args:
+        net: a net of width H, or a spline.
+        data: N data.
+        k: how many, at least 1 and below the number of parameters.
+        which: "largest" or "smallest".
+        matrix: "hessian" or "gram".
+        train_b0: whether b0 is a parameter.
+
+    Raises:
+        ValueError: for an argument out of range, under `jax.jit`, or when ARPACK does not converge.
+    """
+    check_choice(which=which, choices=("largest", "smallest"))
+    if not is_concrete(net, data):
+        raise ValueError("`extreme_eigenvalues` runs on the host, so not under jax.jit or jax.vmap.")
+    P = size(net, train_b0)
+    if not 1 <= k < P:
+        raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
+    product = jax.jit(operator(net, data, matrix, train_b0))
+    dtype = np.dtype(net.b0.dtype)
+    linear = LinearOperator((P, P), matvec=lambda u: np.asarray(product(jnp.asarray(u.ravel(), dtype))), dtype=dtype)
+    start = np.random.default_rng(0).normal(size=P).astype(dtype)  # ARPACK's own would differ from run to run
+    try:
+        values, vectors = eigsh(linear, k, which={"largest": "LA", "smallest": "SA"}[which], v0=start)
+    except ArpackNoConvergence as stuck:
+        raise ValueError(
+            f"ARPACK found {len(stuck.eigenvalues)} of {k} eigenvalues: ask for fewer, or see spectral_density."
+        ) from None
+    order = np.argsort(values)
+    values, vectors = jnp.asarray(values[order]), jnp.asarray(vectors[:, order].T)
+    residual = jax.lax.map(product, vectors) - values[:, None] * vectors
+    return Extremes(values, vectors, jnp.linalg.norm(residual, axis=1))
+
+
+def spectral_density(
+    net: ReLUNet | Spline,
+    data: Dataset,
+    *,
+    key: PRNGKeyArray,
+    steps: int = 64,
+    probes: int = 10,
+    matrix: Matrix = "hessian",
+    train_b0: bool = True,
+) -> SpectralDensity:
+    """The density of the eigenvalues by stochastic Lanczos quadrature, at any width.
+
+    `steps` products of O((N + H) log N) a probe, and `steps` vectors of 3 H + 1 numbers in memory, which are kept
+    orthogonal. The extreme eigenvalues come out first; errors of the mean fall as 1 / sqrt(probes).
+
+    Args:
+        net: a net of width H, or a spline.
+        data: N data.
+        key: of the random probes.
+        steps: Lanczos steps, the nodes of each probe.
+        probes: how many, at least 2.
+        matrix: "hessian" or "gram".
+        train_b0: whether b0 is a parameter.
+
+    Raises:
+        ValueError: for fewer than 1 step or 2 probes, or when the vectors would not fit into memory.
+    """
+    if steps < 1 or probes < 2:
+        raise ValueError(f"`steps` must be at least 1 and `probes` at least 2; got {steps} and {probes}.")
+    P = size(net, train_b0)
+    steps = min(steps, P)
+    check_memory(f"{steps} vectors of {P:,} parameters", steps * P * net.b0.dtype.itemsize, "ask for fewer steps")
+    return _density(net, data, key, steps, probes, matrix, train_b0)
+
+
+@eqx.filter_jit
+def _density(
+    net: ReLUNet | Spline, data: Dataset, key: Array, steps: int, probes: int, matrix: Matrix, train_b0: bool
+) -> SpectralDensity:
+    P = size(net, train_b0)
+    product = operator(net, data, matrix, train_b0)
+
+    def probe(key: Array) -> tuple[Array, Array]:
+        start = jax.random.rademacher(key, (P,), net.b0.dtype) / P**0.5
+        along, off = lanczos(product, start, steps)
+        nodes, vectors = jnp.linalg.eigh(jnp.diag(along) + jnp.diag(off, 1) + jnp.diag(off, -1))
+        return nodes, vectors[0] ** 2
+
+    # One after the other: the basis of one probe is what memory has to hold.
+    nodes, weights = jax.lax.map(probe, jax.random.split(key, probes))
+    return SpectralDensity(nodes, weights, jnp.sum(gram_diagonal(net, data, train_b0)), P)
+
+
+def lanczos(product: Callable[[Array], Array], start: Array, steps: int) -> tuple[Array, Array]:
+    """Diagonal, `(steps,)`, and off-diagonal, `(steps - 1,)`, of the matrix in the Krylov basis of a unit vector.
+
+    Every new vector is made orthogonal to all before it, twice. Where nothing is left of it, up to rounding, the Krylov
+    space is complete: what follows is zero and decoupled, and has no weight.
+    """
+    eps = jnp.finfo(start.dtype).eps
+
+    def step(carry: tuple[Array, Array, Array], i: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, Array]]:
+        basis, vector, largest = carry
+        basis = basis.at[i].set(vector)
+        new = product(vector)
+        along = jnp.vdot(vector, new)
+        for _ in range(2):
+            new = new - basis.T @ (basis @ new)
+        off = jnp.linalg.norm(new)
+        largest = jnp.maximum(largest, jnp.abs(along) + off)
+        off = jnp.where(off > len(start) ** 0.5 * eps * largest, off, 0)
+        vector = jnp.where(off > 0, new / jnp.where(off > 0, off, 1), 0)
+        return (basis, vector, largest), (along, off)
+
+    begin = jnp.zeros((steps, len(start)), start.dtype), start, jnp.zeros((), start.dtype)
+    _, (along, off) = jax.lax.scan(step, begin, jnp.arange(steps))
+    return along, off[:-1]
+
+
+def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
+    """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
+    centre = (data.x[0] + data.x[-1]) / 2
+    lines, z = columns(net, data.x, centre), data.x - centre
+    xx, x1, one = lines.ranks.over_data(data.weight[None] * jnp.stack([z**2, z, jnp.ones_like(z)]))
+    diagonal = lines.slope**2 * xx[None] + 2 * lines.slope * lines.level * x1[None] + lines.level**2 * one[None]
+    return jnp.append(diagonal.ravel(), jnp.sum(data.weight)) if train_b0 else diagonal.ravel()

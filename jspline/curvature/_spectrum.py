@@ -1,0 +1,218 @@
+"""All eigenvalues of the Hessian or of the Gram matrix, through the smaller side, and when the two are one."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jspline._checks import check_choice, check_finite, check_memory, is_concrete
+from jspline.charts import ReLUNet, Spline
+from jspline.curvature._columns import flat, size, tangent
+from jspline.curvature._hessian import Matrix, gram, hessian, jacobian, ntk
+from jspline.curvature._lanczos import extreme_eigenvalues, gram_diagonal
+from jspline.datasets import Dataset
+from jspline.objective import relevant_sums, value_and_grad
+
+DENSE = 1500
+"""Up to so many parameters one negative eigenvalue is looked for among all, beyond by Lanczos's method."""
+
+
+def spectrum(
+    net: ReLUNet | Spline, data: Dataset, *, matrix: Matrix = "hessian", train_b0: bool = True
+) -> Float[Array, " params"]:
+    """All eigenvalues in increasing order, `(3 width + 1,)`, zeros included.
+
+    J^T diag(p) J, `(params, params)`, and diag(sqrt p) K diag(sqrt p), `(data, data)`, have the same non-zero
+    eigenvalues, K the neural tangent kernel: the smaller of the two is taken, at O(min(N, 3 H + 1)^3). So the Gram
+    spectrum of a net of any width is exact as long as the data are few. The Hessian takes that way where it is the
+    Gram matrix up to rounding (concrete values only), and a dense decomposition of its own elsewhere. For large
+    problems see `curvature.spectral_density` and `extreme_eigenvalues`.
+
+    Args:
+        net: a net of width H, or a spline.
+        data: N data.
+        matrix: "hessian" or "gram".
+        train_b0: whether b0 is a parameter.
+
+    Raises:
+        ValueError: for another matrix, or when the matrix would not fit into memory.
+
+    Numerical caveat: errors are about machine epsilon times the largest eigenvalue, so of a smaller eigenvalue not even
+    the sign is known. `zero_modes` counts zeros more sharply.
+    """
+    check_choice(matrix=matrix, choices=("hessian", "gram"))
+    if matrix == "hessian" and not _coincide(net, data, train_b0):
+        return jnp.linalg.eigvalsh(hessian(net, data, train_b0=train_b0))
+    if data.size >= size(net, train_b0):
+        return jnp.linalg.eigvalsh(gram(net, data, train_b0=train_b0))
+    check_memory(
+        f"A kernel of {data.size:,} x {data.size:,} data",
+        data.size**2 * data.x.dtype.itemsize,
+        "see jspline.curvature.spectral_density and extreme_eigenvalues",
+    )
+    root = jnp.sqrt(data.weight)
+    values = jnp.linalg.eigvalsh(root[:, None] * ntk(net, data.x, train_b0=train_b0) * root[None])
+    # Behind the negative ones that rounding makes.
+    return jnp.sort(jnp.append(values, jnp.zeros(size(net, train_b0) - data.size, values.dtype)))
+
+
+def _coincide(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> bool:
+    """Whether the residual terms cannot move an eigenvalue by more than rounding does."""
+    if not is_concrete(net, data):
+        return False
+    gap = jnp.max(_pull(net, data))
+    return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, data, train_b0)))
+
+
+def _pull(net: ReLUNet | Spline, data: Dataset) -> Float[Array, " width"]:
+    """|q_i| for each neuron, q = (X, E), or |E_i| in the spline chart: the eigenvalues of R are these, with both signs,
+    so the largest is the distance between Hessian and Gram matrix."""
+    if isinstance(net, Spline):
+        return jnp.abs(relevant_sums(net.unit_net(), data).E)
+    sums = relevant_sums(net, data)
+    return jnp.hypot(sums.X, sums.E)
+
+
+class Theorem5(NamedTuple):
+    """Whether the Hessian is the Gram matrix at a point, and what stands in the way if not.
+
+    Attributes:
+        holds: whether it is, within `tolerance`.
+        gap: the largest |q_i|: the spectral norm of Hessian - Gram matrix.
+        tolerance: what `gap` and the gradient are held against.
+        critical: whether the gradient vanishes.
+        gradient: its length.
+        silent: how many neurons have v_i = 0 and q_i != 0: the gradient does not see their q_i, the Hessian does.
+        on_data: how many neurons have their breakpoint on a datum, where the loss has no second derivative.
+        reason: all of this in one sentence.
+    """
+
+    holds: bool
+    gap: float
+    tolerance: float
+    critical: bool
+    gradient: float
+    silent: int
+    on_data: int
+    reason: str
+
+
+def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0: bool = True) -> Theorem5:
+    """Whether theorem 5 holds at a net: is the Hessian the Gram matrix, hence positive semi-definite?
+
+    It is if and only if q_i = (X_i, E_i) = 0 for every neuron. At a critical point with **all v_i != 0** it always is.
+    The printed theorem lacks that condition: with v_i = 0 the gradient vanishes whatever q_i is, and the Hessian has a
+    negative eigenvalue if q_i != 0 (`escape_direction` finds it). Nor has the loss a Hessian where a breakpoint is on
+    a datum of positive weight.
+
+    Args:
+        net: concrete, on the host.
+        data: likewise.
+        tol: what counts as zero for the gradient and the q_i; by default 10^-8 (10^-3 in float32) times the square
+            root of the largest diagonal entry of the Gram matrix and of the weights times y^2, the size of what they
+            are sums of.
+        train_b0: whether b0 is a parameter.
+
+    Raises `ValueError` when the net holds NaN or infinity.
+    """
+    check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
+    pull = np.asarray(_pull(net, data))
+    _, grad = value_and_grad(net, data)
+    gradient = float(jnp.linalg.norm(flat(grad, train_b0)))
+    if tol is None:
+        energy = jnp.sum(data.weight * data.y**2) + jnp.finfo(net.w.dtype).tiny
+        size_of_terms = jnp.sqrt(energy * jnp.max(gram_diagonal(net, data, train_b0)))
+        tol = float(size_of_terms) * (1e-8 if net.w.dtype == jnp.float64 else 1e-3)
+        w, b, v = (np.asarray(part) for part in (net.w, net.b, net.v))
+    seen = np.asarray(data.x)[np.asarray(data.weight) > 0]
+    on_data = int(np.sum(np.any((w * seen[:, None] == -b) & (w != 0), axis=0)))
+    silent = int(np.sum((v == 0) & (pull > tol)))
+    gap, critical = float(pull.max()), gradient <= tol
+    holds = gap <= tol and on_data == 0
+    if holds:
+        reason = "The Hessian is the Gram matrix: no neuron has a residual left to pull on it."
+    elif on_data:
+        reason = f"{on_data} breakpoints are on data, where the loss has a second derivative on either side only."
+    elif silent and critical:
+        reason = f"The point is critical, but {silent} neurons have v = 0 and a residual that pulls on them: a saddle."
+    else:
+        reason = "The point is not critical: the residual enters the Hessian."
+    return Theorem5(holds, gap, tol, critical, gradient, silent, on_data, reason)
+
+
+class Escape(NamedTuple):
+    """A direction in which the loss curves down.
+
+    Attributes:
+        curvature: direction . H direction, negative.
+        direction: a unit tangent vector, as a net (or spline).
+        gradient: the length of the gradient: 0 at a critical point.
+    """
+
+    curvature: float
+    direction: ReLUNet | Spline
+    gradient: float
+
+
+def escape_direction(
+    net: ReLUNet | Spline, data: Dataset, *, tol: float | None = None, train_b0: bool = True
+) -> Escape | None:
+    """The direction of the most negative curvature, or None if no eigenvalue is below -tol.
+
+    At a critical point it is the way down that gradient flow cannot find; theorem 5 as printed says there is none, and
+    v_i = 0 with q_i != 0 is the counterexample. On the host; a dense decomposition for few parameters, Lanczos's method
+    for many.
+
+    Args:
+        net: a net of width H, or a spline.
+        data: N data.
+        tol: by default the number of parameters times machine epsilon times the trace.
+        train_b0: whether b0 is a parameter.
+    """
+    P = size(net, train_b0)
+    if tol is None:
+        trace = jnp.sum(gram_diagonal(net, data, train_b0)) + jnp.max(_pull(net, data))
+        tol = float(P * jnp.finfo(net.b0.dtype).eps * trace)
+    if P <= DENSE:
+        values, vectors = jnp.linalg.eigh(hessian(net, data, train_b0=train_b0))
+        value, vector = values[0], vectors[:, 0]
+    else:
+        found = extreme_eigenvalues(net, data, 1, which="smallest", train_b0=train_b0)
+        value, vector = found.values[0], found.vectors[0]
+    if not value < -tol:
+        return None
+    _, grad = value_and_grad(net, data)
+    return Escape(float(value), tangent(net, vector), float(jnp.linalg.norm(flat(grad, train_b0))))
+
+
+class DeltaSlopes(NamedTuple):
+    """The singular value decomposition of diag(sqrt p) Phi = U diag(S) V^T, Phi_ni = (x_n - beta_i)_{s_i}.
+
+    The Hessian of the loss in mu alone is Phi^T diag(p) Phi = V diag(S^2) V^T (section 2.4, figure 6).
+
+    Attributes:
+        U: `(data, k)`, k = min(data, width).
+        S: `(k,)`, decreasing.
+        V: `(width, k)`.
+        rank: how many of S are above max(N, H) eps times the largest, a scalar.
+    """
+
+    U: Float[Array, "data k"]
+    S: Float[Array, " k"]
+    V: Float[Array, "width k"]
+    rank: Array
+
+    def split(self, mu: Float[Array, " width"]) -> tuple[Float[Array, " width"], Float[Array, " width"]]:
+        """mu as a part that the fit depends on and a part that no datum sees: range and null space of Phi."""
+        basis = jnp.where(jnp.arange(len(self.S))[None] < self.rank, self.V, 0)
+        seen = jnp.matmul(basis, jnp.matmul(basis.T, mu, precision="highest"), precision="highest")
+        return seen, mu - seen
+
+
+def delta_slopes(spline: Spline, data: Dataset) -> DeltaSlopes:
+    """The loss as a function of the delta-slopes alone, which is quadratic: its modes. O(N H min(N, H))."""
+    Phi = jacobian(spline, data, train_b0=False)[:, spline.width :]
+    U, S, Vt = jnp.linalg.svd(jnp.sqrt(data.weight)[:, None] * Phi, full_matrices=False)
+    rank = jnp.sum(S / S[0] > max(Phi.shape) * jnp.finfo(S.dtype).eps)
+    return DeltaSlopes(U, S, Vt.T, rank)
