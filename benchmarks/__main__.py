@@ -6,10 +6,15 @@ from typing import Annotated
 import jax
 import typer
 
-from benchmarks import _report, flow, flow_accuracy, flow_batch, flow_wide, gradient
+from benchmarks import _report, curvature, flow, flow_accuracy, flow_batch, flow_wide, gradient
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
     "gradient": {"gradient": gradient.run},
+    "curvature": {
+        "hessian": curvature.hessians,
+        "hessian batch": curvature.batches,
+        "curvature wide": curvature.wide,
+    },
     "flow": {
         "flow": flow.lanes,
         "flow rivals": flow.rivals,

@@ -5,7 +5,7 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from jspline import curvature, datasets, dynamics, init, kernel, objective, ranks
+from jspline import curvature, datasets, dynamics, init, kernel, landscape, objective, ranks
 from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
 from jspline.curvature import gram, hessian, hvp, ntk, spectrum, zero_modes
 from jspline.datasets import Dataset
@@ -31,6 +31,7 @@ __all__ = [
     "hvp",
     "init",
     "kernel",
+    "landscape",
     "loss",
     "ntk",
     "objective",

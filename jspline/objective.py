@@ -15,7 +15,7 @@ N x H arrays; "auto" (the default), sorted unless the problem is so small that d
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -26,6 +26,7 @@ from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 
 Method = Literal["auto", "sorted", "dense"]
+Point = TypeVar("Point", bound=ReLUNet | Spline)
 
 DENSE_LIMIT = 2000
 """Up to this many pairs (datum, neuron), "auto" is dense. Measured: see benchmarks/RESULTS.md."""
@@ -60,15 +61,13 @@ def loss(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") -> Fl
     return _half_square(data.y - predict(net, data, method=method), data)
 
 
-def value_and_grad(
-    net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto"
-) -> tuple[Float[Array, ""], ReLUNet | Spline]:
+def value_and_grad(net: Point, data: Dataset, *, method: Method = "auto") -> tuple[Float[Array, ""], Point]:
     """The loss and its gradient; the gradient is of the same kind and width as the net (of a `Spline`, with s = 0).
 
     relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it.
     """
     sums = relevant_sums(_net(net), data, method=method)
-    grad: ReLUNet | Spline
+    grad: Any
     if isinstance(net, Spline):
         grad = Spline(beta=net.mu * sums.E, mu=-net.s * sums.Z, s=jnp.zeros_like(net.s), b0=-sums.total)
     else:

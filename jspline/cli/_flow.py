@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +11,22 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import init, kernel, plot, rescale
+from jspline import kernel, plot, rescale
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
 from jspline.cli._integrate import INTERRUPTED, History, integrate
 from jspline.cli._output import prepare, whole, write_run
-from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
+from jspline.cli._problem import (
+    ALPHA_HELP,
+    DATA_HELP,
+    INIT_HELP,
+    check_counts,
+    check_positive,
+    check_seed,
+    choose_law,
+    pose,
+)
+from jspline.datasets import Dataset, Table, Units
 from jspline.dynamics import RESULTS
 
 SAVED, DECADES = 96, 6
@@ -39,39 +48,19 @@ COUNTS = {
 CODES: Any = RESULTS
 
 
-def _law(name: str, width: int, data: Dataset) -> init.Law:
-    """The initialization of that name; those with a choice of scale have He's delta-slopes or kernel."""
-    spread = float(jnp.ptp(data.x)) / 10
-    he = init.he(width)
-    laws: dict[str, Callable[[], init.Law]] = {
-        "he": lambda: he,
-        "glorot": lambda: init.glorot(width),
-        "uniform": lambda: init.Uniform(3**0.5 * he.sigma_w, 3**0.5 * he.sigma_b, 3**0.5 * he.sigma_v),
-        "balanced": lambda: init.Balanced(width**-0.25),
-        "uniform_breakpoints": lambda: init.UniformBreakpoints(data.x[0] - spread, data.x[-1] + spread),
-        "quantiles": lambda: init.FromData(data, "quantiles"),
-        "curvature": lambda: init.FromData(data, "curvature"),
-    }
-    if name not in laws:
-        raise ValueError(f"--init must be one of {', '.join(laws)}; got {name}.")
-    return laws[name]()
-
-
 @app.command("flow")
 def flow_command(
-    data: Annotated[str, typer.Argument(help=f"A CSV file, or one of {', '.join(NAMES)}.")],
+    data: Annotated[str, typer.Argument(help=DATA_HELP)],
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
     width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
     init: Annotated[
         str,
-        typer.Option(
-            help="Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles or curvature."
-        ),
+        typer.Option(help=INIT_HELP),
     ] = "he",
     alpha: Annotated[
         float,
-        typer.Option(help="Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."),
+        typer.Option(help=ALPHA_HELP),
     ] = 1.0,
     inits: Annotated[int, typer.Option(help="Networks, each with its own initialization.")] = 16,
     seed: Seed = 0,
@@ -114,10 +103,8 @@ def flow_command(
         _check(width, alpha, inits, seed, t1, rtol, max_steps, method, compare)
         configure(dtype, device)
         with on_host():
-            table = _read(data, x, y)
-            full, units = table.data.standardize()
-            full = Dataset(full.x, full.y, full.weight * 2 / full.size).merged()
-            law = _law(init, width, full)
+            table, full, units = pose(data, x, y)
+            law = choose_law(init, width, full)
         if out is not None:
             prepare(out)
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))
@@ -163,26 +150,13 @@ def _check(
     method: str,
     compare: bool,
 ) -> None:
-    for name, value in (("--width", width), ("--inits", inits), ("--max-steps", max_steps)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}.")
-    for name, number in (("--alpha", alpha), ("--rtol", rtol), ("--t1", t1)):
-        if not (0 < number < float("inf")):
-            raise ValueError(f"{name} must be positive and finite; got {number:g}.")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+    check_counts(width=width, inits=inits, max_steps=max_steps)
+    check_positive(alpha=alpha, rtol=rtol, t1=t1)
+    check_seed(seed)
     if method not in METHODS:
         raise ValueError(f"--method must be exact or diffrax; got {method}.")
     if compare and method != "exact":
         raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
-
-
-def _read(data: str, x: str | None, y: str | None) -> Table:
-    if data in NAMES:
-        if x is not None or y is not None:
-            raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
-        return load_table(data)
-    return read_table(data, x, y)
 
 
 def _last(nets: ReLUNet) -> ReLUNet:

@@ -1,7 +1,7 @@
 """The curvature of the loss: Hessian, Gram matrix, products, tangent kernel, spectra, and why eigenvalues vanish."""
 
-from jspline.curvature._columns import Columns, columns, kernel, residual_blocks
-from jspline.curvature._hessian import gram, hessian, hvp, jacobian, ntk
+from jspline.curvature._columns import Columns, columns, flat, kernel, residual_blocks, tangent
+from jspline.curvature._hessian import Matrix, gram, hessian, hvp, jacobian, ntk
 from jspline.curvature._lanczos import Extremes, SpectralDensity, extreme_eigenvalues, spectral_density
 from jspline.curvature._spectrum import (
     DeltaSlopes,
@@ -20,6 +20,7 @@ __all__ = [
     "DeltaSlopes",
     "Escape",
     "Extremes",
+    "Matrix",
     "SpectralDensity",
     "Theorem5",
     "ZeroModes",
@@ -27,6 +28,7 @@ __all__ = [
     "delta_slopes",
     "escape_direction",
     "extreme_eigenvalues",
+    "flat",
     "gram",
     "hessian",
     "hvp",
@@ -36,6 +38,7 @@ __all__ = [
     "residual_blocks",
     "spectral_density",
     "spectrum",
+    "tangent",
     "theorem5",
     "zero_modes",
 ]

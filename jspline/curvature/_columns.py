@@ -5,12 +5,15 @@ moments of 1, x and x^2 on the intersection of two half-lines; a product of two 
 of the moments of the neurons that see both data. Both are running sums (`jspline.ranks`).
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline._checks import check_unbatched
 from jspline.charts import ReLUNet, Spline
+from jspline.objective import Point
 from jspline.ranks import Ranks, rank
 
 
@@ -144,14 +147,17 @@ def flat(point: ReLUNet | Spline, train_b0: bool) -> Float[Array, " params"]:
     return jnp.concatenate([*parts, point.b0[None]] if train_b0 else parts)
 
 
-def tangent(point: ReLUNet | Spline, vector: Float[Array, " params"]) -> ReLUNet | Spline:
+def tangent(point: Point, vector: Float[Array, " params"]) -> Point:
     """The inverse of `flat` for tangents at `point`: what is not in the vector does not change."""
-    k = 3 if isinstance(point, ReLUNet) else 2
-    *parts, b0 = jnp.split(vector, [point.width * i for i in range(1, k + 1)])
-    b0 = b0[0] if b0.size else jnp.zeros((), vector.dtype)
-    if isinstance(point, ReLUNet):
-        return ReLUNet(*parts, b0)
-    return Spline(*parts, jnp.zeros_like(parts[0]), b0)
+    H, k = point.width, 3 if isinstance(point, ReLUNet) else 2
+    parts = jnp.reshape(vector[: k * H], (k, H))
+    b0 = jnp.sum(vector[k * H :])  # 0 if b0 is not in it
+    step: Any = (
+        ReLUNet(parts[0], parts[1], parts[2], b0)
+        if isinstance(point, ReLUNet)
+        else Spline(parts[0], parts[1], jnp.zeros_like(parts[0]), b0)
+    )
+    return step
 
 
 def size(point: ReLUNet | Spline, train_b0: bool) -> int:

@@ -102,8 +102,8 @@ def zero_modes(
     check_fits(net, train_b0)
     J, q = (np.array(part) for part in _ingredients(net, data, train_b0))
     P, eps = J.shape[1], np.finfo(J.dtype).eps
-    largest = np.linalg.norm(J, 2) ** 2
-    small = (P * eps if tol is None else tol) * largest
+    largest = float(np.linalg.norm(J, 2)) ** 2
+    small = float(P * eps if tol is None else tol) * largest
     q[np.hypot(*q.T) <= small] = 0
     if matrix == "gram":
         q[:] = 0

@@ -1,0 +1,78 @@
+"""What commands that train have in common: the data as they see them, the initialization by name, checks of numbers."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from jspline import init
+from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
+
+DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
+INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles or curvature."
+ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
+
+
+class Problem(NamedTuple):
+    """A data set as read, and as it is learned: standardized, weighted 2/N, equal x merged."""
+
+    table: Table
+    data: Dataset
+    units: Units
+
+
+def pose(data: str, x: str | None, y: str | None) -> Problem:
+    """Read a CSV file or take a built-in data set, and make of it what the networks learn.
+
+    Raises `ValueError` or `OSError` with a sentence that says what is wrong.
+    """
+    if data in NAMES:
+        if x is not None or y is not None:
+            raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
+        table = load_table(data)
+    else:
+        table = read_table(data, x, y)
+    full, units = table.data.standardize()
+    return Problem(table, Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units)
+
+
+def choose_law(name: str, width: int, data: Dataset) -> init.Law:
+    """The initialization of that name; those with a choice of scale have He's delta-slopes or kernel."""
+    spread = float(jnp.ptp(data.x)) / 10
+    he = init.he(width)
+    laws: dict[str, Callable[[], init.Law]] = {
+        "he": lambda: he,
+        "glorot": lambda: init.glorot(width),
+        "uniform": lambda: init.Uniform(3**0.5 * he.sigma_w, 3**0.5 * he.sigma_b, 3**0.5 * he.sigma_v),
+        "balanced": lambda: init.Balanced(width**-0.25),
+        "uniform_breakpoints": lambda: init.UniformBreakpoints(data.x[0] - spread, data.x[-1] + spread),
+        "quantiles": lambda: init.FromData(data, "quantiles"),
+        "curvature": lambda: init.FromData(data, "curvature"),
+    }
+    if name not in laws:
+        raise ValueError(f"--init must be one of {', '.join(laws)}; got {name}.")
+    return laws[name]()
+
+
+def check_counts(**counts: int) -> None:
+    """Raise `ValueError` for the first option whose value is below 1."""
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{_option(name)} must be at least 1; got {value}.")
+
+
+def check_positive(**numbers: float) -> None:
+    """Raise `ValueError` for the first option whose value is not positive and finite."""
+    for name, value in numbers.items():
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{_option(name)} must be positive and finite; got {value:g}.")
+
+
+def check_seed(seed: int) -> None:
+    """Raise `ValueError` for a seed that JAX would not take."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,157 @@
+"""Pictures of curvature: a spectrum, what its zeros are, slices of the loss with the types of their knots."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+
+from jspline.plot._style import COLOURS, INK, LEFT, QUIET, RIGHT, style
+
+CAUSES = {
+    "non-zero": (INK, "not zero"),
+    "dead": (QUIET, "dead neurons"),
+    "silent": (COLOURS[3], "v = 0"),
+    "constant": (COLOURS[2], "w = 0 < b"),
+    "scale": (COLOURS[4], "scale symmetry"),
+    "functional": (COLOURS[0], "between the data"),
+    "unexplained": (COLOURS[1], "unexplained"),
+}
+"""Colour and label of each cause of a zero eigenvalue, and of the eigenvalues that are not 0."""
+
+KNOTS = (("passthrough", "|", QUIET), ("repeller", "^", LEFT), ("attractor", "v", RIGHT))
+"""Name, marker and colour of each type of knot, in the order of `landscape.KNOTS`."""
+
+
+def eigenvalues(
+    ax: Axes, values: ArrayLike, *, tolerance: float, colour: str = INK, label: str | None = None
+) -> list[Line2D]:
+    """Sizes of the eigenvalues that are not 0, in decreasing order, on a logarithmic axis; negative ones hollow.
+
+    Args:
+        ax: where to draw.
+        values: eigenvalues, `(params,)`.
+        tolerance: up to this size they count as 0 and are left out.
+        colour, label: of the positive ones.
+    """
+    shown = np.asarray(values)
+    shown = shown[np.abs(shown) > tolerance]
+    shown = shown[np.argsort(-np.abs(shown))]
+    place, negative = 1 + np.arange(len(shown)), shown < 0
+    lines = ax.plot(place[~negative], shown[~negative], "o", ms=4, color=colour, mew=0, label=label)
+    lines += ax.plot(place[negative], -shown[negative], "o", ms=4.5, mfc="none", mec=colour, mew=0.9)
+    ax.set(yscale="log")
+    return lines
+
+
+def census(ax: Axes, rows: Mapping[str, Mapping[str, int]]) -> list[Rectangle]:
+    """For each named point a bar as long as there are parameters, cut by what its eigenvalues are.
+
+    Args:
+        ax: where to draw.
+        rows: for each name the counts by cause, keys of `CAUSES`.
+    """
+    patches = []
+    for row, counts in enumerate(rows.values()):
+        left = 0
+        for cause, (colour, _) in CAUSES.items():
+            count = counts.get(cause, 0)
+            patches += ax.barh(row, count, left=left, height=0.62, color=colour).patches
+            if count > 0.045 * sum(counts.values()):
+                light = cause in ("dead", "scale")
+                ax.text(left + count / 2, row, str(count), ha="center", va="center",
+                        color=INK if light else "white", fontsize=9.5)  # fmt: skip
+            left += count
+    ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5))
+    ax.margins(x=0)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(left=False)
+    return patches
+
+
+def loss_slice(
+    ax: Axes, beta: ArrayLike, values: ArrayLike, *, knots: ArrayLike, at_knots: ArrayLike, types: ArrayLike, now: float
+) -> list[Line2D]:
+    """The loss as a function of one breakpoint, its knots marked by type, a line at where the breakpoint is.
+
+    Args:
+        ax: where to draw.
+        beta, values: the curve, `(grid,)`.
+        knots, at_knots: the knots and the loss there, `(data,)`.
+        types: places in `landscape.KNOTS`, `(data,)`.
+        now: the breakpoint, outside of the picture perhaps.
+    """
+    x, height, codes = np.asarray(knots), np.asarray(at_knots), np.asarray(types)
+    lines = ax.plot(beta, values, color=INK, lw=1.4, zorder=1)
+    for kind, (_, marker, colour) in enumerate(KNOTS):
+        of_kind = codes == kind
+        lines += ax.plot(x[of_kind], height[of_kind], marker, ms=5 if kind == 0 else 7, color=colour, zorder=2 + kind)
+    low, high = ax.get_xlim()
+    if low < now < high:
+        ax.axvline(now, color=COLOURS[2], lw=1.6, zorder=0)
+    return lines
+
+
+def hessian_figure(
+    *,
+    title: str,
+    spectra: Mapping[str, ArrayLike],
+    tolerances: Mapping[str, float],
+    counts: Mapping[str, Mapping[str, int]],
+    slices: Sequence[Mapping[str, Any]],
+    slice_titles: Sequence[str],
+    x_name: str,
+) -> Figure:
+    """Spectra and what their zeros are, and slices of the loss.
+
+    Args:
+        title: of the figure.
+        spectra: eigenvalues by the name of the matrix, three at most.
+        tolerances: up to what size an eigenvalue counts as 0, by the same names.
+        counts: by the same names, how many eigenvalues there are of each of `CAUSES`.
+        slices: arguments of `loss_slice`, one mapping a slice.
+        slice_titles: one for each.
+        x_name: label of the breakpoint axis.
+    """
+    with style():
+        spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02)
+        figure = Figure(figsize=(13.33, 7.5), layout=spacing)
+        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        columns = figure.add_gridspec(1, 2, width_ratios=[1.35, 1])
+        left = columns[0].subgridspec(2, 1, height_ratios=[3.4, 0.45 + 0.35 * len(spectra)])
+        top, bottom = figure.add_subplot(left[0]), figure.add_subplot(left[1])
+        colours = {1: [INK], 2: [INK, COLOURS[0]], 3: [QUIET, INK, COLOURS[0]]}[len(spectra)]
+        for colour, (name, values) in zip(colours, spectra.items(), strict=True):
+            eigenvalues(top, values, tolerance=tolerances[name], colour=colour, label=name)
+        top.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
+        handles = [*top.get_legend_handles_labels()[0], Line2D([], [], ls="", marker="o", mfc="none", mec=INK, ms=4.5)]
+        top.legend(handles, [*spectra, "hollow: negative"], loc="upper right")
+        census(bottom, counts)
+        bottom.set(title="All of them, and why the others are zero", xlabel="eigenvalues")
+        there = [cause for cause in CAUSES if any(row.get(cause, 0) for row in counts.values())]
+        bottom.legend(
+            [Rectangle((0, 0), 1, 1, color=CAUSES[cause][0]) for cause in there],
+            [CAUSES[cause][1] for cause in there],
+            loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=len(there), columnspacing=1.0,
+            handlelength=1.0,
+        )  # fmt: skip
+
+        if slices:
+            right = columns[1].subgridspec(len(slices), 1)
+            ax: Axes
+            for row, (content, text) in enumerate(zip(slices, slice_titles, strict=True)):
+                ax = figure.add_subplot(right[row], sharex=ax if row else None)
+                ax.tick_params(labelbottom=row == len(slices) - 1)
+                loss_slice(ax, **content)
+                ax.set(title=text, ylabel="loss")
+                ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+            ax.set(xlabel=x_name)
+            keys = [Line2D([], [], ls="", marker=m, color=c, ms=7, label=f"{n}s") for n, m, c in KNOTS]
+            keys.append(Line2D([], [], color=COLOURS[2], lw=1.6, label="where it is"))
+            ax.legend(handles=keys, loc="upper left", bbox_to_anchor=(-0.06, -0.3), ncols=4, columnspacing=1.0)
+    return figure
