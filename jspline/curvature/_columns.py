@@ -8,6 +8,7 @@ of the moments of the neurons that see both data. Both are running sums (`jsplin
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -55,10 +56,17 @@ class Columns(eqx.Module):
             return jnp.concatenate([jnp.tile(values, k), last], axis=-1)
 
         first = jnp.zeros((1,), self.ranks.rank.dtype)
-        place, right = per_column(self.ranks.rank, first), per_column(self.ranks.right, first == 0)
-        own, after = per_column(own, everywhere), per_column(after, everywhere)
-        slope = jnp.append(self.slope.ravel(), 0)
-        level = jnp.append(self.level.ravel(), bias)
+        # Made before the matrix, or the compiler would put them together anew for every entry of it.
+        place, right, own, after, slope, level = jax.lax.optimization_barrier(
+            (
+                per_column(self.ranks.rank, first),
+                per_column(self.ranks.right, first == 0),
+                per_column(own, everywhere),
+                per_column(after, everywhere),
+                jnp.append(self.slope.ravel(), 0),
+                jnp.append(self.level.ravel(), bias),
+            )
+        )
 
         # Of two suffixes or two prefixes the smaller is the intersection; of one and the other, what lies between.
         later, right_row = place[:, None] >= place[None], right[:, None]
@@ -80,6 +88,7 @@ class Columns(eqx.Module):
             return matrix
         neuron = jnp.append(jnp.tile(jnp.arange(self.slope.shape[1]), k), -1)
         a, c = (jnp.append(part.ravel(), 0) for part in blocks)
+        neuron, a, c = jax.lax.optimization_barrier((neuron, a, c))
         return matrix + jnp.where(neuron[:, None] == neuron[None], a[:, None] * c[None] + c[:, None] * a[None], 0)
 
     def moments(self) -> tuple[Float[Array, "3 data"], Float[Array, "3 data"]]:
