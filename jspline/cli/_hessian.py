@@ -362,4 +362,5 @@ def _dataset(
             "neuron": chosen,
             "beta": ("beta", slices[0]["beta"], {"long_name": f"breakpoint, {x_name} standardized"}),
         },
+        attrs={"least_possible_loss": float(data.constant)},
     )
