@@ -130,7 +130,6 @@ def hessian_command(
         figure = plot.hessian_figure(
             title=f"The curvature of the loss of a ReLU network of width {width} on {Path(data).stem}, {name}",
             spectra=spectra,
-            tolerances={key: modes.tolerance for key, modes in census.items()},
             counts={key: {"non-zero": modes.params - modes.nullity} | modes.counts for key, modes in census.items()},
             slices=[{key: each[key] for key in DRAWN} for each in slices],
             slice_titles=[

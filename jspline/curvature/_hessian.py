@@ -6,12 +6,14 @@ With J the Jacobian of the fit at the data, the Hessian is
 
 (equation 4, completed: the paper gives the first term). X_i and E_i are the sums of p eps x and p eps over the data
 that neuron i sees, so R vanishes at a critical point where no v_i is 0, and the Hessian is the Gram matrix of the
-columns of J (theorem 5, which needs that condition). In the chart (beta, mu) R couples beta_i and mu_i by -E_i.
+columns of J (theorem 5, which needs that condition). The functions are compiled, also where nobody asks for it: called
+by themselves they would be a hundred small programs. In the chart (beta, mu) R couples beta_i and mu_i by -E_i.
 """
 
 from collections.abc import Callable
 from typing import Literal
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,6 +27,7 @@ from jspline.objective import loss, predict, relevant_sums, value_and_grad
 Matrix = Literal["hessian", "gram"]
 
 
+@eqx.filter_jit
 def hessian(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -68,6 +71,7 @@ def hessian(
     return _structured(net, data, train_b0, blocks)
 
 
+@eqx.filter_jit
 def gram(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -88,6 +92,7 @@ def gram(
     return _structured(net, data, train_b0, None)
 
 
+@eqx.filter_jit
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
     centre = (data.x[0] + data.x[-1]) / 2
@@ -98,6 +103,7 @@ def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> 
     return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
 
 
+@eqx.filter_jit
 def hvp(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -143,6 +149,7 @@ def operator(net: ReLUNet | Spline, data: Dataset, matrix: Matrix, train_b0: boo
     return product
 
 
+@eqx.filter_jit
 def ntk(
     net: ReLUNet | Spline,
     x1: Reals,

@@ -212,6 +212,7 @@ def lanczos(product: Callable[[Array], Array], start: Array, steps: int) -> tupl
     return along, off[:-1]
 
 
+@eqx.filter_jit
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
     centre = (data.x[0] + data.x[-1]) / 2

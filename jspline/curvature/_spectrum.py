@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -65,6 +66,7 @@ def _coincide(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> bool:
     return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, data, train_b0)))
 
 
+@eqx.filter_jit
 def _pull(net: ReLUNet | Spline, data: Dataset) -> Float[Array, " width"]:
     """|q_i| for each neuron, q = (X, E), or |E_i| in the spline chart: the eigenvalues of R are these, with both signs,
     so the largest is the distance between Hessian and Gram matrix."""

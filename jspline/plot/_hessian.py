@@ -29,19 +29,18 @@ KNOTS = (("passthrough", "|", QUIET), ("repeller", "^", LEFT), ("attractor", "v"
 
 
 def eigenvalues(
-    ax: Axes, values: ArrayLike, *, tolerance: float, colour: str = INK, label: str | None = None
+    ax: Axes, values: ArrayLike, *, count: int, colour: str = INK, label: str | None = None
 ) -> list[Line2D]:
-    """Sizes of the eigenvalues that are not 0, in decreasing order, on a logarithmic axis; negative ones hollow.
+    """Sizes of the largest eigenvalues, in decreasing order, on a logarithmic axis; negative ones hollow.
 
     Args:
         ax: where to draw.
         values: eigenvalues, `(params,)`.
-        tolerance: up to this size they count as 0 and are left out.
+        count: how many to draw: as many as are not 0.
         colour, label: of the positive ones.
     """
     shown = np.asarray(values)
-    shown = shown[np.abs(shown) > tolerance]
-    shown = shown[np.argsort(-np.abs(shown))]
+    shown = shown[np.argsort(-np.abs(shown))][:count]
     place, negative = 1 + np.arange(len(shown)), shown < 0
     lines = ax.plot(place[~negative], shown[~negative], "o", ms=4, color=colour, mew=0, label=label)
     lines += ax.plot(place[negative], -shown[negative], "o", ms=4.5, mfc="none", mec=colour, mew=0.9)
@@ -101,7 +100,6 @@ def hessian_figure(
     *,
     title: str,
     spectra: Mapping[str, ArrayLike],
-    tolerances: Mapping[str, float],
     counts: Mapping[str, Mapping[str, int]],
     slices: Sequence[Mapping[str, Any]],
     slice_titles: Sequence[str],
@@ -112,8 +110,7 @@ def hessian_figure(
     Args:
         title: of the figure.
         spectra: eigenvalues by the name of the matrix, three at most.
-        tolerances: up to what size an eigenvalue counts as 0, by the same names.
-        counts: by the same names, how many eigenvalues there are of each of `CAUSES`.
+        counts: by the same names, how many eigenvalues there are of each of `CAUSES`, those that are not 0 included.
         slices: arguments of `loss_slice`, one mapping a slice.
         slice_titles: one for each.
         x_name: label of the breakpoint axis.
@@ -127,7 +124,7 @@ def hessian_figure(
         top, bottom = figure.add_subplot(left[0]), figure.add_subplot(left[1])
         colours = {1: [INK], 2: [INK, COLOURS[0]], 3: [QUIET, INK, COLOURS[0]]}[len(spectra)]
         for colour, (name, values) in zip(colours, spectra.items(), strict=True):
-            eigenvalues(top, values, tolerance=tolerances[name], colour=colour, label=name)
+            eigenvalues(top, values, count=counts[name]["non-zero"], colour=colour, label=name)
         top.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
         handles = [*top.get_legend_handles_labels()[0], Line2D([], [], ls="", marker="o", mfc="none", mec=INK, ms=4.5)]
         top.legend(handles, [*spectra, "hollow: negative"], loc="upper right")
@@ -153,5 +150,8 @@ def hessian_figure(
             ax.set(xlabel=x_name)
             keys = [Line2D([], [], ls="", marker=m, color=c, ms=7, label=f"{n}s") for n, m, c in KNOTS]
             keys.append(Line2D([], [], color=COLOURS[2], lw=1.6, label="where it is"))
-            ax.legend(handles=keys, loc="upper left", bbox_to_anchor=(-0.06, -0.3), ncols=4, columnspacing=1.0)
+            ax.legend(
+                handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
+                handletextpad=0.3, handlelength=1.4, fontsize=10,
+            )  # fmt: skip
     return figure
