@@ -5,7 +5,7 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from jspline import datasets, dynamics, init, kernel, objective, ranks
+from jspline import datasets, dynamics, init, kernel, landscape, objective, ranks
 from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
 from jspline.datasets import Dataset
 from jspline.dynamics import flow
@@ -26,6 +26,7 @@ __all__ = [
     "flow",
     "init",
     "kernel",
+    "landscape",
     "loss",
     "objective",
     "predict",
