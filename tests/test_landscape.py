@@ -54,15 +54,15 @@ def slices_and_losses(net, data, grid, beside):
     middle = (grid[1:] + grid[:-1]) / 2
     slope = jax.vmap(jax.grad(lambda t: along(net, data, "breakpoint", t)))(middle)
     rest = (quadratic.derivative(middle), slope), quadratic.minimiser, quadratic.curvature
-    return quadratic, values, (ours, [left, right]), *rest
+    return values, (ours, [left, right]), *rest
 
 
 @given(case=cases(), dtype=st.sampled_from(["float64", "float32"]))
+@settings(max_examples=80)
 def test_slices_are_the_loss(case, dtype):
     net, data = made(case, dtype)
     grid, beside = (jnp.asarray(a, dtype) for a in (np.arange(-20, 21) / 8, np.arange(-2, 3) / 8))
-    quadratic, *results = slices_and_losses(net, data, grid, beside)
-    values, knots, inside, minimiser, curvature = jax.tree.map(np.asarray, results)
+    values, knots, inside, minimiser, curvature = jax.tree.map(np.asarray, slices_and_losses(net, data, grid, beside))
     x, grid = np.asarray(data.x), np.asarray(grid)
     scale = sizes(net, data)
     for ours, plain in values.values():
@@ -102,37 +102,44 @@ def test_a_batch_of_slices_and_a_fine_grid(key):
     k = jax.random.split(key)
     net, data = random_net(k[0], 20), random_data(k[1], 30)
     grid = jnp.linspace(-4, 4, 2001)
-    every = jax.jit(jax.vmap(lambda i: landscape.slice_breakpoint(net, data, i)))(jnp.arange(20))
-    worst = 0.0
-    at = jax.jit(jax.vmap(lambda n, t: jspline.loss(n, data, method="dense"), in_axes=(0, 0)))
-    for i in (0, 7, 19):
-        quadratic = jax.tree.map(lambda leaf, i=i: leaf[i], every)
-        s, mu = jnp.sign(net.w[i]), net.w[i] * net.v[i]
-        moved = jax.vmap(lambda t, i=i, s=s, mu=mu: changed(net, i, w=s, b=-s * t, v=s * mu))(grid)
-        worst = max(worst, float(np.max(np.abs(quadratic(grid) / at(moved, grid) - 1))))
+
+    @jax.jit
+    def both(net):
+        every = jax.vmap(lambda i: landscape.slice_breakpoint(net, data, i))(jnp.arange(20))
+
+        def plain(i, t):
+            s = jnp.sign(net.w[i])
+            moved = changed(net, i, w=s, b=-s * t, v=s * net.w[i] * net.v[i])
+            return jspline.loss(moved, data, method="dense")
+
+        values = jax.vmap(lambda quadratic: quadratic(grid))(every)
+        return values, jax.lax.map(lambda i: jax.vmap(lambda t: plain(i, t))(grid), jnp.arange(20))
+
+    ours, plain = both(net)
+    worst = float(np.max(np.abs(ours / plain - 1)))
     print(f"slice against loss: {worst:.2e}")
     assert worst <= 1e-12
-    # From a spline it is the same slice.
-    from_spline = landscape.slice_breakpoint(net.to_spline(), data, 19)
-    assert relative(from_spline, quadratic) <= 1e-12
 
 
 def test_a_small_loss_keeps_its_digits(key):
     """Nothing cancels: a loss of 1e-21 comes out to the accuracy of the residuals, not of 1e-16."""
     k = jax.random.split(key)
-    net, data = random_net(k[0], 4), random_data(k[1], 12)
-    noise = 1e-10 * np.cos(np.arange(12))
+    net, data = random_net(k[0], H), random_data(k[1], N)
+    noise = 1e-10 * np.cos(np.arange(N))
     fitted = Dataset(data.x, net(data.x) + noise)
     value = landscape.slice_breakpoint(net, fitted, 1)(net.to_spline().beta[1])
     np.testing.assert_allclose(value, np.sum(np.asarray(fitted.y - net(fitted.x)) ** 2) / 2, rtol=1e-4)
     assert value < 1e-19
+    # From the spline it is the same slice, for data that are not fitted.
+    one, other = (landscape.slice_breakpoint(point, data, 1) for point in (net, net.to_spline()))
+    assert relative(one, other) <= 1e-12
 
 
 def test_slices_far_from_the_origin_in_float32():
     rng = np.random.default_rng(0)
-    x, y = np.float32(1000 + np.sort(rng.uniform(-1, 1, 40))), np.float32(rng.normal(size=40))
-    spline = jspline.Spline(np.float32(1000 + rng.uniform(-1, 1, 6)), np.float32(rng.normal(size=6)), [1.0, -1] * 3)
-    data = Dataset(x, y)
+    x, y = np.float32(1000 + np.sort(rng.uniform(-1, 1, N))), np.float32(rng.normal(size=N))
+    beta, mu = np.float32(1000 + rng.uniform(-1, 1, H)), np.float32(rng.normal(size=H))
+    spline, data = jspline.Spline(beta, mu, [1.0, -1.0] * 2), Dataset(x, y)
     grid = np.float32(1000 + np.linspace(-1, 1, 50))
     wide = jspline.Spline(*(np.float64(a) for a in (spline.beta, spline.mu, spline.s)))
     narrow = landscape.slice_breakpoint(spline, data, 2)(grid)
@@ -145,7 +152,6 @@ def test_one_datum():
     quadratic = landscape.slice_breakpoint(net, data, 0)
     np.testing.assert_allclose(quadratic([-1.0, 0.5, 1.0, 2.0]), [4.5, 0.0, 0.5, 0.5])
     np.testing.assert_allclose(quadratic.minimiser, [0.5, np.nan])
-    assert landscape.KNOTS[landscape.classify_knots(net, data, 0).slice[0]] == "passthrough"
     assert bool(landscape.is_lonely(net, data))
 
 
@@ -158,7 +164,7 @@ def drives(net, data, beta):
 
 
 @given(case=cases(slopes=(0.0, 1.0, -1.0, 0.5)))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_the_drive_is_its_sum_and_its_reflection(case):
     net, data = made(case)
     beta = np.concatenate([np.arange(-20, 21) / 8, np.asarray(data.x) + 1e-3, np.asarray(data.x)])
@@ -221,17 +227,21 @@ def plainly_lonely(first, last, data):
     return any(len(set(ways)) == len(ways) for ways in itertools.product(*kept.values()))
 
 
-find_pieces = eqx.filter_jit(lambda net, data: (landscape.pieces(net, data), landscape.is_lonely(net, data)))
+@eqx.filter_jit
+def find_pieces(net, data):
+    found = landscape.pieces(net, data)
+    return found, found.on_breakpoint, landscape.is_lonely(net, data)
 
 
 @given(case=cases(slopes=(0.0, 1.0, -1.0, 0.5)))
+@settings(max_examples=120)
 def test_pieces_and_loneliness_by_brute_force(case):
     net, data = made(case)
-    found, lonely = jax.tree.map(np.asarray, find_pieces(net, data))
+    found, on_breakpoint, lonely = jax.tree.map(np.asarray, find_pieces(net, data))
     first, last = plain_pieces(net, data)
     np.testing.assert_array_equal(found.first, first)
     np.testing.assert_array_equal(found.last, last)
-    np.testing.assert_array_equal(found.on_breakpoint, first != last)
+    np.testing.assert_array_equal(on_breakpoint, first != last)
     np.testing.assert_array_equal(found.count, np.bincount(first[first == last], minlength=H + 1))
     assert int(found.shared) == np.sum(first != last)
     assert np.all(np.diff(np.where(np.isinf(found.edges), 1e9, found.edges)) >= 0)
@@ -248,7 +258,7 @@ def test_pieces_of_breakpoints_within_rounding_of_data():
     assert bool(landscape.is_lonely(net, data))
 
 
-@pytest.mark.parametrize(("sites", "breakpoints"), [((20, 800), "even"), ((10, 60), "random"), ((20, 200), "random")])
+@pytest.mark.parametrize(("sites", "breakpoints"), [((20, 800), "even"), ((10, 60), "random")])
 def test_the_probability_of_loneliness_against_draws(sites, breakpoints):
     """10^6 draws; 4.9 standard errors, exceeded once in 10^6 tests of a correct formula."""
     size, width = sites
@@ -308,6 +318,7 @@ judge = eqx.filter_jit(lambda net, data: (landscape.is_critical(net, data), jax.
 
 
 @given(case=cases(slopes=(0.0, 1.0, -1.0, 0.5)), fitted=st.booleans(), far=st.booleans())
+@settings(max_examples=120)
 def test_critical_means_gradient_zero_and_least_squares(case, fitted, far):
     """Wherever no breakpoint is on a datum. `fitted` nets have y = f, so they are critical; `far` have theorem 4."""
     net, data = made(case)
@@ -339,23 +350,23 @@ def test_the_counterexample_with_v_zero_is_critical_without_theorem_4():
     assert np.any(found.misfit)
 
 
-@pytest.mark.parametrize("y", [(0.0, 1.0, 0.0, 0.0), (0.0, 2.0, 1.0, -2.0), (1.0, 0.0, 0.5, 0.0)])
-def test_a_kink_held_on_a_datum_rests_or_slides_off(y):
+def test_a_kink_held_on_a_datum_rests_or_slides_off():
     """Least squares with the kink held on each datum in turn: then X = x_n E, and the share decides."""
-    x, y = np.array([-1.0, 0.0, 1.0, 2.0]), np.asarray(y)
-    data, verdicts = Dataset(x, y), []
-    for kink in x[1:3]:
-        basis = np.stack([x + 3, np.maximum(x - kink, 0), np.ones(4)], axis=1)
-        fit = np.linalg.lstsq(basis, y)[0]
-        e = y - basis @ fit
-        share = -np.sum(e[x > kink]) / e[x == kink][0]
-        found = on_a_kink(ReLUNet([1.0, 1.0], [3.0, -kink], fit[:2], fit[2]), data)
-        assert bool(found.critical) == (0 <= share <= 1)
-        assert np.isnan(found.share[0])
-        assert float(found.share[1]) == pytest.approx(np.clip(share, 0, 1))
-        assert ("0 is a subgradient" if found.critical else "no share of it") in found.reason
-        verdicts.append(bool(found.critical))
-    print(y, verdicts)
+    rng = np.random.default_rng(1)
+    x, verdicts = np.array([-1.0, 0.0, 0.5, 1.0, 2.0, 2.5]), []
+    for kink in x[2:4]:
+        for y in rng.normal(size=(5, 6)):
+            basis = np.stack([x + 3, np.maximum(x - kink, 0), np.ones(6)], axis=1)
+            fit = np.linalg.lstsq(basis, y)[0]
+            e = y - basis @ fit
+            share = -np.sum(e[x > kink]) / e[x == kink][0]
+            found = on_a_kink(ReLUNet([1.0, 1.0], [3.0, -kink], fit[:2], fit[2]), Dataset(x, y))
+            assert bool(found.critical) == (0 <= share <= 1)
+            assert np.isnan(found.share[0])
+            assert float(found.share[1]) == pytest.approx(np.clip(share, 0, 1))
+            assert ("0 is a subgradient" if found.critical else "no share of it") in found.reason
+            verdicts.append(bool(found.critical))
+    assert 2 <= sum(verdicts) <= 8
 
 
 on_a_kink = eqx.filter_jit(lambda net, data: landscape.is_critical(net, data))
@@ -380,7 +391,7 @@ def test_the_shortest_subgradient_by_sampling(key):
 
 def test_critical_points_are_critical_and_least_squares():
     data = Dataset([0.0, 1, 2, 3, 3, 4], [0.0, 1, 0.5, 2, 1, 1], [1.0, 2, 1, 0.5, 1.5, 1])
-    for width in (1, 2, 4):
+    for width in (1, H):
         found = landscape.critical_points(data, width)
         assert 0 < len(found) <= landscape.count_fits(5, width)
         assert all(a.loss <= b.loss for a, b in itertools.pairwise(found))
@@ -392,8 +403,6 @@ def test_critical_points_are_critical_and_least_squares():
             assert not np.any(result.misfit)
             assert max(np.max(np.abs(leaf)) for leaf in jax.tree.leaves(grad)) < 1e-11
             assert point.loss == pytest.approx(float(jspline.loss(point.net, data)), abs=1e-12)
-            inside = np.asarray(landscape.pieces(point.net, data.merged()).count)
-            assert inside.sum() == 5
             # The gaps hold what is said.
             beta = np.asarray(-point.net.b / point.net.w)
             held = np.histogram(beta, bins=np.asarray(data.merged().x))[0]
@@ -417,15 +426,19 @@ def test_enumeration_counts_itself():
 # Flat moves
 
 
-def moves_of(net, data):
-    x = np.asarray(data.x)
-    return {
+@eqx.filter_jit
+def moves_of(net, data, fine):
+    moved = {
         "cancel": landscape.cancel_in_gap(net, data, 0, 1, 0.05),
         "cancel left": landscape.cancel_in_gap(net, data, 2, 3, -0.05),
         "rotate": landscape.rotate_about_datum(net, data, 1, 4, 0.2),
         "rotate left": landscape.rotate_about_datum(net, data, 2, 5, -0.1),
-        "drift": landscape.drift_outside(net, data, 6, x[-1] + 3.0),
+        "drift": landscape.drift_outside(net, data, 6, 3.0),
     }
+    measures = {"same": (jspline.loss(net, data), net(data.x), net(fine))}
+    for name, new in moved.items():
+        measures[name] = jspline.loss(new, data), new(data.x), new(fine)
+    return measures
 
 
 def flat_case(dtype):
@@ -438,15 +451,18 @@ def flat_case(dtype):
 
 def test_moves_keep_the_loss_and_change_the_net(dtype):
     net, data = flat_case(dtype)
-    before = float(jspline.loss(net, data))
-    for name, new in moves_of(net, data).items():
-        assert float(jspline.loss(new, data)) == pytest.approx(before, rel=20 * float(np.finfo(dtype).eps)), name
-        np.testing.assert_allclose(new(data.x), net(data.x), atol=100 * np.finfo(dtype).eps, err_msg=name)
-        fine = jnp.linspace(-1.0, 10.0, 221).astype(dtype)
-        assert np.max(np.abs(new(fine) - net(fine))) > 0.01, name
-    turned = moves_of(net, data)["rotate"].to_spline()
-    middle = lambda f: (f(2.2) - f(1.8)) / 0.4  # noqa: E731
-    assert middle(turned) - middle(net) == pytest.approx(0.2, abs=1e-5)
+    fine = jnp.linspace(-1.0, 10.0, 111).astype(dtype)
+    measures = jax.tree.map(np.asarray, moves_of(net, data, fine))
+    loss, fit, before = measures.pop("same")
+    eps = float(np.finfo(dtype).eps)
+    for name, (new_loss, new_fit, after) in measures.items():
+        assert new_loss.dtype == dtype
+        assert new_loss == pytest.approx(loss, rel=50 * eps), name
+        np.testing.assert_allclose(new_fit, fit, atol=100 * eps, err_msg=name)
+        assert np.max(np.abs(after - before)) > 0.01, name
+    # Between 1.8 and 2.2 the slope has grown by 0.2.
+    grown = np.interp([1.8, 2.2], fine, measures["rotate"][2] - before)
+    assert (grown[1] - grown[0]) / 0.4 == pytest.approx(0.2, abs=1e-4)
 
 
 def test_moves_refuse_in_one_sentence():

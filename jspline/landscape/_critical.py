@@ -174,12 +174,9 @@ def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[C
         )
     found = []
     for breakpoints in itertools.product(range(3), repeat=x.size - 1):
-        if sum(breakpoints) < width and (knots := _join(x, y, p, breakpoints)) is not None:
-            beta, slope, start, unique = knots
-            net = _build(x, beta, slope, start, width, data.x.dtype)
-            residual = y - np.interp(x, *_corners(x, beta, slope, start))
-            loss = float(merged.constant) + float(np.sum(p * residual**2)) / 2
-            found.append(CriticalPoint(net, loss, breakpoints, unique))
+        if sum(breakpoints) < width and (fit := _join(x, y, p, breakpoints)) is not None:
+            net = _build(x, *fit[:3], width, data.x.dtype)
+            found.append(CriticalPoint(net, float(merged.constant) + fit[3], breakpoints, fit[4]))
     return sorted(found, key=lambda point: point.loss)
 
 
@@ -195,8 +192,8 @@ def count_fits(N: int, H: int) -> int:
 
 def _join(
     x: np.ndarray, y: np.ndarray, p: np.ndarray, breakpoints: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray, float, bool] | None:
-    """Breakpoints, the slopes between them, f(x_0), and whether that is all; None if lines do not meet in the gaps."""
+) -> tuple[np.ndarray, np.ndarray, float, float, bool] | None:
+    """Breakpoints, slopes between them, f(x_0), loss, and whether that is all; None if lines do not meet in gaps."""
     cuts = [n + 1 for n, count in enumerate(breakpoints) if count]
     groups = np.split(np.arange(x.size), cuts)
     counts = [count for count in breakpoints if count]
@@ -227,8 +224,10 @@ def _join(
             beta += [a + first * (b - a), a + second * (b - a)]
             steps.append(middle)
         steps.append(right)
+    lines = [c + s * (x[g] - m) for c, s, m, g in zip(heights, chosen, centres, groups, strict=True)]
+    loss = float(np.sum(p * (y - np.concatenate(lines)) ** 2)) / 2
     unique = all(slope is not None for slope in slopes) and 2 not in counts
-    return np.array(beta), np.array(steps), heights[0] + chosen[0] * (x[0] - centres[0]), unique
+    return np.array(beta), np.array(steps), float(lines[0][0]), loss, unique
 
 
 def _slope(x: np.ndarray, y: np.ndarray, p: np.ndarray) -> float | None:
@@ -269,12 +268,6 @@ def _between(low: float, high: float, size: float) -> float:
     # Not 0 where anything goes: the first neuron has it as its mu.
     low, high = max(low, min(high, size) - 2 * size), min(high, max(low, -size) + 3 * size)
     return (low + high) / 2
-
-
-def _corners(x: np.ndarray, beta: np.ndarray, slope: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
-    """The polygon through the breakpoints, from the first datum to the last."""
-    corners = np.concatenate([x[:1], beta, x[-1:]])
-    return corners, start + np.concatenate([[0.0], np.cumsum(slope * np.diff(corners))])
 
 
 def _build(x: np.ndarray, beta: np.ndarray, slope: np.ndarray, start: float, width: int, dtype: np.dtype) -> ReLUNet:

@@ -7,6 +7,7 @@ breakpoint loses or gains the datum. (The X - beta E of the kernel regime, which
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -52,16 +53,16 @@ def drive(net: ReLUNet | Spline, data: Dataset, beta: Reals) -> Drive:
     O((N + H + M) log N) for M values. A datum at beta itself is not counted. Along a flow it is
     `jax.vmap(lambda net: drive(net, data, beta))(sol.nets)`.
     """
-    net = as_net(net, data)
-    places = jnp.asarray(beta, data.x.dtype)
-    flat = places.ravel()
-    behind = jnp.searchsorted(data.x, flat, side="right"), jnp.searchsorted(data.x, flat, side="left")
-    values = []
-    for right, rank in zip((True, False), behind, strict=True):
-        E, X = _sums(net, data, rank, right)
-        values.append((E + flat * X, X))
-    (psi_right, slope_right), (psi_left, slope_left) = values
-    return Drive(*(value.reshape(places.shape) for value in (psi_right, psi_left, slope_right, slope_left)))
+    return _drive(as_net(net, data), data, jnp.asarray(beta, data.x.dtype))
+
+
+@eqx.filter_jit
+def _drive(net: ReLUNet, data: Dataset, beta: Array) -> Drive:
+    flat = beta.ravel()
+    E, X = _sums(net, data, jnp.searchsorted(data.x, flat, side="right"), True)
+    E_left, X_left = _sums(net, data, jnp.searchsorted(data.x, flat), False)
+    psi = E + flat * X, E_left + flat * X_left, X, X_left
+    return Drive(*(value.reshape(beta.shape) for value in psi))
 
 
 def drive_zeros(net: ReLUNet | Spline, data: Dataset) -> Zeros:
@@ -69,7 +70,11 @@ def drive_zeros(net: ReLUNet | Spline, data: Dataset) -> Zeros:
 
     O((N + H) log N). Intervals where a drive is constant, or 0 throughout, have none.
     """
-    net = as_net(net, data)
+    return _zeros(as_net(net, data), data)
+
+
+@eqx.filter_jit
+def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
     first, behind = same_x(data)
     infinity = jnp.full((1,), jnp.inf, data.x.dtype)
     begin, end = jnp.concatenate([-infinity, data.x]), jnp.concatenate([data.x, infinity])

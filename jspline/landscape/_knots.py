@@ -1,7 +1,7 @@
 """What a breakpoint does at a datum: as the slice has it, and as the flow has it. They differ.
 
-The slice moves beta alone. Gradient flow moves w, b and v together, and so asks E + x_n X where the slice asks E: the
-two agree only about some data (theory: the frequencies are in the tests).
+The slice moves beta alone. Gradient flow moves w, b and v together, and so asks E + x_n X where the slice asks E. Of
+20,000 random cases 496 attract in both senses, 117 in the slice's only, 401 in the flow's only (tests/test_knots.py).
 """
 
 import equinox as eqx

@@ -27,7 +27,7 @@ def cancel_in_gap(net: ReLUNet, data: Dataset, i: Index, j: Index, shift: ArrayL
     net, (i, j), d = _prepare(net, data, (i, j), "shift", shift)
     mu = net.w * net.v
     if is_concrete(net, data, i, j):
-        ranked = ranks.rank(net.w, net.b, data.x)
+        ranked = _ranked(net, data)
         if int(i) == int(j) or ranked.rank[i] != ranked.rank[j] or ranked.right[i] != ranked.right[j]:
             raise ValueError(f"Neurons {i} and {j} must face the same side in one gap between data; they do not.")
         if mu[j] == 0:
@@ -45,7 +45,7 @@ def rotate_about_datum(net: ReLUNet, data: Dataset, i: Index, j: Index, turn: Ar
     Raises `ValueError` when they are not placed so, or when one of them would reach a datum.
     """
     net, (i, j), t = _prepare(net, data, (i, j), "turn", turn)
-    ranked = ranks.rank(net.w, net.b, data.x)
+    ranked = _ranked(net, data)
     before, behind = ranked.rank[i], ranked.rank[j]
     x = data.x[jnp.minimum(before, data.size - 1)]
     if is_concrete(net, data, i, j):
@@ -73,10 +73,15 @@ def drift_outside(net: ReLUNet, data: Dataset, i: Index, shift: ArrayLike) -> Re
     Raises `ValueError` when neuron i sees a datum, or would.
     """
     net, (i,), d = _prepare(net, data, (i,), "shift", shift)
-    ranked = ranks.rank(net.w, net.b, data.x)
+    ranked = _ranked(net, data)
     if is_concrete(net, data, i) and ranked.rank[i] != jnp.where(ranked.right[i], data.size, 0):
         raise ValueError(f"Neuron {i} must lie outside the data and face away; it is active on some of them.")
     return _in_their_gaps(net, eqx.tree_at(lambda n: n.b, net, net.b.at[i].add(-net.w[i] * d)), data)
+
+
+@eqx.filter_jit
+def _ranked(net: ReLUNet, data: Dataset) -> ranks.Ranks:
+    return ranks.rank(net.w, net.b, data.x)
 
 
 def _prepare(
@@ -92,7 +97,7 @@ def _prepare(
 def _in_their_gaps(old: ReLUNet, new: ReLUNet, data: Dataset) -> ReLUNet:
     """The new net, if every neuron sees the data that it saw."""
     if is_concrete(old, new, data):
-        one, other = (np.asarray(ranks.rank(net.w, net.b, data.x).rank) for net in (old, new))
+        one, other = (np.asarray(_ranked(net, data).rank) for net in (old, new))
         if np.any(one != other):
             raise ValueError(f"The move would carry the breakpoint of neuron {np.argmax(one != other)} past a datum.")
     return new
