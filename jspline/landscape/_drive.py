@@ -59,8 +59,9 @@ def drive(net: ReLUNet | Spline, data: Dataset, beta: Reals) -> Drive:
 @eqx.filter_jit
 def _drive(net: ReLUNet, data: Dataset, beta: Array) -> Drive:
     flat = beta.ravel()
-    E, X = _sums(net, data, jnp.searchsorted(data.x, flat, side="right"), True)
-    E_left, X_left = _sums(net, data, jnp.searchsorted(data.x, flat), False)
+    e = data.weight * (data.y - predict(net, data))
+    E, X = _sums(e, data, jnp.searchsorted(data.x, flat, side="right"), True)
+    E_left, X_left = _sums(e, data, jnp.searchsorted(data.x, flat), False)
     psi = E + flat * X, E_left + flat * X_left, X, X_left
     return Drive(*(value.reshape(beta.shape) for value in psi))
 
@@ -75,12 +76,12 @@ def drive_zeros(net: ReLUNet | Spline, data: Dataset) -> Zeros:
 
 @eqx.filter_jit
 def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
-    first, behind = same_x(data)
+    e, (first, behind) = data.weight * (data.y - predict(net, data)), same_x(data)
     infinity = jnp.full((1,), jnp.inf, data.x.dtype)
     begin, end = jnp.concatenate([-infinity, data.x]), jnp.concatenate([data.x, infinity])
     inside, jumps = [], []
     for right in (True, False):
-        E, X = _sums(net, data, jnp.arange(data.size + 1), right)
+        E, X = _sums(e, data, jnp.arange(data.size + 1), right)
         zero = jnp.where(X == 0, jnp.nan, -E / jnp.where(X == 0, 1, X))
         inside.append(jnp.where((begin < zero) & (zero < end), zero, jnp.nan))
         before, after = (jnp.sign(E[k] + data.x * X[k]) for k in (first, behind))
@@ -88,9 +89,9 @@ def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
     return Zeros(*inside, *jumps)
 
 
-def _sums(net: ReLUNet, data: Dataset, rank: Array, right: bool) -> tuple[Array, Array]:
+def _sums(e: Array, data: Dataset, rank: Array, right: bool) -> tuple[Array, Array]:
     """E and X over the data from each rank on, or before it."""
-    e, origin = data.weight * (data.y - predict(net, data)), centre(data)
+    origin = centre(data)
     ranked = Ranks(rank.astype(jnp.int32), jnp.full(rank.shape, right), data.size)
     E, X = ranked.over_data(jnp.stack([e, e * (data.x - origin)]))
     return E, X + origin * E
