@@ -1,0 +1,47 @@
+"""The loss surface in one dimension, exactly: slices, knot types, the drive, pieces, critical points, flat moves."""
+
+from jspline.landscape._critical import Criticality, CriticalPoint, count_fits, critical_points, is_critical
+from jspline.landscape._drive import Drive, Zeros, drive, drive_zeros
+from jspline.landscape._knots import KNOTS, Knots, classify_knots
+from jspline.landscape._lonely import (
+    is_lonely,
+    lonely_bound,
+    lonely_partitions,
+    lonely_probability,
+    partitions,
+    remark_1,
+)
+from jspline.landscape._moves import cancel_in_gap, drift_outside, rotate_about_datum
+from jspline.landscape._pieces import Pieces, pieces
+from jspline.landscape._slices import PiecewiseQuadratic, ScaleSlice, slice_bias, slice_breakpoint, slice_scale
+
+__all__ = [
+    "KNOTS",
+    "CriticalPoint",
+    "Criticality",
+    "Drive",
+    "Knots",
+    "Pieces",
+    "PiecewiseQuadratic",
+    "ScaleSlice",
+    "Zeros",
+    "cancel_in_gap",
+    "classify_knots",
+    "count_fits",
+    "critical_points",
+    "drift_outside",
+    "drive",
+    "drive_zeros",
+    "is_critical",
+    "is_lonely",
+    "lonely_bound",
+    "lonely_partitions",
+    "lonely_probability",
+    "partitions",
+    "pieces",
+    "remark_1",
+    "rotate_about_datum",
+    "slice_bias",
+    "slice_breakpoint",
+    "slice_scale",
+]

@@ -1,0 +1,280 @@
+"""Critical points: recognised through the shortest subgradient and as least-squares fits, and found by enumeration.
+
+Where no breakpoint lies on a datum the loss is differentiable, and critical means that its gradient is 0. A neuron on
+datum n may count it with any share lambda from 0 to 1: the gradients for all shares are Clarke's subdifferential, and
+critical means that it holds 0: X = x_n E without the datum, and E + lambda e_n = 0. The shares of different neurons are
+independent, so the shortest subgradient is found neuron by neuron.
+
+Theorem 4 says the same in terms of the fit. If some neuron is active on all data, every v_i != 0 (which the print
+omits) and no breakpoint lies on a datum, then a point is critical if and only if f is, on every piece, the weighted
+least-squares line of the data in it. The sums of the residual over a piece are differences of the E_i and of the X_i.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float
+
+from jspline import ranks
+from jspline._checks import check_positive, check_width, is_concrete
+from jspline.charts import ReLUNet, Spline
+from jspline.datasets import Dataset
+from jspline.landscape._arguments import as_net
+from jspline.landscape._pieces import data_before, pieces
+from jspline.objective import relevant_sums
+
+
+class Criticality(eqx.Module):
+    """Whether a point is critical, and if not, why.
+
+    Attributes:
+        critical: the verdict.
+        gradient: the shortest subgradient: the gradient itself where there is one.
+        share: the share lambda with which a neuron counts the datum that it is on in it, `(width,)`; NaN off the data.
+        moves: which neurons have a part in it beyond the tolerance, `(width,)`.
+        b0_moves: whether b0 has.
+        applies: whether theorem 4 applies: a neuron active on all data, all v_i != 0, no breakpoint on a datum.
+        misfit: on which pieces f is not the weighted least-squares line, `(width + 1,)`. A datum on a breakpoint is
+            counted to its left.
+    """
+
+    critical: Bool[Array, ""]
+    gradient: ReLUNet
+    share: Float[Array, " width"]
+    moves: Bool[Array, " width"]
+    b0_moves: Bool[Array, ""]
+    applies: Bool[Array, ""]
+    misfit: Bool[Array, " pieces"]
+
+    @property
+    def reason(self) -> str:
+        """The verdict in words, for one concrete result."""
+        if not is_concrete(self) or self.critical.ndim:
+            raise ValueError("`reason` is for one result outside jax.jit and jax.vmap; look at the fields instead.")
+        on = int(np.sum(~np.isnan(self.share)))
+        if self.critical:
+            if self.applies:
+                return "Critical: on every piece f is the weighted least-squares line of its data."
+            return (
+                f"Critical: 0 is a subgradient, with {on} neurons on a datum." if on else "Critical: the gradient is 0."
+            )
+        if self.applies and np.any(self.misfit):
+            piece = int(np.argmax(self.misfit))
+            return f"Not critical: on piece {piece} f is not the weighted least-squares line of its data."
+        if np.any(self.moves):
+            i = int(np.argmax(self.moves))
+            if not np.isnan(self.share[i]):
+                return f"Not critical: neuron {i} is on a datum, and no share of it between 0 and 1 makes it rest."
+            return f"Not critical: the gradient in (w, b, v) of neuron {i} is not 0."
+        return "Not critical: the weighted residuals do not add up to 0, so b0 moves."
+
+
+def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = None) -> Criticality:
+    """Whether 0 is a gradient of the loss, in Clarke's sense where a breakpoint lies on a datum (theorem 4, repaired).
+
+    Args:
+        net: the point; of a spline, the scales do not matter.
+        data: the data.
+        tol: how large a derivative may be, relative to what it would be if every residual were as large as the largest
+            |y| or |f| and had the same sign. The square root of the rounding unit by default: 1.5e-8 in float64.
+
+    A neuron with (w, b) = 0 is always at rest. One with v_i = 0 rests if its v does. O((N + H) log N).
+    Raises `ValueError` for a tolerance that is not positive, `TypeError` for net and data of different dtypes.
+    """
+    net = as_net(net, data)
+    tolerance = jnp.finfo(net.w.dtype).eps ** 0.5 if tol is None else tol
+    check_positive(tol=tolerance)
+    return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
+
+
+@eqx.filter_jit
+def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
+    # The shortest subgradient.
+    sums = relevant_sums(net, data)
+    p, x, e = data.weight, data.x, data.weight * sums.residual
+    before, behind = data_before(net, data)
+    totals = jnp.pad(jnp.cumsum(jnp.stack([e, p]), axis=1), ((0, 0), (1, 0)))
+    own, mass = totals[:, behind] - totals[:, before]
+    on = (net.w != 0) & (mass > 0)
+    at = x[jnp.minimum(before, data.size - 1)]
+    own = jnp.where(on, own, 0)
+    steep = own * (1 + at**2)
+    wanted = jnp.where(steep == 0, 0, -(sums.E + at * sums.X) / jnp.where(steep == 0, 1, steep))
+    share = jnp.clip(wanted, 0, 1)
+    X, E = sums.X + share * own * at, sums.E + share * own
+    gradient = ReLUNet(w=-net.v * X, b=-net.v * E, v=-sums.Z, b0=-sums.total)
+
+    # Against what is due to rounding.
+    height = jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(data.y), jnp.abs(data.y - sums.residual)), 0))
+    weight, moment = tolerance * height * jnp.sum(p), tolerance * height * jnp.sum(p * jnp.abs(x))
+    v, reach = jnp.abs(net.v), jnp.abs(net.w) * moment + jnp.abs(net.b) * weight
+    rests = (jnp.abs(gradient.w) <= v * moment) & (jnp.abs(gradient.b) <= v * weight) & (jnp.abs(gradient.v) <= reach)
+    b0_rests = jnp.abs(gradient.b0) <= weight
+
+    # As a fit.
+    ranked, found = ranks.rank(net.w, net.b, x), pieces(net, data)
+    everywhere = ranked.rank == jnp.where(ranked.right, 0, data.size)
+    E_piece, X_piece = (jax.ops.segment_sum(values, found.first, net.width + 1) for values in (e, e * x))
+    return Criticality(
+        critical=jnp.all(rests) & b0_rests,
+        gradient=gradient,
+        share=jnp.where(on, share, jnp.nan),
+        moves=~rests,
+        b0_moves=~b0_rests,
+        applies=jnp.any(everywhere) & jnp.all(net.v != 0) & ~jnp.any(on),
+        misfit=~((jnp.abs(E_piece) <= 2 * weight) & (jnp.abs(X_piece) <= 2 * moment)),
+    )
+
+
+class CriticalPoint(NamedTuple):
+    """A critical point found by `critical_points`.
+
+    Attributes:
+        net: the point.
+        loss: its loss.
+        breakpoints: how many lie in each gap between neighbouring (merged) data, N - 1 numbers.
+        unique: whether the partition leaves no choice of f between the data. Otherwise the point stands for a family.
+    """
+
+    net: ReLUNet
+    loss: float
+    breakpoints: tuple[int, ...]
+    unique: bool
+
+
+def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[CriticalPoint]:
+    """All partitions of the data that belong to critical points to which theorem 4 applies, least loss first.
+
+    On the host, in float64, for small cases. One neuron is kept to the left of all data, where it is active on all of
+    them; at most width - 1 breakpoints are put into the N - 1 gaps between the data, none, one or two in each (more
+    do not change what is possible). On every piece f is then the least-squares line of its data. Two lines with one
+    breakpoint between them have to meet within the gap; two breakpoints join any two. The line of a piece with a single
+    datum may turn about it, and is given a slope that lets its neighbours meet it, if there is one. Neurons that are
+    not needed share the work of the first.
+
+    Cost: `count_fits(N, width)` partitions, up to 3^(N - 1).
+
+    Raises:
+        ValueError: when that is more than `most`, with the number; or for a width below 1.
+    """
+    check_width(width)
+    merged = data.merged()
+    x, y, p = (np.asarray(a, float) for a in (merged.x, merged.y, merged.weight))
+    number = count_fits(x.size, width)
+    if number > most:
+        raise ValueError(
+            f"`critical_points` would have to fit {number} partitions of {x.size} data by {width} neurons, more than "
+            f"`most` = {most}; take fewer data or neurons, or follow `jspline.flow` to one of them."
+        )
+    found = []
+    for breakpoints in itertools.product(range(3), repeat=x.size - 1):
+        if sum(breakpoints) < width and (fit := _join(x, y, p, breakpoints)) is not None:
+            net = _build(x, *fit[:3], width, data.x.dtype)
+            found.append(CriticalPoint(net, float(merged.constant) + fit[3], breakpoints, fit[4]))
+    return sorted(found, key=lambda point: point.loss)
+
+
+def count_fits(N: int, H: int) -> int:
+    """How many partitions `critical_points` fits: ways to put at most H - 1 breakpoints, 0 to 2 each, in N - 1 gaps."""
+    gaps, spare = N - 1, H - 1
+    return sum(
+        math.comb(gaps, two) * math.comb(gaps - two, one)
+        for two in range(min(gaps, spare // 2) + 1)
+        for one in range(min(gaps - two, spare - 2 * two) + 1)
+    )
+
+
+def _join(
+    x: np.ndarray, y: np.ndarray, p: np.ndarray, breakpoints: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, float, float, bool] | None:
+    """Breakpoints, slopes between them, f(x_0), loss, and whether that is all; None if lines do not meet in gaps."""
+    cuts = [n + 1 for n, count in enumerate(breakpoints) if count]
+    groups = np.split(np.arange(x.size), cuts)
+    counts = [count for count in breakpoints if count]
+    centres = [np.average(x[g], weights=p[g]) for g in groups]
+    heights = [np.average(y[g], weights=p[g]) for g in groups]
+    slopes: list[float | None] = [_slope(x[g], y[g], p[g]) for g in groups]
+
+    # The chord over each gap, from line to line. Known already: the slope of a single datum does not move its end.
+    def at(k: int, t: float) -> float:
+        return heights[k] + (slopes[k] or 0.0) * (t - centres[k])
+
+    ends = [(x[cut - 1], x[cut]) for cut in cuts]
+    chords = [(at(k + 1, b) - at(k, a)) / (b - a) for k, (a, b) in enumerate(ends)]
+    chosen = _choose(slopes, chords, counts)
+    if chosen is None:
+        return None
+    beta, steps = [], [chosen[0]]
+    for k, (a, b) in enumerate(ends):
+        left, right, chord = chosen[k], chosen[k + 1], chords[k]
+        if counts[k] == 1:
+            beta.append(a + (b - a) * (right - chord) / (right - left))
+        else:
+            # From a third to two thirds of the gap, by whatever slope joins the lines; moved where it is one of theirs.
+            for first, second in ((1 / 3, 2 / 3), (1 / 4, 2 / 3), (1 / 3, 3 / 4)):
+                middle = (chord - first * left - (1 - second) * right) / (second - first)
+                if middle not in (left, right):
+                    break
+            beta += [a + first * (b - a), a + second * (b - a)]
+            steps.append(middle)
+        steps.append(right)
+    lines = [c + s * (x[g] - m) for c, s, m, g in zip(heights, chosen, centres, groups, strict=True)]
+    loss = float(np.sum(p * (y - np.concatenate(lines)) ** 2)) / 2
+    unique = all(slope is not None for slope in slopes) and 2 not in counts
+    return np.array(beta), np.array(steps), float(lines[0][0]), loss, unique
+
+
+def _slope(x: np.ndarray, y: np.ndarray, p: np.ndarray) -> float | None:
+    """The slope of the weighted least-squares line; None for a single datum."""
+    if x.size == 1:
+        return None
+    x = x - np.average(x, weights=p)
+    return float(np.sum(p * x * (y - np.average(y, weights=p))) / np.sum(p * x**2))
+
+
+def _choose(slopes: list[float | None], chords: list[float], counts: list[int]) -> list[float] | None:
+    """Slopes for single data, such that lines with one breakpoint between them meet in their gap; None if impossible.
+
+    They meet there if and only if the chord is steeper than one of them and less steep than the other. So each gap
+    allows a half-line of slopes on its left and the opposite one on its right: a choice of signs, made by going through
+    the gaps and keeping, for either sign, one choice that led there.
+    """
+    size = 1 + max([1.0, *map(abs, chords), *(abs(s) for s in slopes if s is not None)])
+    states: dict[int, list[float]] = {0: []}  # sign of (slope of the coming line - chord), 0 for no condition
+    for k, slope in enumerate(slopes):
+        coming: dict[int, list[float]] = {}
+        last = k == len(chords)
+        for sign, path in states.items():
+            for leaving in (0,) if last or counts[k] == 2 else (1, -1):
+                bounds = [(sign, chords[k - 1])] if sign else []
+                bounds += [(leaving, chords[k])] if leaving else []
+                low = max([c for s, c in bounds if s > 0], default=-math.inf)
+                high = min([c for s, c in bounds if s < 0], default=math.inf)
+                here = slope if slope is not None else _between(low, high, size)
+                if low < here < high:
+                    coming[-leaving] = [*path, here]
+        states = coming
+    return next(iter(states.values()), None)
+
+
+def _between(low: float, high: float, size: float) -> float:
+    """Some number between the two, of which either may be infinite."""
+    # Not 0 where anything goes: the first neuron has it as its mu.
+    low, high = max(low, min(high, size) - 2 * size), min(high, max(low, -size) + 3 * size)
+    return (low + high) / 2
+
+
+def _build(x: np.ndarray, beta: np.ndarray, slope: np.ndarray, start: float, width: int, dtype: np.dtype) -> ReLUNet:
+    """Right-facing neurons with w = 1: those that are spare, and one more, to the left of all data."""
+    outer = width - beta.size
+    spread = max(x[-1] - x[0], 1.0)
+    where = np.concatenate([np.full(outer, x[0] - spread), beta])
+    v = np.concatenate([np.full(outer, slope[0] / outer), np.diff(slope)])
+    parts = (np.ones(width), -where, v, np.asarray(start - slope[0] * spread))
+    return ReLUNet(*(jnp.asarray(part, dtype) for part in parts))
