@@ -5,7 +5,7 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from jspline import datasets, dynamics, init, kernel, objective, ranks
+from jspline import datasets, dynamics, init, kernel, objective, pwl, ranks
 from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
 from jspline.datasets import Dataset
 from jspline.dynamics import flow
@@ -29,6 +29,7 @@ __all__ = [
     "loss",
     "objective",
     "predict",
+    "pwl",
     "ranks",
     "rescale",
     "roughness",
