@@ -22,8 +22,8 @@ from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._dynamic import firsts, optimum
 from jspline.pwl._segments import check_pieces, prepared
 
-STARTS = 6
-"""Sets of knots from which the search starts; as many as there are knots, if those are more."""
+STARTS, JITTER = 6, 0.1
+"""Twice as many random sets of knots are tried as this and as there are knots, and how far they later go."""
 
 SPOTS, LEVELS = 64, 24
 """The grid of data and values on which knots are guessed."""
@@ -312,7 +312,7 @@ def _search(data: _Scaled, guesses: Array, most: int) -> tuple[Array, Array]:
     none = jnp.full(most, AWAY, data.x.dtype)
     if most == 0 or data.x.size < 2:
         return jnp.stack([none] * (most + 1)), jnp.stack([_error(data, none)] * (most + 1))
-    lanes = max(STARTS, most)
+    lanes = STARTS + most
     low = jax.random.randint(jax.random.key(0), (2 * lanes, most), 0, data.x.size - 1)
     share = jax.random.uniform(jax.random.key(1), (2 * lanes, most), data.x.dtype)
     random, lane = data.x[low] + share * jnp.diff(data.x)[low], jnp.arange(2 * lanes) % lanes
@@ -343,7 +343,8 @@ def _search(data: _Scaled, guesses: Array, most: int) -> tuple[Array, Array]:
             knots, error = jnp.where(gains, jnp.sort(found[best]), knots), jnp.minimum(error, errors[best])
             # Next, the best of them with each in turn as the last, that is taken out, or each and its neighbour.
             turned = knots[(slots[None] + lane[:, None] + 1) % count]
-            return jnp.where((lane < count)[:, None], turned, random), out, knots, error, gains & (count > 1)
+            nearby = jnp.where(slots < count, jnp.clip(turned + JITTER * (2 * share - 1), 0, 1), AWAY)
+            return jnp.where((lane < count)[:, None], turned, nearby), out, knots, error, gains & (count > 1)
 
         # First, from one knot fewer, from the guesses, and from random ones.
         starts = random.at[0].set(knots).at[1:3].set(guesses[:, count])
