@@ -5,9 +5,21 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from jspline import datasets, dynamics, init, kernel, objective, pwl, ranks
-from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
+from jspline import datasets, descent, dynamics, init, kernel, objective, pwl, ranks
+from jspline.charts import (
+    OneSided,
+    Polar,
+    ReLUNet,
+    Spline,
+    charge,
+    rescale,
+    roughness,
+    slope_variation,
+    total_delta_slope,
+    variation_norm,
+)
 from jspline.datasets import Dataset
+from jspline.descent import train
 from jspline.dynamics import flow
 from jspline.objective import loss, predict, value_and_grad
 
@@ -22,6 +34,7 @@ __all__ = [
     "__version__",
     "charge",
     "datasets",
+    "descent",
     "dynamics",
     "flow",
     "init",
@@ -33,5 +46,9 @@ __all__ = [
     "ranks",
     "rescale",
     "roughness",
+    "slope_variation",
+    "total_delta_slope",
+    "train",
     "value_and_grad",
+    "variation_norm",
 ]

@@ -92,17 +92,9 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     return eqx.tree_at(lambda fit: fit.sses, _restore(data, at, knots[pieces - 1, : pieces - 1]), sses)
 
 
-def through(data: Dataset, knots: Array, slopes: Array, first: Array) -> Continuous:
-    """The function with these knots and slopes and the value `first` at the first knot (at the mean x if none)."""
-    if len(knots) == 0:
-        middle = jnp.sum(data.weight * data.x) / jnp.sum(data.weight)
-        beta, mu, s = jnp.stack([middle, middle]), jnp.stack([slopes[0], slopes[0]]), [-1, 1]
-    else:
-        # The first knot carries two neurons, back to back, and so the slope on its left.
-        beta = jnp.concatenate([knots[:1], knots])
-        mu = jnp.concatenate([slopes[:2], jnp.diff(slopes[1:])])
-        s = [-1] + [1] * len(knots)
-    spline = Spline(beta, mu, jnp.asarray(s, mu.dtype), first)
+def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continuous:
+    """The function with these knots and slopes and this value at the first knot (at 0 if there is none)."""
+    spline = Spline.from_lines(knots, slopes, value)
     sse = jnp.sum(data.weight * (spline(data.x) - data.y) ** 2) + 2 * data.constant
     return Continuous(knots, slopes, spline, sse, sse[None])
 
@@ -366,7 +358,7 @@ def _restore(data: Dataset, at: tuple[Array, Array], knots: Array) -> Continuous
     full = r + jnp.diag(jnp.where(diagonal == 0, 1, 0).astype(r.dtype))
     coefficient = jax.scipy.linalg.solve_triangular(full, jnp.where(diagonal == 0, 0, _dot(q, scaled.y)))
     slopes = jnp.cumsum(coefficient[1:])
-    where = knots[0] if len(knots) else (jnp.sum(data.weight * data.x) / jnp.sum(data.weight) - at[0]) / at[1]
+    where = knots[0] if len(knots) else -at[0] / at[1]
     first = coefficient[0] + slopes[0] * (where - 0.5)
     unit = _unit(data)
     return through(data, at[0] + at[1] * knots, slopes * unit / at[1], data.y[0] + first * unit)

@@ -44,6 +44,6 @@ def sparsest_interpolant(data: Dataset) -> Continuous:
             knots.append(x[n])
             slopes.append(chord[n])
             n += 1
-    where = knots[0] if knots else np.average(x, weights=np.asarray(merged.weight, float))
+    where = knots[0] if knots else 0.0
     first = y[0] + chord[0] * (where - x[0])
     return through(merged, *(jnp.asarray(np.asarray(a), merged.x.dtype) for a in (knots, slopes, first)))
