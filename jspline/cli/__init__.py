@@ -1,5 +1,6 @@
-"""The command line: `jspline flow`, and more to come."""
+"""The command line: `jspline flow`, `jspline fit`, and more to come."""
 
+from jspline.cli import _fit  # noqa: F401  registers the command
 from jspline.cli import _flow  # noqa: F401  registers the command
 from jspline.cli._app import app
 

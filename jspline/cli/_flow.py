@@ -15,9 +15,10 @@ import xarray as xr
 from jspline import init, kernel, plot, rescale
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
+from jspline.cli._data import read
 from jspline.cli._integrate import INTERRUPTED, History, integrate
 from jspline.cli._output import prepare, whole, write_run
-from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
+from jspline.datasets import NAMES, Dataset, Table, Units
 from jspline.dynamics import RESULTS
 
 SAVED, DECADES = 96, 6
@@ -114,7 +115,7 @@ def flow_command(
         _check(width, alpha, inits, seed, t1, rtol, max_steps, method, compare)
         configure(dtype, device)
         with on_host():
-            table = _read(data, x, y)
+            table = read(data, x, y)
             full, units = table.data.standardize()
             full = Dataset(full.x, full.y, full.weight * 2 / full.size).merged()
             law = _law(init, width, full)
@@ -175,14 +176,6 @@ def _check(
         raise ValueError(f"--method must be exact or diffrax; got {method}.")
     if compare and method != "exact":
         raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
-
-
-def _read(data: str, x: str | None, y: str | None) -> Table:
-    if data in NAMES:
-        if x is not None or y is not None:
-            raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
-        return load_table(data)
-    return read_table(data, x, y)
 
 
 def _last(nets: ReLUNet) -> ReLUNet:

@@ -1,6 +1,7 @@
 """Pictures. Functions that take an axes draw on it and return artists; those that end in `_figure` make a figure."""
 
+from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
 
-__all__ = ["COLOURS", "LEFT", "RIGHT", "breakpoint_paths", "fits", "flow_figure", "losses", "rug", "save", "style"]
+__all__ = ["COLOURS", "LEFT", "RIGHT", "breakpoint_paths", "fit_figure", "fits", "flow_figure", "losses", "rug", "save", "style"]

@@ -79,7 +79,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     Numerical caveat: a knot closer to another or to the end of the data than about sqrt(eps) of their range adds
     nothing that can be told from rounding. O(N K^3) time a sweep.
     """
-    data = prepared(data)
+    data, size = prepared(data)
     auto = pieces == "auto"
     tried = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
@@ -88,7 +88,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     guesses = jnp.stack([_separate(data, at, tried), _coarse(scaled, tried)])
     knots, errors = _search(scaled, guesses, tried - 1)
     sses = errors * _unit(data) ** 2 + 2 * data.constant
-    pieces = choose(sses, data, continuous=True) if auto else tried
+    pieces = choose(sses, data, size, continuous=True) if auto else tried
     return eqx.tree_at(lambda fit: fit.sses, _restore(data, at, knots[pieces - 1, : pieces - 1]), sses)
 
 

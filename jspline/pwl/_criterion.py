@@ -29,12 +29,11 @@ def criterion(
     return size * jnp.log(jnp.maximum(sses, least) / size) + parameters * jnp.log(size)
 
 
-def choose(sses: Array, data: Dataset, *, continuous: bool) -> int:
+def choose(sses: Array, data: Dataset, size: int, *, continuous: bool) -> int:
     """The number of pieces with the least criterion, on the host. The floor is the rounding of the data."""
-    spread = data.y - jnp.sum(data.weight * data.y) / jnp.sum(data.weight)
     rounding = 64 * jnp.finfo(data.y.dtype).eps * jnp.max(jnp.abs(data.y))
-    floor = jnp.sum(data.weight) * rounding**2 + 0 * jnp.sum(spread)
-    return int(jnp.argmin(criterion(sses, data.size, continuous=continuous, floor=floor))) + 1
+    floor = jnp.sum(data.weight) * rounding**2
+    return int(jnp.argmin(criterion(sses, size, continuous=continuous, floor=floor))) + 1
 
 
 def most_pieces(data: Dataset, most: int | None) -> int:

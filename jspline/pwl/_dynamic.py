@@ -29,12 +29,12 @@ def dynamic_programming(
     O(K N^2) time and O(K N) memory: the costs of all segments that end at a datum follow from those that end one
     earlier, by recursive least squares, in which errors only add up and nothing cancels.
     """
-    data = prepared(data)
+    data, size = prepared(data)
     auto = pieces == "auto"
     tried = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
     errors, begins = optimum(data, int(tried))
-    best = choose(errors + 2 * data.constant, data, continuous=False) if auto else int(tried)
+    best = choose(errors + 2 * data.constant, data, size, continuous=False) if auto else int(tried)
     return _fit(data, errors, begins, best)
 
 

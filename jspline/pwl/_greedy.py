@@ -33,12 +33,12 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
 
     O(N log^2 N) time and O(N) memory (O(K N) for "auto").
     """
-    data = prepared(data)
+    data, size = prepared(data)
     if pieces == "auto":
         tried = most_pieces(data, most)
         check_pieces(tried, data, "most")
         sses = _errors(data, tried) + 2 * data.constant
-        return _fit(data, choose(sses, data, continuous=False), sses)
+        return _fit(data, choose(sses, data, size, continuous=False), sses)
     check_pieces(pieces, data)
     return _fit(data, int(pieces), None)
 
@@ -46,8 +46,10 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
 @partial(jax.jit, static_argnames="pieces")
 def _fit(data: Dataset, pieces: int, sses: Array | None) -> Segments:
     first, error = _merge(data, jnp.asarray(pieces))
+    if sses is None:  # only this number was tried
+        sses = jnp.full(pieces, jnp.nan, data.x.dtype).at[-1].set(error + 2 * data.constant)
     # With traced data there may be fewer distinct x than pieces: then the last ones are empty.
-    return lines(data, first[:pieces], jnp.full(pieces, jnp.nan, data.x.dtype) if sses is None else sses)
+    return lines(data, first[:pieces], sses)
 
 
 @partial(jax.jit, static_argnames="most")

@@ -20,7 +20,7 @@ class Segments(eqx.Module):
         centre, level: each line passes through (centre, level), `(pieces,)`.
         slope: of each line, `(pieces,)`; 0 where a piece holds one distinct x.
         sse: sum_n p_n (f(x_n) - y_n)^2, twice the loss.
-        sses: the same for 1, 2, ... pieces, as far as they were tried; `(pieces,)` or more.
+        sses: the same for 1, 2, ... pieces, as far as they were tried, `(pieces,)` or more; NaN where they were not.
     """
 
     first: Int[Array, " pieces"]
@@ -68,10 +68,12 @@ def lines(data: Dataset, first: Array, sses: Array) -> Segments:
     return Segments(first, breaks, data.x[first] + x_mean, data.y[first] + y_mean, slope, sse, sses)
 
 
-def prepared(data: Dataset) -> Dataset:
-    """The data merged, if they are concrete. Under a trace ties stay and are respected."""
+def prepared(data: Dataset) -> tuple[Dataset, int]:
+    """The data merged if they are concrete (under a trace ties stay and are respected), and how many there were."""
     check_unbatched(data.x)
-    return data.merged() if is_concrete(data) else data
+    if not is_concrete(data):
+        return data, data.size
+    return data.merged(), int(np.sum(np.asarray(data.weight) > 0))
 
 
 def check_pieces(pieces: int, data: Dataset, name: str = "pieces") -> None:
