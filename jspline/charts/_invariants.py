@@ -34,7 +34,10 @@ Weight = Callable[[Array], Array]
 
 
 def roughness(
-    point: ReLUNet | Spline | Polar, *, weight: Weight | None = None, interval: tuple[ArrayLike, ArrayLike] | None = None
+    point: ReLUNet | Spline | Polar,
+    *,
+    weight: Weight | None = None,
+    interval: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Float[Array, ""]:
     """rho = sum_i mu_i^2, for a net in any chart.
 
@@ -53,7 +56,10 @@ def roughness(
 
 
 def total_delta_slope(
-    point: ReLUNet | Spline | Polar, *, weight: Weight | None = None, interval: tuple[ArrayLike, ArrayLike] | None = None
+    point: ReLUNet | Spline | Polar,
+    *,
+    weight: Weight | None = None,
+    interval: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Float[Array, ""]:
     """sum_i |mu_i|, arguments as for `roughness`: at least the total variation of the slope, and equal without overlap.
 

@@ -1,7 +1,9 @@
 """The command line: `jspline flow`, `jspline fit`, and more to come."""
 
-from jspline.cli import _fit  # noqa: F401  registers the command
-from jspline.cli import _flow  # noqa: F401  registers the command
+from jspline.cli import (
+    _fit,  # noqa: F401  registers the command
+    _flow,  # noqa: F401  registers the command
+)
 from jspline.cli._app import app
 
 

@@ -31,7 +31,9 @@ def fit_command(
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
     pieces: Annotated[str, typer.Option(help="How many lines, or auto: by Schwarz's criterion.")] = "auto",
-    most: Annotated[int | None, typer.Option(help="Most pieces to try. By default a quarter of the x, at most 12.")] = None,
+    most: Annotated[
+        int | None, typer.Option(help="Most pieces to try. By default a quarter of the x, at most 12.")
+    ] = None,
     out: Out = None,
     dtype: Dtype = "float64",
     device: Device = None,
@@ -136,7 +138,9 @@ def _summary(table: Table, merged: Dataset, arguments: dict[str, Any], results: 
 def _write(out: Path, table: Table, results: dict[str, Any], arguments: dict[str, Any], device: jax.Device) -> None:
     x = np.asarray(table.data.x)
     grid = np.linspace(x[0], x[-1], 2001)
-    fits = {name: np.asarray(result["fit"](jnp.asarray(grid, result["fit"].sse.dtype))) for name, result in results.items()}
+    fits = {
+        name: np.asarray(result["fit"](jnp.asarray(grid, result["fit"].sse.dtype))) for name, result in results.items()
+    }
     breaks = {name: np.asarray(result["fit"].breaks) for name, result in results.items()}
     tried, widest = len(next(iter(results.values()))["sses"]), max(len(b) for b in breaks.values())
     padded = [np.pad(b.astype(float), (0, widest - len(b)), constant_values=np.nan) for b in breaks.values()]

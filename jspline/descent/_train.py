@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jspline._checks import check_unbatched, is_concrete
+from jspline._checks import check_unbatched
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.descent._batch_norm import outputs
@@ -93,7 +93,11 @@ def train(
         ValueError: for numbers below 1, or mini-batches without a key.
     """
     check_unbatched(data.x)
-    for name, number in (("steps", steps), ("records", records), ("batch_size", 1 if batch_size is None else batch_size)):
+    for name, number in (
+        ("steps", steps),
+        ("records", records),
+        ("batch_size", 1 if batch_size is None else batch_size),
+    ):
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
             raise ValueError(f"`{name}` must be a whole number of at least 1; got {number!r}.")
     if batch_size is not None and key is None:

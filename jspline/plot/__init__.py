@@ -4,4 +4,16 @@ from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
 
-__all__ = ["COLOURS", "LEFT", "RIGHT", "breakpoint_paths", "fit_figure", "fits", "flow_figure", "losses", "rug", "save", "style"]
+__all__ = [
+    "COLOURS",
+    "LEFT",
+    "RIGHT",
+    "breakpoint_paths",
+    "fit_figure",
+    "fits",
+    "flow_figure",
+    "losses",
+    "rug",
+    "save",
+    "style",
+]

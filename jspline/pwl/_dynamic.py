@@ -12,9 +12,7 @@ from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, lines, prepared
 
 
-def dynamic_programming(
-    data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None
-) -> Segments:
+def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
     """The least sum of squares that `pieces` separate lines can have: a global optimum, up to rounding.
 
     Args:
