@@ -33,10 +33,10 @@ def test_fit_writes_everything(tmp_path, csv):
     assert ds.fit.long_name == "height"
     data = jspline.datasets.read_csv(csv)
     best = jspline.pwl.dynamic_programming(data, 2)
-    np.testing.assert_allclose(ds.sse.sel(method="optimal"), best.sses)
-    np.testing.assert_allclose(ds.fit.sel(method="optimal"), best(ds.grid.values))
-    np.testing.assert_allclose(ds.breaks.sel(method="optimal"), best.breaks)
-    assert ds.sse.sel(method="optimal")[1] <= ds.sse.sel(method="continuous")[1]
+    np.testing.assert_allclose(ds.sse.sel(kind="optimal"), best.sses)
+    np.testing.assert_allclose(ds.fit.sel(kind="optimal"), best(ds.grid.values))
+    np.testing.assert_allclose(ds.breaks.sel(kind="optimal"), best.breaks)
+    assert ds.sse.sel(kind="optimal")[1] <= ds.sse.sel(kind="continuous")[1]
     facts = json.loads((out / "run.json").read_text())
     assert facts["arguments"]["pieces"] == "2"
 

@@ -32,12 +32,15 @@ def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
 Weight = Callable[[Array], Array]
 """A positive function of the breakpoint."""
 
+Interval = tuple[ArrayLike, ArrayLike]
+"""Its two ends."""
+
 
 def roughness(
     point: ReLUNet | Spline | Polar,
     *,
     weight: Weight | None = None,
-    interval: tuple[ArrayLike, ArrayLike] | None = None,
+    interval: Interval | None = None,
 ) -> Float[Array, ""]:
     """rho = sum_i mu_i^2, for a net in any chart.
 
@@ -59,7 +62,7 @@ def total_delta_slope(
     point: ReLUNet | Spline | Polar,
     *,
     weight: Weight | None = None,
-    interval: tuple[ArrayLike, ArrayLike] | None = None,
+    interval: Interval | None = None,
 ) -> Float[Array, ""]:
     """sum_i |mu_i|, arguments as for `roughness`: at least the total variation of the slope, and equal without overlap.
 
@@ -72,9 +75,7 @@ def total_delta_slope(
     return jnp.sum(_counted(beta, weight, interval) * jnp.abs(mu))
 
 
-def slope_variation(
-    point: ReLUNet | Spline | Polar, *, interval: tuple[ArrayLike, ArrayLike] | None = None
-) -> Float[Array, ""]:
+def slope_variation(point: ReLUNet | Spline | Polar, *, interval: Interval | None = None) -> Float[Array, ""]:
     """The total variation of f': sum over distinct breakpoints of |sum of the kinks mu_i s_i there|. A property of f.
 
     Args:
@@ -120,7 +121,7 @@ def _breakpoints(point: ReLUNet | Spline | Polar) -> tuple[Array, Array]:
     return spline.beta, spline.mu
 
 
-def _counted(beta: Array, weight: Weight | None, interval: tuple[ArrayLike, ArrayLike] | None) -> Array:
+def _counted(beta: Array, weight: Weight | None, interval: Interval | None) -> Array:
     counted = jnp.ones_like(beta) if weight is None else weight(beta)
     if interval is None:
         return counted

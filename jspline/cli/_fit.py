@@ -148,16 +148,16 @@ def _write(out: Path, table: Table, results: dict[str, Any], arguments: dict[str
         {
             "x": ("data", x, {"long_name": table.x_name}),
             "y": ("data", np.asarray(table.data.y), {"long_name": table.y_name}),
-            "fit": (("method", "grid"), np.stack(list(fits.values())), {"long_name": table.y_name}),
-            "pieces": ("method", [r["fit"].pieces for r in results.values()], {"long_name": "number of lines"}),
-            "breaks": (("method", "knots"), np.stack(padded), {"long_name": table.x_name}),
-            "sse": (("method", "tried"), np.stack([r["sses"] for r in results.values()]), {
+            "fit": (("kind", "grid"), np.stack(list(fits.values())), {"long_name": table.y_name}),
+            "pieces": ("kind", [r["fit"].pieces for r in results.values()], {"long_name": "number of lines"}),
+            "breaks": (("kind", "knots"), np.stack(padded), {"long_name": table.x_name}),
+            "sse": (("kind", "tried"), np.stack([r["sses"] for r in results.values()]), {
                 "long_name": "sum of squared errors, without a half"}),
-            "criterion": (("method", "tried"), np.stack([r["criteria"] for r in results.values()]), {
+            "criterion": (("kind", "tried"), np.stack([r["criteria"] for r in results.values()]), {
                 "long_name": "Schwarz's criterion"}),
         },
         coords={
-            "method": list(results),
+            "kind": list(results),
             "grid": ("grid", grid, {"long_name": table.x_name}),
             "tried": ("tried", np.arange(1, tried + 1), {"long_name": "number of pieces"}),
         },

@@ -20,8 +20,8 @@ class DeepNet(eqx.Module):
         biases: one vector a layer, `(to,)`.
     """
 
-    weights: tuple[Float[Array, "to from"], ...]
-    biases: tuple[Float[Array, " to"], ...]
+    weights: tuple[Float[Array, "_ _"], ...]
+    biases: tuple[Float[Array, " _"], ...]
 
     @classmethod
     def sample(cls, widths: Sequence[int], *, key: PRNGKeyArray) -> "DeepNet":
