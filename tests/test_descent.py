@@ -72,8 +72,8 @@ def test_mini_batches_are_unbiased_and_reproducible():
     net, eta = start(width=10), 1e-3
     keys = jax.random.split(jax.random.key(1), 4000)
     step = jax.jit(jax.vmap(lambda k: ravel_pytree(train(net, DATA, optax.sgd(eta), 1, batch_size=3, key=k).net)[0]))
-    moved = np.asarray(step(keys)) - ravel_pytree(net)[0]
-    full = -eta * ravel_pytree(jax.grad(plain_loss)(net, DATA))[0]
+    moved = np.asarray(step(keys)) - np.asarray(ravel_pytree(net)[0])[None]
+    full = -eta * np.asarray(ravel_pytree(jax.grad(plain_loss)(net, DATA))[0])
     error = np.std(moved, axis=0) / len(keys) ** 0.5
     assert np.all(np.abs(np.mean(moved, axis=0) - full) <= 5 * error + 1e-15)
     np.testing.assert_array_equal(step(keys[:3]), step(keys[:3]))

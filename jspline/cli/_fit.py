@@ -40,10 +40,10 @@ def fit_command(
 ) -> None:
     """The best piecewise-linear fits of a data set: what a network of as many pieces could reach.
 
-    Three fits: *optimal*, separate lines by dynamic programming (a global optimum); *greedy*, separate lines by merging
-    neighbours, nearly as good and nearly linear in time; *continuous*, joined lines with free knots, the function that a
-    network of so many pieces is. Errors are sums of squares in the units of the data, without a half. The criterion
-    is N log(sse / N) + k log N with k = 3 pieces - 1 parameters for separate lines and 2 pieces for joined ones.
+    Three fits: *optimal*, separate lines by dynamic programming, a global optimum; *greedy*, separate lines by merging
+    neighbours, nearly as good in nearly linear time; *continuous*, joined lines with free knots, which is the function
+    that a network is. Errors are sums of squares in the units of the data, without a half. The criterion is
+    N log(sse / N) + k log N with k = 3 pieces - 1 parameters for separate lines and 2 pieces for joined ones.
 
     Examples:
 

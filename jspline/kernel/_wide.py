@@ -10,6 +10,7 @@ spread far beyond the data, where the first loses everything.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import equinox as eqx
 import jax
@@ -85,8 +86,9 @@ def weighted_spline(
 
     Args:
         data: what to fit; zero weights and (at t = inf) ties are merged away if the data are concrete.
-        law: `Gaussian`, `Uniform` or `UniformBreakpoints`, whose |w| of order 1 (not 1 / sqrt(H)) sets the unit of
-            time, with the kernel divided by H (and b0's part of it with it, so there leave b0 out); or nu as a function, smooth between data, with its `moments`.
+        law: `Gaussian`, `Uniform` or `UniformBreakpoints`; or nu as a function, smooth between data, with its
+            `moments`. Time and kernel are those of a net with |w| over sqrt(H) in place of |w| (which
+            `UniformBreakpoints` samples), so for the others b0's part of the kernel is 1 / H: leave b0 out.
         t: the time, zero or positive; may be infinite.
         moments: (int nu, int beta nu, int beta^2 nu), for nu as a function.
         train_b0: whether the output bias moves: adds 1 to the kernel.
@@ -172,9 +174,15 @@ def _spline_part(law: Law | Callable[[Array], Array], x: Array, other: Array) ->
         integral = 2 * half * ((high - middle) * (middle - low) - half**2 / 3)
         return law.scale**2 / (law.hi - law.lo) * integral / 2
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    steps = (np.arange(PANELS)[:, None] + (nodes[None] + 1) / 2).ravel() / PANELS
-    share = jnp.asarray(steps, low.dtype)
-    factor = jnp.asarray(np.tile(weights, PANELS) / (2 * PANELS) * steps * (1 - steps) / 2, low.dtype)
-    width = (high - low)[..., None]
-    t = low[..., None] + width * share[(None,) * low.ndim]
-    return jnp.sum(_weight(law)(t) * factor[(None,) * low.ndim], axis=-1) * width[..., 0] ** 3
+    share = jnp.asarray((np.arange(PANELS)[:, None] + (nodes[None] + 1) / 2).ravel() / PANELS, low.dtype)
+    factor = jnp.asarray(np.tile(weights, PANELS) / (4 * PANELS), low.dtype)
+    share, factor = (each[(None,) * low.ndim] for each in (share, factor))
+    # nu of the uniform law has kinks: never across them, or their error is what the small kernel differences drown in.
+    kink = law.a_b / law.a_w if isinstance(law, Uniform) else None
+    total = jnp.zeros_like(low)
+    for a, b in pairwise((-jnp.inf, jnp.inf) if kink is None else (-jnp.inf, -kink, kink, jnp.inf)):
+        begin, end = (jnp.clip(each, a, b)[..., None] for each in (low, high))
+        t = begin + (end - begin) * share
+        values = _weight(law)(t) * (high[..., None] - t) * (t - low[..., None])
+        total = total + jnp.sum(values * factor, axis=-1) * (end - begin)[..., 0]
+    return total
