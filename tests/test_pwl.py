@@ -127,7 +127,7 @@ merging = jax.jit(lambda data: (pwl.greedy_merge(data, 9), pwl.dynamic_programmi
 @given(x=arrays(-30, 30), y=arrays(-20, 20), more=arrays(-20, 20), p=arrays(1, 4))
 @settings(max_examples=60)
 def test_greedy_merge_keeps_its_factor(x, y, more, p):
-    """sse <= m / (m - k + 1) times the best of k pieces, for every k up to m = (pieces - 1) // 2; ties stay together."""
+    """sse <= m / (m - k + 1) times the best of k pieces, for all k up to m = (pieces - 1) // 2; ties stay together."""
     x = np.sort(np.concatenate([x, x + 0.5]))
     data = Dataset(x, np.concatenate([y, more]), np.concatenate([p, p]))
     greedy, best = merging(data)
