@@ -17,7 +17,7 @@ from jspline.cli._data import read
 from jspline.cli._output import prepare, whole, write_run
 from jspline.datasets import NAMES, Dataset, Table
 
-METHODS = {
+METHODS: dict[str, Any] = {
     "optimal": pwl.dynamic_programming,
     "greedy": pwl.greedy_merge,
     "continuous": pwl.continuous,

@@ -112,15 +112,15 @@ def train(
             drawn = jax.random.randint(jax.random.fold_in(key, k), (batch_size,), 0, data.size)
             gradient = jax.grad(_loss)(net, data.x[drawn], data.y[drawn], data.weight[drawn] * (data.size / batch_size))
         with jax.numpy_dtype_promotion("standard"):  # optax counts on it
-            change, memory = optimizer.update(gradient, memory, net)  # type: ignore[arg-type]
-        return optax.apply_updates(net, change), memory  # type: ignore[return-value, arg-type]
+            change, memory = optimizer.update(gradient, memory, net)
+        return optax.apply_updates(net, change), memory
 
     def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
         state = jax.lax.fori_loop(ends[0], ends[1], step, state)
         return state, _whole(state[0], data)
 
     at = np.unique(np.linspace(0, steps, min(records, steps) + 1).round().astype(int))
-    (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))  # type: ignore[arg-type]
+    (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
     losses = jnp.concatenate([_whole(net, data)[None], losses])
     limit, ends = jnp.full((), jnp.inf, losses.dtype), jnp.full(2, jnp.nan, losses.dtype)
     if learning_rate is not None:
@@ -172,7 +172,7 @@ def _whole(net: Net, data: Dataset) -> Array:
     return data.constant + _loss(net, data.x, data.y, data.weight)
 
 
-def _gradient(net: Net, data: Dataset) -> Net:
+def _gradient(net: Any, data: Dataset) -> Any:
     if isinstance(net, ReLUNet):
         return value_and_grad(net, data)[1]
     return jax.grad(_loss)(net, data.x, data.y, data.weight)

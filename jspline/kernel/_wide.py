@@ -11,6 +11,7 @@ spread far beyond the data, where the first loses everything.
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -152,7 +153,7 @@ def _moments(law: Law | Callable, given: tuple | None) -> tuple[ArrayLike, Array
     return given
 
 
-def _weight(law: Law | Callable[[Array], Array]) -> Callable[[Array], Array]:
+def _weight(law: Any) -> Callable[[Array], Array]:
     """nu(beta) = p(beta) E[w^2 | beta] (footnote 2)."""
     match law:
         case Gaussian():
@@ -165,7 +166,7 @@ def _weight(law: Law | Callable[[Array], Array]) -> Callable[[Array], Array]:
     return law
 
 
-def _spline_part(law: Law | Callable[[Array], Array], x: Array, other: Array) -> Array:
+def _spline_part(law: Any, x: Array, other: Array) -> Array:
     """1/2 int nu(t) (M - t)(t - m) dt between x and the other, of two shapes that broadcast."""
     low, high = jnp.minimum(x, other), jnp.maximum(x, other)
     if isinstance(law, UniformBreakpoints):
@@ -176,11 +177,13 @@ def _spline_part(law: Law | Callable[[Array], Array], x: Array, other: Array) ->
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     share = jnp.asarray((np.arange(PANELS)[:, None] + (nodes[None] + 1) / 2).ravel() / PANELS, low.dtype)
     factor = jnp.asarray(np.tile(weights, PANELS) / (4 * PANELS), low.dtype)
-    share, factor = (each[(None,) * low.ndim] for each in (share, factor))
+    leading = (None,) * low.ndim
+    share, factor = share[leading], factor[leading]
     # nu of the uniform law has kinks: never across them, or their error is what the small kernel differences drown in.
     kink = law.a_b / law.a_w if isinstance(law, Uniform) else None
     total = jnp.zeros_like(low)
-    for a, b in pairwise((-jnp.inf, jnp.inf) if kink is None else (-jnp.inf, -kink, kink, jnp.inf)):
+    ends: tuple[Any, ...] = (-jnp.inf, jnp.inf) if kink is None else (-jnp.inf, -kink, kink, jnp.inf)
+    for a, b in pairwise(ends):
         begin, end = (jnp.clip(each, a, b)[..., None] for each in (low, high))
         t = begin + (end - begin) * share
         values = _weight(law)(t) * (high[..., None] - t) * (t - low[..., None])

@@ -8,7 +8,7 @@ knots of all, each is on a datum, or the lines on its two sides are least square
 """
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -81,7 +81,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     """
     data, size = prepared(data)
     auto = pieces == "auto"
-    tried = most_pieces(data, most) if auto else pieces
+    tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
     tried = int(tried)
     scaled, at = _scaled(data)

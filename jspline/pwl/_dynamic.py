@@ -1,7 +1,7 @@
 """Optimal segmented least squares by dynamic programming (Bai and Perron 1998), all numbers of pieces at once."""
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     """
     data, size = prepared(data)
     auto = pieces == "auto"
-    tried = most_pieces(data, most) if auto else pieces
+    tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
     errors, begins = optimum(data, int(tried))
     best = choose(errors + 2 * data.constant, data, size, continuous=False) if auto else int(tried)
