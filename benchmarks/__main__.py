@@ -6,7 +6,7 @@ from typing import Annotated
 import jax
 import typer
 
-from benchmarks import _report, curvature, flow, flow_accuracy, flow_batch, flow_wide, gradient
+from benchmarks import _report, curvature, flow, flow_accuracy, flow_batch, flow_wide, gradient, pwl
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
     "gradient": {"gradient": gradient.run},
@@ -27,6 +27,11 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "wide descent": flow_wide.descent,
         "wide strong": flow_wide.strong,
         "wide profile": flow_wide.profile,
+    },
+    "pwl": {
+        "pwl speed": pwl.speed,
+        "pwl continuous": pwl.continuous,
+        "pwl figure 9": pwl.figure_9,
     },
 }
 """For each suite, the sections of RESULTS.md that it writes, and what makes each."""

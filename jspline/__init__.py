@@ -5,10 +5,22 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from jspline import curvature, datasets, dynamics, init, kernel, landscape, objective, ranks
-from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
+from jspline import curvature, datasets, descent, dynamics, init, kernel, landscape, objective, pwl, ranks
+from jspline.charts import (
+    OneSided,
+    Polar,
+    ReLUNet,
+    Spline,
+    charge,
+    rescale,
+    roughness,
+    slope_variation,
+    total_delta_slope,
+    variation_norm,
+)
 from jspline.curvature import gram, hessian, hvp, ntk, spectrum, zero_modes
 from jspline.datasets import Dataset
+from jspline.descent import train
 from jspline.dynamics import flow
 from jspline.objective import loss, predict, value_and_grad
 
@@ -24,6 +36,7 @@ __all__ = [
     "charge",
     "curvature",
     "datasets",
+    "descent",
     "dynamics",
     "flow",
     "gram",
@@ -36,10 +49,15 @@ __all__ = [
     "ntk",
     "objective",
     "predict",
+    "pwl",
     "ranks",
     "rescale",
     "roughness",
+    "slope_variation",
     "spectrum",
+    "total_delta_slope",
+    "train",
     "value_and_grad",
+    "variation_norm",
     "zero_modes",
 ]

@@ -230,3 +230,35 @@ def test_dtype_follows_the_inputs():
 def test_bad_input_is_one_sentence(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_measures_of_curvature(key):
+    """Against the definition, on a net with two neurons on one breakpoint."""
+    spline = Spline([0.0, 0.0, 1.0, -2.0], [1.0, 2.0, -3.0, 0.5], [1.0, -1.0, 1.0, -1.0], 0.3)
+    # Kinks: 1 - 2 at 0, -3 at 1, -0.5 at -2; slopes 2.5 far left, -2 far right.
+    np.testing.assert_allclose(jspline.slope_variation(spline), 1 + 3 + 0.5)
+    np.testing.assert_allclose(jspline.slope_variation(spline, interval=(-1, 0.5)), 1)
+    np.testing.assert_allclose(jspline.total_delta_slope(spline), 6.5)
+    np.testing.assert_allclose(jspline.total_delta_slope(spline, interval=(0.5, 2)), 3)
+    root = lambda beta: jnp.sqrt(1 + beta**2)  # noqa: E731
+    np.testing.assert_allclose(jspline.total_delta_slope(spline, weight=root), 3 + 3 * 2**0.5 + 0.5 * 5**0.5)
+    np.testing.assert_allclose(jspline.roughness(spline, weight=root, interval=(-3, -1)), 0.25 * 5**0.5)
+    np.testing.assert_allclose(jspline.variation_norm(spline), 4.5)
+    steep = Spline([0.0, 1.0], [4.0, 4.0], [1.0, -1.0])
+    np.testing.assert_allclose(jspline.variation_norm(steep), 8)
+    # In every chart, and the ends of the slope are f's.
+    net = random_net(key)
+    for measure in (jspline.slope_variation, jspline.total_delta_slope, jspline.roughness, jspline.variation_norm):
+        np.testing.assert_allclose(measure(net), measure(net.to_spline()), rtol=1e-10)
+        np.testing.assert_allclose(measure(net), measure(net.to_polar()), rtol=1e-8)
+    far = [float(jax.grad(lambda x: net(x))(x)) for x in (-1e9, 1e9)]
+    assert jspline.variation_norm(net) >= abs(sum(far)) * (1 - 1e-12)
+
+
+def test_spline_from_lines():
+    spline = Spline.from_lines([0.0, 2.0], [1.0, -1.0, 3.0], 5.0)
+    np.testing.assert_allclose(spline(jnp.array([-1.0, 0.0, 1.0, 2.0, 3.0])), [4, 5, 4, 3, 6])
+    assert spline.width == 3
+    np.testing.assert_allclose(Spline.from_lines([], [2.0], 1.0)(jnp.array([-1.0, 3.0])), [-1, 7])
+    with pytest.raises(ValueError, match="`slopes` must be one more than `knots`; got 2 and 2"):
+        Spline.from_lines([0.0, 1.0], [1.0, 2.0], 0.0)

@@ -3,8 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import random_net
+from scipy.linalg import expm
 
-from jspline import Dataset, Spline, datasets, kernel
+import jspline
+from jspline import Dataset, ReLUNet, Spline, datasets, init, kernel
 
 
 def hat_spline(x, y):
@@ -66,3 +68,196 @@ def test_bad_input_is_one_sentence(f):
         f(Dataset([1.0, 1.0], [1.0, 2.0]))
     with pytest.raises(ValueError, match=r"cannot run under jax\.jit"):
         jax.jit(f)(Dataset([1.0, 2.0], [1.0, 2.0]))
+
+
+# The linear regime.
+
+
+def problem(width=40, size=7, dtype="float64"):
+    rng = np.random.default_rng(1)
+    x = np.sort(rng.uniform(-1, 1, size))
+    data = Dataset(x.astype(dtype), np.sin(4 * x).astype(dtype), rng.uniform(0.5, 2, size).astype(dtype))
+    beta, w = rng.uniform(-1.5, 1.5, width), rng.uniform(0.5, 1.5, width) * np.where(np.arange(width) % 2, 1, -1)
+    # A constant unit and a dead one among them.
+    w[:2] = 0
+    b = -w * beta
+    b[:2] = 0.7, -0.4
+    parts = [a.astype(dtype) for a in (w, b, rng.normal(size=width), np.asarray(0.3))]
+    return ReLUNet(*parts), data
+
+
+kernel_flow = jax.jit(kernel.flow, static_argnames="train_b0")
+
+
+def features(net, data, train_b0):
+    hidden = np.maximum(np.outer(data.x, net.w) + np.asarray(net.b)[None], 0)
+    return np.column_stack([hidden, np.ones(data.size)]) if train_b0 else hidden
+
+
+@pytest.mark.parametrize("train_b0", [True, False])
+def test_linear_flow_is_a_matrix_exponential(train_b0):
+    net, data = problem()
+    phi, p = features(net, data, train_b0), np.asarray(data.weight)
+    start = np.append(net.v, net.b0) if train_b0 else np.asarray(net.v)
+    target = np.asarray(data.y) - (0 if train_b0 else float(net.b0))
+    # theta' = Phi^T p (y - Phi theta), with a row for the constant.
+    generator = np.zeros((len(start) + 1, len(start) + 1))
+    generator[:-1, :-1], generator[:-1, -1] = -phi.T @ (p[:, None] * phi), phi.T @ (p * target)
+    for t in (0.0, 0.1, 3.0, 30.0):
+        reference = (expm(generator * t) @ np.append(start, 1))[:-1]
+        found = kernel_flow(net, data, t, train_b0=train_b0)
+        theta = np.append(found.v, found.b0) if train_b0 else found.v
+        np.testing.assert_allclose(theta, reference, atol=1e-10)
+        np.testing.assert_array_equal(found.w, net.w)
+    # And at its end, the pseudo-inverse: the interpolant of least norm from the start.
+    reference = start + np.linalg.pinv(phi) @ (target - phi @ start)
+    found = kernel_flow(net, data, jnp.inf, train_b0=train_b0)
+    theta = np.append(found.v, found.b0) if train_b0 else found.v
+    np.testing.assert_allclose(theta, reference, atol=1e-10)
+    np.testing.assert_allclose(found(data.x), data.y, atol=1e-10)
+
+
+def test_linear_flow_in_float32():
+    wide, exact = (kernel.flow(*problem(dtype=d), 3.0) for d in ("float32", "float64"))
+    assert wide.v.dtype == "float32"
+    np.testing.assert_allclose(wide.v, exact.v, atol=1e-3)
+
+
+def test_min_norm_of_a_spline_is_theorem_7():
+    """Least |mu - mu0| in the l2 norm; with unequal |w| the net minimises another one."""
+    net, data = problem()
+    spline = Spline(np.linspace(-1.5, 1.5, 40), np.asarray(net.v), np.where(np.arange(40) % 2, 1.0, -1.0), 0.3)
+    s, beta = np.asarray(spline.s)[None], np.asarray(spline.beta)[None]
+    ahead = np.asarray(data.x)[:, None] - beta
+    phi = np.where(s * ahead > 0, ahead, 0)
+    reference = spline.mu + np.linalg.pinv(phi) @ (np.asarray(data.y) - 0.3 - phi @ np.asarray(spline.mu))
+    found = kernel.min_norm(spline, data, train_b0=False)
+    np.testing.assert_allclose(found.mu, reference, atol=1e-10)
+    np.testing.assert_array_equal(found.beta, spline.beta)
+
+
+def test_too_few_features_give_least_squares():
+    net, data = problem(width=5)
+    phi, root = features(net, data, True), np.sqrt(np.asarray(data.weight))
+    start = np.append(net.v, net.b0)
+    change = np.linalg.pinv(root[:, None] * phi) @ (root * (np.asarray(data.y) - phi @ start))
+    found = kernel.min_norm(net, data)
+    np.testing.assert_allclose(np.append(found.v, found.b0), start + change, atol=1e-9)
+
+
+def test_the_exact_flow_nears_the_linear_one_as_the_scale_grows():
+    """At fixed kernel time a^2 t the gap falls as a^-4 (from v = 0), and so do the breakpoints' moves.
+
+    The gap only to a = 40: beyond 100 it is below what the flow's tolerance lets one see. Moves from 30 to 1000.
+    """
+    net, data = problem()
+    net = init.flat(net, kind="zero")
+    grid = jnp.linspace(-1, 1, 101)
+
+    def measure(a):
+        start = jspline.rescale(net, a)
+        exact = jspline.flow(start, data, 3.0 / a**2, rtol=1e-11, atol=1e-14).net
+        linear = kernel.flow(start, data, 3.0 / a**2)
+        gap = jnp.max(jnp.abs(exact(grid) - linear(grid)))
+        return float(gap), float(kernel.lazy_distance(start, exact, -1, 1).largest)
+
+    for scales, which in (((10.0, 20.0, 40.0), 0), ((30.0, 200.0, 1000.0), 1)):
+        values = [measure(a)[which] for a in scales]
+        np.testing.assert_allclose(np.polyfit(np.log(scales), np.log(values), 1)[0], -4, atol=0.1)
+
+
+def test_lazy_distance():
+    start = ReLUNet([1.0, 2.0, 0.0, 1.0], [0.0, -2.0, 1.0, 9.0], [1.0] * 4)
+    end = ReLUNet([1.0, 2.0, 0.0, 1.0], [0.5, -2.0, 1.0, 5.0], [2.0] * 4)
+    distance = kernel.lazy_distance(start, end, -2, 2)
+    np.testing.assert_allclose(distance.breakpoints, [0.5, 0, 0, 4])
+    np.testing.assert_allclose(distance.turns[:3], [np.arctan(0.5), 0, 0])
+    assert (distance.largest, distance.median) == (0.5, 0)  # the third counts with a breakpoint at 0 that stays
+    assert kernel.lazy_distance(start, end, 20, 30).largest == 0
+
+
+# Infinitely many neurons.
+
+DATA8 = Dataset(x := np.sort(np.random.default_rng(1).uniform(-1, 1, 8)), np.sin(4 * x))
+GRID8 = np.linspace(x[0], x[-1], 501)
+
+
+def test_gap_to_the_natural_spline_falls_as_one_over_the_range():
+    natural, ranges = kernel.natural_cubic(DATA8)(GRID8), [1.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
+    fits = [kernel.weighted_spline(DATA8, init.UniformBreakpoints(-r, r), train_b0=False) for r in ranges]
+    gaps = [np.max(np.abs(fit(GRID8) - natural)) for fit in fits]
+    np.testing.assert_allclose([gaps[0], gaps[1], gaps[-1]], [1.1e-2, 8.9e-4, 8.6e-6], rtol=0.05)
+    slope = np.polyfit(np.log(ranges[1:]), np.log(gaps[1:]), 1)[0]
+    np.testing.assert_allclose(slope, -1, atol=0.05)
+    for fit in fits:
+        np.testing.assert_allclose(fit(DATA8.x), DATA8.y, atol=1e-11)
+
+
+@pytest.mark.parametrize("t", [0.1, 10.0, np.inf])
+def test_a_wide_net_tends_to_the_infinite_one(t):
+    """Breakpoints evenly on [-2, 2], each with both orientations: error O(1/H), in f and in the delta-slopes."""
+    law = init.UniformBreakpoints(-2.0, 2.0)
+    infinite = kernel.weighted_spline(DATA8, law, t)
+    gaps = []
+    for width in (1000, 10_000):
+        beta = np.tile(np.linspace(-2, 2, width // 2), 2)
+        w = np.repeat([-1.0, 1.0], width // 2) / width**0.5
+        net = kernel_flow(ReLUNet(w, -w * beta, 0 * w), DATA8, t)
+        gaps.append(float(np.max(np.abs(net(GRID8) - infinite(GRID8)))))
+    assert gaps[0] / gaps[1] > 8
+    assert gaps[1] < 1e-4
+    # The PDE: mu / w^2 is piecewise linear in beta, and this is its solution.
+    for side in (-1, 1):
+        here = np.sign(w) == side
+        gained = np.asarray(net.w * net.v)[here] * width
+        np.testing.assert_allclose(infinite.delta_slope(beta[here], side), gained, atol=3e-4 * np.max(np.abs(gained)))
+
+
+def test_pde_is_piecewise_linear_and_its_fit_twice_differentiable():
+    fit = kernel.weighted_spline(DATA8, init.UniformBreakpoints(-2.0, 2.0), 5.0)
+    inside = np.linspace(DATA8.x[2], DATA8.x[3], 5)
+    values = np.asarray(fit.delta_slope(inside, 1))
+    np.testing.assert_allclose(np.diff(values, 2), 0, atol=1e-14)
+    assert abs(fit.delta_slope(3.0, 1)) == 0
+    second = jax.vmap(jax.grad(jax.grad(lambda t: fit(t))))(jnp.asarray(GRID8[1:-1]))
+    np.testing.assert_allclose(second, fit.curvature(GRID8[1:-1]), atol=1e-9)
+
+
+@pytest.mark.parametrize("law", [init.Gaussian(1.0, 0.7, 1.0), init.Uniform(1.0, 0.7, 1.0)])
+def test_weighted_spline_is_the_minimum_norm_function_of_its_features(law):
+    """Against a net with one neuron per quantile of the breakpoint density and w^2 = E[w^2 | beta]."""
+    count = 20_000
+    place = (np.arange(count) + 0.5) / count
+    if isinstance(law, init.Gaussian):
+        beta = 0.7 * np.tan(np.pi * (place - 0.5))
+        square = 2 * 0.49 / (0.49 + beta**2)
+    else:
+        beta = np.interp(place, law.cdf_beta(grid := np.linspace(-400, 400, 800_001)), grid)
+        square = np.minimum(0.7 / np.abs(beta), 1) ** 2 / 2
+    w = np.concatenate([np.sqrt(square), -np.sqrt(square)]) / (2 * count) ** 0.5
+    net = kernel.min_norm(ReLUNet(w, -w * np.tile(beta, 2), 0 * w), DATA8, train_b0=False)
+    fit = kernel.weighted_spline(DATA8, law, train_b0=False)
+    np.testing.assert_allclose(fit(DATA8.x), DATA8.y, atol=1e-10)
+    np.testing.assert_allclose(fit(GRID8), net(GRID8), atol=2e-3)
+    # The curvature that the kernel's form implies is the one that nu and the PDE give.
+    second = jax.vmap(jax.grad(jax.grad(lambda t: fit(t))))(jnp.asarray(GRID8[1:-1:50]))
+    np.testing.assert_allclose(second, fit.curvature(GRID8[1:-1:50]), rtol=2e-2, atol=2e-2)
+
+
+def test_density_by_quadrature_is_the_closed_form():
+    closed = kernel.weighted_spline(DATA8, init.UniformBreakpoints(-3.0, 5.0))
+    given = kernel.weighted_spline(DATA8, lambda beta: jnp.ones_like(beta) / 8, moments=(1.0, 1.0, 19 / 3))
+    np.testing.assert_allclose(given(GRID8), closed(GRID8), atol=1e-9)
+    # Late is the end, with ties and weights.
+    tied = Dataset([-1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 2.0, 0.5], [1.0, 2.0, 2.0, 0.5])
+    late, end = (kernel.weighted_spline(tied, init.UniformBreakpoints(-2.0, 2.0), t) for t in (1e5, np.inf))
+    np.testing.assert_allclose(late(GRID8), end(GRID8), atol=1e-8)
+    np.testing.assert_allclose(end(jnp.array([-1.0, 0.0, 1.0])), [1, 1, 0.5], atol=1e-10)
+
+
+def test_bad_times_and_laws():
+    net, data = problem()
+    with pytest.raises(ValueError, match="`t` must be zero or positive; got -1"):
+        kernel.flow(net, data, -1.0)
+    with pytest.raises(ValueError, match="`law` must be Gaussian, Uniform, UniformBreakpoints, or a function"):
+        kernel.weighted_spline(data, lambda beta: beta)

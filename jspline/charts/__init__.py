@@ -1,6 +1,17 @@
 """Three charts of one network: `ReLUNet` (w, b, v), `Spline` (beta, mu, s) and `Polar` (r, theta, charge)."""
 
 from jspline.charts._charts import OneSided, Polar, ReLUNet, Spline, charge
-from jspline.charts._invariants import rescale, roughness
+from jspline.charts._invariants import rescale, roughness, slope_variation, total_delta_slope, variation_norm
 
-__all__ = ["OneSided", "Polar", "ReLUNet", "Spline", "charge", "rescale", "roughness"]
+__all__ = [
+    "OneSided",
+    "Polar",
+    "ReLUNet",
+    "Spline",
+    "charge",
+    "rescale",
+    "roughness",
+    "slope_variation",
+    "total_delta_slope",
+    "variation_norm",
+]

@@ -125,6 +125,26 @@ class Spline(eqx.Module):
         if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1)) | np.isnan(self.s)):
             raise ValueError("`s` must be -1 (left-facing), 1 (right-facing) or 0 (no breakpoint).")
 
+    @classmethod
+    def from_lines(cls, knots: Reals, slopes: Reals, value: Reals) -> "Spline":
+        """The function with these slopes from left to right, one more than knots, and no other breakpoint.
+
+        Args:
+            knots: in increasing order, `(k,)`.
+            slopes: `(k + 1,)`.
+            value: at the first knot, or at 0 if there is none.
+
+        The first knot carries two neurons, back to back; a line has both of them at 0.
+        """
+        knots, slopes, value = as_floats(knots=knots, slopes=slopes, value=value)
+        if slopes.shape != (len(knots) + 1,):
+            raise ValueError(f"`slopes` must be one more than `knots`; got {len(slopes)} and {len(knots)}.")
+        if len(knots) == 0:
+            return cls(jnp.zeros_like(slopes, shape=2), jnp.concatenate([slopes, slopes]), [-1.0, 1.0], value)
+        mu = jnp.concatenate([slopes[:2], jnp.diff(slopes[1:])])
+        s = jnp.ones_like(mu).at[0].set(-1)
+        return cls(jnp.concatenate([knots[:1], knots]), mu, s, value)
+
     @property
     def width(self) -> int:
         """The number of neurons H."""

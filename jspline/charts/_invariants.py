@@ -1,6 +1,9 @@
-"""What the scale symmetry moves (`rescale`) and what only the delta-slopes know (`roughness`)."""
+"""What the scale symmetry moves (`rescale`), and measures of curvature, free from breakpoints and delta-slopes."""
+
+from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
@@ -26,12 +29,81 @@ def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
     return eqx.tree_at(lambda n: (n.w, n.b, n.v), net, (alpha * net.w, alpha * net.b, net.v / alpha))
 
 
-def roughness(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:
+Weight = Callable[[Array], Array]
+"""A positive function of the breakpoint."""
+
+Interval = tuple[ArrayLike, ArrayLike]
+"""Its two ends."""
+
+
+def roughness(
+    point: ReLUNet | Spline | Polar,
+    *,
+    weight: Weight | None = None,
+    interval: Interval | None = None,
+) -> Float[Array, ""]:
     """rho = sum_i mu_i^2, for a net in any chart.
+
+    Args:
+        point: a net of width H.
+        weight: counts each neuron times this function of its breakpoint, such as `lambda beta: 1 / density(beta)`.
+        interval: counts only breakpoints in [lo, hi], such as a gap in the data.
 
     A property of the parameters, not of the function: the integral of |f''|^2, which the paper writes for it
     (section 2.2.1), is infinite for a spline, and two neurons on one breakpoint add their squares, not their kinks.
     """
+    if weight is None and interval is None:
+        return jnp.sum(_delta_slopes(point) ** 2)  # without breakpoints, so that w = 0 needs no word
+    beta, mu = _breakpoints(point)
+    return jnp.sum(_counted(beta, weight, interval) * mu**2)
+
+
+def total_delta_slope(
+    point: ReLUNet | Spline | Polar,
+    *,
+    weight: Weight | None = None,
+    interval: Interval | None = None,
+) -> Float[Array, ""]:
+    """sum_i |mu_i|, arguments as for `roughness`: at least the total variation of the slope, and equal without overlap.
+
+    With `weight=lambda beta: jnp.sqrt(1 + beta**2)` it is the least of sum (w^2 + b^2 + v^2) / 2 over all scales, the
+    norm that counts biases (Boursier and Flammarion 2023).
+    """
+    if weight is None and interval is None:
+        return jnp.sum(jnp.abs(_delta_slopes(point)))
+    beta, mu = _breakpoints(point)
+    return jnp.sum(_counted(beta, weight, interval) * jnp.abs(mu))
+
+
+def slope_variation(point: ReLUNet | Spline | Polar, *, interval: Interval | None = None) -> Float[Array, ""]:
+    """The total variation of f': sum over distinct breakpoints of |sum of the kinks mu_i s_i there|. A property of f.
+
+    Args:
+        point: a net of width H.
+        interval: counts only breakpoints in [lo, hi].
+    """
+    spline = _as_spline(point)
+    order = jnp.argsort(spline.beta)
+    beta, kink = spline.beta[order], (spline.mu * spline.s)[order]
+    group = jnp.cumsum(jnp.insert(jnp.diff(beta) > 0, 0, False))
+    return jnp.sum(jnp.abs(jax.ops.segment_sum(_counted(beta, None, interval) * kink, group, beta.size)))
+
+
+def variation_norm(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:
+    """max(total variation of f', |f'(-inf) + f'(inf)|): the least sum (w^2 + v^2) / 2 of any net that computes f.
+
+    Savarese et al. (2019); biases are not counted.
+    """
+    spline = _as_spline(point)
+    ends = jnp.abs(jnp.sum(spline.mu))  # left-facing neurons make f'(-inf), right-facing ones f'(inf)
+    return jnp.maximum(slope_variation(spline), ends)
+
+
+def _as_spline(point: ReLUNet | Spline | Polar) -> Spline:
+    return point if isinstance(point, Spline) else point.to_spline()
+
+
+def _delta_slopes(point: ReLUNet | Spline | Polar) -> Array:
     match point:
         case ReLUNet():
             mu = point.w * point.v
@@ -40,4 +112,18 @@ def roughness(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:
         case Polar():
             mu = point.r * jnp.cos(point.theta)
     check_unbatched(mu)
-    return jnp.sum(mu**2)
+    return mu
+
+
+def _breakpoints(point: ReLUNet | Spline | Polar) -> tuple[Array, Array]:
+    spline = _as_spline(point)
+    check_unbatched(spline.mu)
+    return spline.beta, spline.mu
+
+
+def _counted(beta: Array, weight: Weight | None, interval: Interval | None) -> Array:
+    counted = jnp.ones_like(beta) if weight is None else weight(beta)
+    if interval is None:
+        return counted
+    lo, hi = (jnp.asarray(end, beta.dtype) for end in interval)
+    return jnp.where((beta >= lo) & (beta <= hi), counted, 0)

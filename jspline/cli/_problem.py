@@ -13,6 +13,18 @@ INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints,
 ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
 
 
+def read(data: str, x: str | None, y: str | None) -> Table:
+    """The table of that name, or in that file.
+
+    Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns.
+    """
+    if data in NAMES:
+        if x is not None or y is not None:
+            raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
+        return load_table(data)
+    return read_table(data, x, y)
+
+
 class Problem(NamedTuple):
     """A data set as read, and as it is learned: standardized, weighted 2/N, equal x merged."""
 
@@ -24,14 +36,9 @@ class Problem(NamedTuple):
 def pose(data: str, x: str | None, y: str | None) -> Problem:
     """Read a CSV file or take a built-in data set, and make of it what the networks learn.
 
-    Raises `ValueError` or `OSError` with a sentence that says what is wrong.
+    Raises as `read`, and `ValueError` when all x are equal.
     """
-    if data in NAMES:
-        if x is not None or y is not None:
-            raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
-        table = load_table(data)
-    else:
-        table = read_table(data, x, y)
+    table = read(data, x, y)
     full, units = table.data.standardize()
     return Problem(table, Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units)
 

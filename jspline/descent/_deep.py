@@ -1,0 +1,105 @@
+"""A deep ReLU network with one input and one output, and its exact pieces."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jspline._checks import Reals, check_width, is_concrete
+from jspline.charts import ReLUNet, Spline
+
+
+class DeepNet(eqx.Module):
+    """Layers of ReLUs, with one input and one output: continuous and piecewise linear, as a shallow net is.
+
+    Attributes:
+        weights: one matrix a layer, `(1 -> first width)`, ..., `(last width -> 1)`, each `(to, from)`.
+        biases: one vector a layer, `(to,)`.
+    """
+
+    weights: tuple[Float[Array, "_ _"], ...]
+    biases: tuple[Float[Array, " _"], ...]
+
+    @classmethod
+    def sample(cls, widths: Sequence[int], *, key: PRNGKeyArray) -> "DeepNet":
+        """He's initialization, variance 2 over the number of inputs; biases like weights in the first layer, then 0."""
+        for width in widths:
+            check_width(width)
+        sizes = [1, *widths, 1]
+        keys = jax.random.split(key, len(sizes))
+        weights = [
+            jax.random.normal(k, (to, of)) * (2 / of) ** 0.5
+            for k, of, to in zip(keys[1:], sizes[:-1], sizes[1:], strict=True)
+        ]
+        biases = [jnp.zeros(to) for to in sizes[1:]]
+        biases[0] = jax.random.normal(keys[0], (sizes[1],)) * 2**0.5
+        return cls(tuple(weights), tuple(biases))
+
+    @classmethod
+    def from_net(cls, net: ReLUNet, layers: int = 1) -> "DeepNet":
+        """The same function with `layers` hidden layers; those after the first pass on what they get.
+
+        So a spiky start can be compared with a flat one in a deep net too.
+        """
+        check_width(layers)
+        width, dtype = net.width, net.w.dtype
+        passing = [jnp.eye(width, dtype=dtype)] * (layers - 1)
+        nothing = [jnp.zeros(width, dtype)] * (layers - 1)
+        return cls((net.w[:, None], *passing, net.v[None]), (net.b, *nothing, net.b0[None]))
+
+    def __call__(self, x: Reals) -> Float[Array, "..."]:
+        """f(x) for `x` of any shape."""
+        x = jnp.asarray(x, self.biases[0].dtype)
+        h = x.reshape(1, -1)
+        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = jnp.matmul(weight, h if k == 0 else jax.nn.relu(h), precision="highest") + bias[:, None]
+        return h.reshape(x.shape)
+
+    def to_spline(self) -> Spline:
+        """The same function as a spline: every breakpoint and slope, by propagating the pieces through the layers.
+
+        On a piece each unit is a line; where its line changes sign inside, the piece is cut in two. On the host, in
+        float64. Breakpoints at which the output does not bend (beyond rounding) are left out.
+
+        Raises:
+            ValueError: under `jax.jit` or `jax.vmap`: the number of breakpoints sets a shape.
+        """
+        if not is_concrete(self):
+            raise ValueError("`DeepNet.to_spline` sets a shape, so it cannot run under jax.jit or jax.vmap.")
+        breaks, at = np.zeros(0), np.zeros(1)  # the cuts; for each piece the place where its values are given
+        slope, value = np.ones((1, 1)), np.zeros((1, 1))  # of each unit on each piece; first, of the input itself
+        size = np.ones(1)  # how large a slope's terms were, for its rounding
+        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if k > 0:
+                breaks, at, slope, value = _rectify(breaks, at, slope, value)
+            matrix = np.asarray(weight, float)
+            size = np.max(np.abs(matrix) @ np.abs(slope), axis=0)
+            slope, value = matrix @ slope, matrix @ value + np.asarray(bias, float)[:, None]
+        rounding = 1e3 * np.finfo(float).eps * np.maximum(size[1:], size[:-1])
+        bends = np.abs(np.diff(slope[0])) > rounding
+        dtype = self.biases[0].dtype
+        knots, slopes = breaks[bends], np.append(slope[0, 0], slope[0, 1:][bends])
+        piece = 0 if not len(knots) else int(np.flatnonzero(bends)[0])
+        where = knots[0] if len(knots) else 0.0
+        first = value[0, piece] + slope[0, piece] * (where - at[piece])
+        return Spline.from_lines(*(jnp.asarray(each, dtype) for each in (knots, slopes, first)))
+
+
+def _rectify(breaks: np.ndarray, at: np.ndarray, slope: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Cut the pieces where a unit changes sign, and set the units to 0 where they are negative."""
+    low, high = np.append(-np.inf, breaks), np.append(breaks, np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero = at - value / slope
+    new = np.unique(zero[(slope != 0) & (zero > low) & (zero < high)])
+    cuts = np.union1d(breaks, new)
+    begin = np.append(cuts[0] if len(cuts) else 0.0, cuts)
+    inside = np.append(cuts[0] - 1 if len(cuts) else 0.0, (cuts + np.append(cuts[1:], 0.0)) / 2)
+    if len(cuts):
+        inside[-1] = cuts[-1] + 1
+    parent = np.searchsorted(breaks, inside, side="right")
+    slope, value = slope[:, parent], value[:, parent] + slope[:, parent] * (begin - at[parent])
+    on = value + slope * (inside - begin) > 0
+    return cuts, begin, np.where(on, slope, 0), np.where(on, value, 0)

@@ -1,0 +1,178 @@
+"""`jspline.train`: any optax optimiser on the loss that the flow goes down."""
+
+from functools import partial
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from jspline._checks import check_unbatched
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
+from jspline.descent._batch_norm import outputs
+from jspline.objective import value_and_grad
+
+Net = TypeVar("Net", bound=eqx.Module)
+
+
+class OUTCOMES(eqx.Enumeration):
+    """How a training ended: `OUTCOMES[run.outcome]` is the message; `run.outcome == OUTCOMES.steps_done` in a batch."""
+
+    steps_done = "All steps were done."
+    unstable = (
+        "The largest Hessian eigenvalue exceeds 2 / eta at one of the ends, or the loss rose: the run is not a "
+        "discrete gradient flow. Lower the learning rate, and do not average this run in."
+    )
+    not_finite = "NaN or infinity appeared."
+
+
+codes: Any = OUTCOMES
+
+
+class Training(eqx.Module):
+    """What training returns.
+
+    Attributes:
+        net: the last net.
+        steps: the steps at which the loss was recorded, from 0, `(records + 1,)`.
+        losses: the loss on all the data there, `(records + 1,)`.
+        sharpness: the largest eigenvalue of the Hessian at the start and at the end, `(2,)`; NaN unless asked for.
+        limit: 2 / learning rate, above which gradient descent is unstable; infinite if the rate was not given.
+        outcome: a member of `OUTCOMES`.
+    """
+
+    net: Any
+    steps: Int[Array, " times"]
+    losses: Float[Array, " times"]
+    sharpness: Float[Array, " ends"]
+    limit: Float[Array, ""]
+    outcome: OUTCOMES
+
+    @property
+    def loss(self) -> Float[Array, "..."]:
+        """The loss at the end."""
+        return self.losses[..., -1]
+
+
+def train(
+    net: Net,
+    data: Dataset,
+    optimizer: optax.GradientTransformation,
+    steps: int,
+    *,
+    batch_size: int | None = None,
+    key: PRNGKeyArray | None = None,
+    learning_rate: ArrayLike | None = None,
+    records: int = 100,
+) -> Training:
+    """Discrete training on L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2, in one compiled loop.
+
+    Plain gradient descent of step eta, `optax.sgd(eta)`, is `jspline.flow` to t = k eta up to O(eta), across crossings
+    too. `jax.vmap` over nets, keys, or learning rates (make the optimizer inside).
+
+    Args:
+        net: a `ReLUNet`, a `BatchNormNet` or a `DeepNet`.
+        data: what to fit.
+        optimizer: any optax optimizer.
+        steps: how many.
+        batch_size: data per step, drawn with replacement and weighted to the loss on average; all of them by default.
+        key: for the mini-batches.
+        learning_rate: eta. Given, the sharpness is measured at both ends and held against 2 / eta.
+        records: at how many steps, evenly, the loss is recorded.
+
+    Returns:
+        A `Training`. Look at its `outcome`: an unstable run does not raise, since it must not in a batch.
+
+    Raises:
+        ValueError: for numbers below 1, or mini-batches without a key.
+    """
+    check_unbatched(data.x)
+    for name, number in (
+        ("steps", steps),
+        ("records", records),
+        ("batch_size", 1 if batch_size is None else batch_size),
+    ):
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
+            raise ValueError(f"`{name}` must be a whole number of at least 1; got {number!r}.")
+    if batch_size is not None and key is None:
+        raise ValueError("Mini-batches are random: give `key`.")
+    key = jax.random.key(0) if key is None else key
+
+    def step(k: Array, state: tuple[Net, Any]) -> tuple[Net, Any]:
+        net, memory = state
+        if batch_size is None:
+            gradient = _gradient(net, data)
+        else:
+            drawn = jax.random.randint(jax.random.fold_in(key, k), (batch_size,), 0, data.size)
+            gradient = jax.grad(_loss)(net, data.x[drawn], data.y[drawn], data.weight[drawn] * (data.size / batch_size))
+        with jax.numpy_dtype_promotion("standard"):  # optax counts on it
+            change, memory = optimizer.update(gradient, memory, net)
+        return optax.apply_updates(net, change), memory
+
+    def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
+        state = jax.lax.fori_loop(ends[0], ends[1], step, state)
+        return state, _whole(state[0], data)
+
+    at = np.unique(np.linspace(0, steps, min(records, steps) + 1).round().astype(int))
+    (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
+    losses = jnp.concatenate([_whole(net, data)[None], losses])
+    limit, ends = jnp.full((), jnp.inf, losses.dtype), jnp.full(2, jnp.nan, losses.dtype)
+    if learning_rate is not None:
+        limit = 2 / jnp.asarray(learning_rate, losses.dtype)
+        ends = jnp.stack([sharpness(net, data), sharpness(last, data)])
+    rises = losses[1:] - losses[:-1] > 1e-6 * losses[0]
+    rose = jnp.any(rises) if batch_size is None and learning_rate is not None else losses[-1] > losses[0]
+    finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((last, losses))]))
+    outcome = OUTCOMES.where(jnp.any(ends > limit) | rose, codes.unstable, codes.steps_done)
+    return Training(last, jnp.asarray(at), losses, ends, limit, OUTCOMES.where(finite, outcome, codes.not_finite))
+
+
+def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, ""]:
+    """The largest eigenvalue of the Hessian of the loss, by Lanczos with full reorthogonalisation.
+
+    As many iterations as parameters make it exact; 50 give the largest eigenvalue to several digits unless the next
+    ones are as close. For gradient descent to be stable it must stay below 2 / eta.
+    """
+    flat, restore = ravel_pytree(net)
+    gradient = lambda theta: ravel_pytree(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))[0]  # noqa: E731
+    count = min(iterations, flat.size)
+
+    def extend(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        basis, images = state
+        image = jax.jvp(gradient, (flat,), (basis[k],))[1]
+        rest = image
+        for _ in range(2):
+            rest = rest - _dot(_dot(basis, rest), basis)
+        length = jnp.linalg.norm(rest)
+        grows = length > jnp.finfo(flat.dtype).eps * jnp.linalg.norm(image)
+        following = jnp.where(grows, rest / jnp.where(grows, length, 1), 0)
+        return basis.at[k + 1].set(following, mode="drop"), images.at[k].set(image)
+
+    start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
+    basis = jnp.zeros((count, flat.size), flat.dtype).at[0].set(start / jnp.linalg.norm(start))
+    basis, images = jax.lax.fori_loop(0, count, extend, (basis, jnp.zeros_like(basis)))
+    small = _dot(basis, images.T)
+    return jnp.max(jnp.linalg.eigvalsh((small + small.T) / 2))
+
+
+_dot = partial(jnp.matmul, precision="highest")
+
+
+def _loss(net: Net, x: Array, y: Array, weight: Array) -> Array:
+    return jnp.sum(weight * (y - outputs(net, x)) ** 2) / 2
+
+
+def _whole(net: Net, data: Dataset) -> Array:
+    return data.constant + _loss(net, data.x, data.y, data.weight)
+
+
+def _gradient(net: Any, data: Dataset) -> Any:
+    if isinstance(net, ReLUNet):
+        return value_and_grad(net, data)[1]
+    return jax.grad(_loss)(net, data.x, data.y, data.weight)

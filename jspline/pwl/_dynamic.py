@@ -1,0 +1,91 @@
+"""Optimal segmented least squares by dynamic programming (Bai and Perron 1998), all numbers of pieces at once."""
+
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jspline.datasets import Dataset
+from jspline.pwl._criterion import choose, most_pieces
+from jspline.pwl._segments import Segments, check_pieces, lines, prepared
+
+
+def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
+    """The least sum of squares that `pieces` separate lines can have: a global optimum, up to rounding.
+
+    Args:
+        data: what to fit. Equal x are never parted.
+        pieces: how many, at most the number of distinct x; or "auto", by `criterion`.
+        most: how many pieces "auto" tries; by default a quarter of the distinct x, at most 50.
+
+    Raises:
+        ValueError: for more pieces than distinct x, or "auto" under `jax.jit` or `jax.vmap`. With traced data that
+            hold fewer distinct x than pieces, `sse` is infinite instead.
+
+    O(K N^2) time and O(K N) memory: the costs of all segments that end at a datum follow from those that end one
+    earlier, by recursive least squares, in which errors only add up and nothing cancels.
+    """
+    data, size = prepared(data)
+    auto = pieces == "auto"
+    tried: Any = most_pieces(data, most) if auto else pieces
+    check_pieces(tried, data, "most" if auto else "pieces")
+    errors, begins = optimum(data, int(tried))
+    best = choose(errors + 2 * data.constant, data, size, continuous=False) if auto else int(tried)
+    return _fit(data, errors, begins, best)
+
+
+@partial(jax.jit, static_argnames="pieces")
+def optimum(data: Dataset, pieces: int) -> tuple[Array, Array]:
+    """The least error of 1, ..., `pieces` pieces; and where the last of k pieces of the first j data begins."""
+    x, y, p = data.x, data.y, data.weight
+    start = jnp.arange(data.size)
+    # A piece may begin at j, unless x_j is tied to the datum before.
+    may_begin = jnp.append(jnp.insert(jnp.diff(x) > 0, 0, True), True)
+    least = jnp.full((data.size + 1, pieces + 1), jnp.inf, x.dtype).at[0, 0].set(0)
+
+    def extend(carry: tuple[Array, tuple], j: Array) -> tuple[tuple[Array, tuple], Array]:
+        least, fits = carry
+        fits = add(fits, x[j], y[j], jnp.where(start <= j, p[j], 0))
+        through = least[:-1, :-1] + jnp.where(start <= j, fits[-1], jnp.inf)[:, None]
+        new = jnp.where(may_begin[j + 1], jnp.min(through, axis=0), jnp.inf)
+        return (least.at[j + 1, 1:].set(new), fits), jnp.argmin(through, axis=0)
+
+    nothing = tuple(jnp.zeros((6, data.size), x.dtype))
+    (least, _), begins = jax.lax.scan(extend, (least, nothing), start)
+    return least[-1, 1:], begins
+
+
+def add(fits: tuple, x: Array, y: Array, p: Array) -> tuple:
+    """Least squares lines with one datum of weight p more: (weight, means of x and y, moments xx and xy, error).
+
+    The error grows by the square of the innovation, over its variance.
+    """
+    weight, x_mean, y_mean, xx, xy, error = fits
+    dx, dy, total = x - x_mean, y - y_mean, weight + p
+    share = p / jnp.where(total > 0, total, 1)
+    line = xx > 0
+    innovation = dy - jnp.where(line, xy / jnp.where(line, xx, 1), 0) * dx
+    # p W / (W + p) of one point with another; less the more the line was free to turn there.
+    joint = weight * share
+    variance = jnp.where(line, xx + joint * dx**2, 1)
+    grown = jnp.where(line, joint * xx / variance, jnp.where(dx == 0, joint, 0)) * innovation**2
+    return total, x_mean + share * dx, y_mean + share * dy, xx + joint * dx**2, xy + joint * dx * dy, error + grown
+
+
+def firsts(begins: Array, pieces: Array) -> Array:
+    """The first datum of each of the `pieces` best pieces, padded at the end with N."""
+
+    def back(end: Array, k: Array) -> tuple[Array, Array]:
+        begin = jnp.where(k < pieces, begins[end - 1, k], end)
+        return begin, begin
+
+    size, most = begins.shape
+    _, first = jax.lax.scan(back, jnp.asarray(size), jnp.arange(most), reverse=True)
+    return first
+
+
+@partial(jax.jit, static_argnames="pieces")
+def _fit(data: Dataset, errors: Array, begins: Array, pieces: int) -> Segments:
+    return lines(data, firsts(begins, jnp.asarray(pieces))[:pieces], errors + 2 * data.constant)

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import jspline
+from jspline.cli import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text("time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n5,7\n3,1\n")
+    return path
+
+
+def test_fit_writes_everything(tmp_path, csv):
+    out = tmp_path / "o"
+    result = run("fit", csv, "--pieces", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == ["fit.nc", "fit.png", "fit.svg", "run.json"]
+    said = ["7 points, 6 distinct time", "optimal", "greedy", "continuous", "criterion", "breaks"]
+    said += ["No function of time has an sse below 0.5 (ties).", "knots are needed"]
+    assert [phrase for phrase in said if phrase not in result.output] == []
+    ds = xr.open_dataset(out / "fit.nc")
+    assert ds.pieces.values.tolist() == [2, 2, 2]
+    assert ds.fit.long_name == "height"
+    data = jspline.datasets.read_csv(csv)
+    best = jspline.pwl.dynamic_programming(data, 2)
+    np.testing.assert_allclose(ds.sse.sel(kind="optimal"), best.sses)
+    np.testing.assert_allclose(ds.fit.sel(kind="optimal"), best(ds.grid.values))
+    np.testing.assert_allclose(ds.breaks.sel(kind="optimal"), best.breaks)
+    assert ds.sse.sel(kind="optimal")[1] <= ds.sse.sel(kind="continuous")[1]
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["arguments"]["pieces"] == "2"
+
+
+def test_fit_chooses_the_pieces(tmp_path):
+    path = tmp_path / "bend.csv"
+    x = np.arange(12.0)
+    path.write_text("x,y\n" + "\n".join(f"{a},{abs(a - 5.5) + 0.01 * (-1) ** int(a)}" for a in x))
+    result = run("fit", path, "--dtype", "float32")
+    assert result.exit_code == 0, result.output
+    rows = {line.split()[0]: line.split() for line in result.output.splitlines() if line[:4] in ("opti", "cont")}
+    assert rows["optimal"][1] == rows["continuous"][1] == "2"
+    np.testing.assert_allclose(float(rows["continuous"][-1]), 5.5, atol=0.05)
+    assert "Nothing was written: give --out" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["CSV", "--pieces", "7"], "--pieces must be at most the number of distinct x, 6; got 7."),
+        (["CSV", "--pieces", "0"], "--pieces must be auto or a whole number of at least 1; got 0."),
+        (["CSV", "--pieces", "some"], "--pieces must be auto or a whole number of at least 1; got some."),
+        (["CSV", "--most", "0"], "--most must be at least 1; got 0."),
+        (["CSV", "--most", "9"], "--most must be at most the number of distinct x, 6; got 9."),
+        (["CSV", "--most", "3", "--pieces", "2"], "--most is for --pieces auto"),
+        (["CSV", "--y", "weight"], "has no column 'weight'"),
+        (["mcycle", "--x", "time"], "--x and --y choose columns of a CSV file; mcycle is built in."),
+        (["CSV", "--dtype", "int8"], "--dtype must be float32 or float64; got int8."),
+        (["nothere.csv"], "nothere.csv does not exist"),
+    ],
+)
+def test_bad_arguments(arguments, sentence, csv):
+    result = run("fit", *(str(csv) if a == "CSV" else a for a in arguments))
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1
+    assert sentence in result.stderr
+    assert result.stdout == ""
+
+
+def test_equal_x(tmp_path):
+    path = tmp_path / "same.csv"
+    path.write_text("x,y\n1,2\n1,3\n")
+    result = run("fit", path)
+    assert result.exit_code == 2
+    assert "All x (of positive weight) are equal" in result.stderr
