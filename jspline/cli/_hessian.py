@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -108,7 +108,7 @@ def hessian_command(
             f"Loss: the mean squared error (1/2 sum of p eps^2 with p = 2/N); {dtype} on {where.platform}."
         )
         name, point = "at the start", net
-        matrices: dict[str, tuple[ReLUNet, curvature.Matrix]] = {name: (net, "hessian")}
+        matrices: dict[str, tuple[ReLUNet, Literal["hessian", "gram"]]] = {name: (net, "hessian")}
         if at == "end":
             name, point = _learn(net, scaled, t1, rtol, max_steps)
             matrices[name] = (point, "hessian")

@@ -1,8 +1,15 @@
 """The curvature of the loss: Hessian, Gram matrix, products, tangent kernel, spectra, and why eigenvalues vanish."""
 
 from jspline.curvature._columns import Columns, columns, flat, kernel, residual_blocks, tangent
-from jspline.curvature._hessian import Matrix, gram, hessian, hvp, jacobian, ntk
-from jspline.curvature._lanczos import Extremes, SpectralDensity, extreme_eigenvalues, spectral_density
+from jspline.curvature._hessian import gram, hessian, hvp, jacobian, ntk
+from jspline.curvature._lanczos import (
+    Extremes,
+    SpectralDensity,
+    extreme_eigenvalues,
+    lanczos,
+    spectral_density,
+    tridiagonal,
+)
 from jspline.curvature._spectrum import (
     DeltaSlopes,
     Escape,
@@ -20,7 +27,6 @@ __all__ = [
     "DeltaSlopes",
     "Escape",
     "Extremes",
-    "Matrix",
     "SpectralDensity",
     "Theorem5",
     "ZeroModes",
@@ -34,11 +40,13 @@ __all__ = [
     "hvp",
     "jacobian",
     "kernel",
+    "lanczos",
     "ntk",
     "residual_blocks",
     "spectral_density",
     "spectrum",
     "tangent",
     "theorem5",
+    "tridiagonal",
     "zero_modes",
 ]

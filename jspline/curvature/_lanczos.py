@@ -178,7 +178,7 @@ def _density(
     def probe(key: Array) -> tuple[Array, Array]:
         start = jax.random.rademacher(key, (P,), net.b0.dtype) / P**0.5
         along, off = lanczos(product, start, steps)
-        nodes, vectors = jnp.linalg.eigh(jnp.diag(along) + jnp.diag(off, 1) + jnp.diag(off, -1))
+        nodes, vectors = jnp.linalg.eigh(tridiagonal(along, off))
         return nodes, vectors[0] ** 2
 
     # One after the other: the basis of one probe is what memory has to hold.
@@ -210,6 +210,11 @@ def lanczos(product: Callable[[Array], Array], start: Array, steps: int) -> tupl
     begin = jnp.zeros((steps, len(start)), start.dtype), start, jnp.zeros((), start.dtype)
     _, (along, off) = jax.lax.scan(step, begin, jnp.arange(steps))
     return along, off[:-1]
+
+
+def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_one"]) -> Float[Array, "steps steps"]:
+    """The symmetric matrix with that diagonal and off-diagonal."""
+    return jnp.diag(along) + jnp.diag(off, 1) + jnp.diag(off, -1)
 
 
 @eqx.filter_jit

@@ -1,6 +1,5 @@
 """`jspline.train`: any optax optimiser on the loss that the flow goes down."""
 
-from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -14,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jspline._checks import check_unbatched
 from jspline.charts import ReLUNet
+from jspline.curvature import lanczos, tridiagonal
 from jspline.datasets import Dataset
 from jspline.descent._batch_norm import outputs
 from jspline.objective import value_and_grad
@@ -134,34 +134,18 @@ def train(
 
 
 def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, ""]:
-    """The largest eigenvalue of the Hessian of the loss, by Lanczos with full reorthogonalisation.
+    """The largest eigenvalue of the Hessian of the loss, by Lanczos's method.
 
     As many iterations as parameters make it exact; 50 give the largest eigenvalue to several digits unless the next
     ones are as close. For gradient descent to be stable it must stay below 2 / eta.
     """
     flat, restore = ravel_pytree(net)
     gradient = lambda theta: ravel_pytree(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))[0]  # noqa: E731
-    count = min(iterations, flat.size)
-
-    def extend(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        basis, images = state
-        image = jax.jvp(gradient, (flat,), (basis[k],))[1]
-        rest = image
-        for _ in range(2):
-            rest = rest - _dot(_dot(basis, rest), basis)
-        length = jnp.linalg.norm(rest)
-        grows = length > jnp.finfo(flat.dtype).eps * jnp.linalg.norm(image)
-        following = jnp.where(grows, rest / jnp.where(grows, length, 1), 0)
-        return basis.at[k + 1].set(following, mode="drop"), images.at[k].set(image)
-
     start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
-    basis = jnp.zeros((count, flat.size), flat.dtype).at[0].set(start / jnp.linalg.norm(start))
-    basis, images = jax.lax.fori_loop(0, count, extend, (basis, jnp.zeros_like(basis)))
-    small = _dot(basis, images.T)
-    return jnp.max(jnp.linalg.eigvalsh((small + small.T) / 2))
-
-
-_dot = partial(jnp.matmul, precision="highest")
+    along, off = lanczos(
+        lambda u: jax.jvp(gradient, (flat,), (u,))[1], start / jnp.linalg.norm(start), min(iterations, flat.size)
+    )
+    return jnp.linalg.eigvalsh(tridiagonal(along, off))[-1]
 
 
 def _loss(net: Net, x: Array, y: Array, weight: Array) -> Array:

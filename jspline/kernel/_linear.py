@@ -39,7 +39,7 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
     Directions of relative size under N eps are taken as null.
     """
     if isinstance(net, Spline):
-        moved = flow(_unit(net), data, t, train_b0=train_b0)
+        moved = flow(net.unit_net(), data, t, train_b0=train_b0)
         return eqx.tree_at(lambda n: (n.mu, n.b0), net, (net.s * moved.v, moved.b0))
     check_unbatched(net.w)
     check_unbatched(data.x)
@@ -111,10 +111,6 @@ def grown(rate: Array, t: Array, null: Array) -> Array:
     safe = jnp.where(rate > null, rate, 1)
     finite = jnp.where(jnp.isinf(t), 0, t)
     return jnp.where(rate > null, -jnp.expm1(-safe * t) / safe, finite)
-
-
-def _unit(spline: Spline) -> ReLUNet:
-    return ReLUNet(spline.s, -spline.s * spline.beta, spline.s * spline.mu, spline.b0)
 
 
 def _compressed(net: ReLUNet, data: Dataset) -> Array:
