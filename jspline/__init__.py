@@ -5,6 +5,8 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
+from typing import Any
+
 from jspline import datasets, dynamics, init, kernel, objective, ranks
 from jspline.charts import OneSided, Polar, ReLUNet, Spline, charge, rescale, roughness
 from jspline.datasets import Dataset
@@ -23,6 +25,7 @@ __all__ = [
     "charge",
     "datasets",
     "dynamics",
+    "ensemble",
     "flow",
     "init",
     "kernel",
@@ -34,3 +37,12 @@ __all__ = [
     "roughness",
     "value_and_grad",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`jspline.ensemble`, which loads xarray, only once it is asked for."""
+    if name == "ensemble":
+        import jspline.ensemble
+
+        return jspline.ensemble
+    raise AttributeError(f"module 'jspline' has no attribute {name!r}")
