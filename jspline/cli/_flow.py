@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,12 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import init, kernel, plot, rescale
+from jspline import kernel, plot, rescale
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
 from jspline.cli._integrate import INTERRUPTED, History, integrate
 from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._problem import law_named
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 from jspline.dynamics import RESULTS
 
@@ -37,24 +37,6 @@ COUNTS = {
 }
 
 CODES: Any = RESULTS
-
-
-def _law(name: str, width: int, data: Dataset) -> init.Law:
-    """The initialization of that name; those with a choice of scale have He's delta-slopes or kernel."""
-    spread = float(jnp.ptp(data.x)) / 10
-    he = init.he(width)
-    laws: dict[str, Callable[[], init.Law]] = {
-        "he": lambda: he,
-        "glorot": lambda: init.glorot(width),
-        "uniform": lambda: init.Uniform(3**0.5 * he.sigma_w, 3**0.5 * he.sigma_b, 3**0.5 * he.sigma_v),
-        "balanced": lambda: init.Balanced(width**-0.25),
-        "uniform_breakpoints": lambda: init.UniformBreakpoints(data.x[0] - spread, data.x[-1] + spread),
-        "quantiles": lambda: init.FromData(data, "quantiles"),
-        "curvature": lambda: init.FromData(data, "curvature"),
-    }
-    if name not in laws:
-        raise ValueError(f"--init must be one of {', '.join(laws)}; got {name}.")
-    return laws[name]()
 
 
 @app.command("flow")
@@ -117,7 +99,7 @@ def flow_command(
             table = _read(data, x, y)
             full, units = table.data.standardize()
             full = Dataset(full.x, full.y, full.weight * 2 / full.size).merged()
-            law = _law(init, width, full)
+            law = law_named(init, width, full, "--init")
         if out is not None:
             prepare(out)
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))

@@ -21,13 +21,14 @@ from jspline.objective import predict
 
 
 def condense(net: ReLUNet) -> ReLUNet:
-    """A net of six neurons with the same function and gradient flow, for x != 0, until a breakpoint meets a datum.
+    """A net of six neurons with the same fit and gradient flow until a breakpoint meets a datum.
 
     Args:
         net: of any width, with b = 0 and so all breakpoints at 0, as He's initialization without biases has them.
 
-    The first event comes at the same time, with the same breakpoint and datum; what follows differs. Exact but for
-    rounding: see the top of the file. Places that are not needed hold a dead neuron (0, 0, 0).
+    The first event comes at the same time, with the same breakpoint and datum; what follows differs, and so does the
+    function between the least and the largest breakpoint, once they have moved. Exact but for rounding: see the top of
+    the file. Places that are not needed hold a dead neuron (0, 0, 0).
     Raises `ValueError` if a bias is known and not 0.
     """
     check_unbatched(net.w)
@@ -78,7 +79,11 @@ def nothing_follows(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:
     up to rounding.
     """
     e = data.weight * (data.y - predict(net, data))
-    square, slowest, least, norm = (jnp.zeros_like(net.b0), *(jnp.full_like(net.b0, jnp.inf),) * 2, jnp.zeros_like(net.b0))
+    square, slowest, least, norm = (
+        jnp.zeros_like(net.b0),
+        *(jnp.full_like(net.b0, jnp.inf),) * 2,
+        jnp.zeros_like(net.b0),
+    )
     for side in (1, -1):
         mine, p = side * net.w > 0, jnp.where(side * data.x > 0, data.weight, 0)
         q = jnp.stack([jnp.sum(jnp.where(p > 0, e * data.x, 0)), jnp.sum(jnp.where(p > 0, e, 0))])

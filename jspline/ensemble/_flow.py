@@ -1,6 +1,7 @@
 """`flow`: gradient flows of a grid of networks, through slots that are filled again as soon as their flow has ended."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
-from jspline.ensemble._run import Point, padded, point_and_key, shapes
+from jspline.ensemble._run import Point, point_and_key, shapes
 from jspline.ensemble._tile import chosen, fitting, key_data, tiled
 from jspline.ensemble._work import Job, Progress, Work, fingerprint, jobs
 
@@ -35,7 +36,7 @@ def measure_end(sol: Solution) -> dict[str, Array]:
 def flow(
     make: Callable[[Point, PRNGKeyArray], tuple[ReLUNet, Dataset]],
     grid: Mapping[str, Any],
-    measure: Callable[[Solution], Mapping[str, Any]] = measure_end,
+    measure: Callable[..., Mapping[str, Any]] = measure_end,
     *,
     key: PRNGKeyArray,
     out: str | Path | None = None,
@@ -52,7 +53,8 @@ def flow(
         make: takes a point and a key, as in `run`, and gives a net and its data.
         grid, key, out, devices, tile, resume, progress: as in `run`. Widths and numbers of data are shapes, and those
             that differ are compiled apart (about 8 s each); they are not padded.
-        measure: takes the `Solution` of one flow and gives a dictionary of arrays.
+        measure: takes the `Solution` of one flow, and its data if it has a second argument, and gives a dictionary of
+            arrays.
         max_steps: the most steps of a network.
         options: of `jspline.dynamics.start`: t1, rtol, atol, and so on.
 
@@ -68,13 +70,17 @@ def flow(
     devices, (data, impl) = chosen(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
-    frozen = tuple(sorted(options.items()))
-    starts = [functools.partial(_start, make, tuple(group.static.items()), impl, frozen) for group in groups]
-    states = [jax.eval_shape(begin, shapes(group, data)) for begin, group in zip(starts, groups, strict=True)]
+    makes = [functools.partial(_made, make, tuple(group.static.items()), impl) for group in groups]
+    begin = functools.partial(_begun, options)
+    lanes = [shapes(group, data) for group in groups]
+    states = [
+        jax.eval_shape(lambda lane, m=m: begin(m(lane), lane["live"]), lane)
+        for m, lane in zip(makes, lanes, strict=True)
+    ]
     end = functools.partial(_end, measure)
     outputs = [jax.eval_shape(end, state) for state in states]
     tiles = [tile or fitting(s, g.lanes, devices[0]) for s, g in zip(states, groups, strict=True)]
-    programs = [jax.make_jaxpr(begin)(shapes(group, data)) for begin, group in zip(starts, groups, strict=True)]
+    programs = [jax.make_jaxpr(m)(lane) for m, lane in zip(makes, lanes, strict=True)]
     programs += [jax.make_jaxpr(end)(state) for state in states]
     manifest = {
         "kind": "flow",
@@ -86,67 +92,82 @@ def flow(
     }
     work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
     try:
-        for job, begin in zip(work.jobs, starts, strict=True):
-            _drain(work, job, begin, end, data, devices, max_steps)
+        fill, go, harvest = (
+            tiled(function, devices) for function in (functools.partial(_filled, begin), _advanced, end)
+        )
+        for job, each, one in zip(work.jobs, makes, states, strict=True):
+            if len(todo := work.todo(job)):
+                slots = Slots(job, tiled(each, devices), fill, go, harvest, data, len(devices), one)
+                slots.drain(work, todo, max_steps)
         return work.dataset(_named)
     finally:
         work.close()
 
 
-def _drain(
-    work: Work, job: Job, begin: Callable, end: Callable, key: np.ndarray, devices: tuple, max_steps: int
-) -> None:
-    """Do what this process has to do of a group: fill slots, advance them, measure those that have ended."""
-    todo = work.todo(job)
-    if len(todo) == 0:
-        return
-    fill, go, harvest = (tiled(f, devices) for f in (_refill(begin), _advance, end))
-    slots = padded(todo[:0], len(devices), job.tile)
-    limit = np.full(slots.shape, max_steps, np.int32)
-    one = jax.eval_shape(begin, shapes(job.group, key))
-    state = jax.tree.map(lambda leaf: np.zeros((*slots.shape, *leaf.shape), leaf.dtype), one)
-    while True:
-        free = slots < 0
-        if free.any() and (len(todo) or free.all()):
-            taken = np.flatnonzero(free)[: len(todo)]
-            slots.flat[taken], todo = todo[: len(taken)], todo[len(taken) :]
-            state = fill(state, job.group.lane(slots, key), free)
-        while True:
-            state = go(state, limit)
-            ended = np.asarray(state.done) | (np.asarray(state.stats["num_steps"]) >= max_steps)
-            ended &= slots >= 0
-            running = int(np.sum((slots >= 0) & ~ended))
-            if running == 0 or (ended.any() and ended.sum() >= REFILL * ended.size):
-                break
-        values = jax.device_get(harvest(state))
-        work.put(job, slots[ended], {name: value[ended] for name, value in values.items()})
-        slots[ended] = -1
-        if running == 0 and len(todo) == 0:
-            return
+class Slots:
+    """Running flows of a group, a tile of them on each device, and the compiled functions that they go through."""
+
+    def __init__(
+        self,
+        job: Job,
+        make: Callable,
+        fill: Callable,
+        go: Callable,
+        harvest: Callable,
+        key: np.ndarray,
+        devices: int,
+        one: Running,
+    ):
+        self.job, self.make, self.fill, self.go, self.harvest, self.key = job, make, fill, go, harvest, key
+        self.held = np.full((devices, job.tile), -1)
+        self.state = jax.tree.map(lambda leaf: np.zeros((*self.held.shape, *leaf.shape), leaf.dtype), one)
+
+    def drain(self, work: Work, todo: np.ndarray, max_steps: int) -> None:
+        """Do these lanes: fill slots, advance, measure those that have ended, until there are no more."""
+        limit = np.full(self.held.shape, max_steps, np.int32)
+        running = 0
+        while running or len(todo):
+            free = self.held < 0
+            if len(todo) or free.all():
+                taken = np.flatnonzero(free)[: len(todo)]
+                self.held.flat[taken], todo = todo[: len(taken)], todo[len(taken) :]
+                lane = self.job.group.lane(self.held, self.key)
+                self.state = self.fill(self.state, self.make(lane), lane["live"], free)
+            while True:
+                self.state = self.go(self.state, limit)
+                ended = np.asarray(self.state.done) | (np.asarray(self.state.stats["num_steps"]) >= max_steps)
+                ended &= self.held >= 0
+                running = int(np.sum((self.held >= 0) & ~ended))
+                if running == 0 or ended.sum() >= REFILL * ended.size:
+                    break
+            values = jax.device_get(self.harvest(self.state))
+            lanes = self.held[ended]
+            self.held[ended] = -1
+            work.put(self.job, lanes, {name: value[ended] for name, value in values.items()})
 
 
-def _start(make: Callable, static: tuple, impl: str, options: tuple, lane: dict[str, Any]) -> Running:
-    net, data = make(*point_and_key(static, impl, lane))
-    state = start(net, data, **dict(options))
+def _made(make: Callable, static: tuple, impl: str, lane: dict[str, Any]) -> tuple[ReLUNet, Dataset]:
+    return make(*point_and_key(static, impl, lane))
+
+
+def _begun(options: dict[str, Any], problem: tuple[ReLUNet, Dataset], live: Array) -> Running:
+    state = start(*problem, **options)
     # An empty slot has ended before it began.
-    return eqx.tree_at(lambda s: s.done, state, state.done | ~lane["live"])
+    return eqx.tree_at(lambda s: s.done, state, state.done | ~live)
 
 
-@functools.lru_cache(maxsize=32)
-def _refill(begin: Callable) -> Callable:
-    def refill(state: Running, lane: dict[str, Any], fresh: Array) -> Running:
-        return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(lane), state)
-
-    return refill
+def _filled(begin: Callable, state: Running, problem: tuple[ReLUNet, Dataset], live: Array, fresh: Array) -> Running:
+    return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(problem, live), state)
 
 
-def _advance(state: Running, max_steps: Array) -> Running:
+def _advanced(state: Running, max_steps: Array) -> Running:
     return advance(state, jnp.clip(max_steps - state.stats["num_steps"], 0, STEPS))
 
 
 def _end(measure: Callable, state: Running) -> dict[str, Array]:
     solution = finish(state)
-    return {"result": result_codes(solution.result)} | {k: jnp.asarray(v) for k, v in measure(solution).items()}
+    known = (solution, state.data)[: len(inspect.signature(measure).parameters)]
+    return {"result": result_codes(solution.result)} | {k: jnp.asarray(v) for k, v in measure(*known).items()}
 
 
 def _named(dataset: xr.Dataset) -> xr.Dataset:

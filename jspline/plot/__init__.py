@@ -2,5 +2,19 @@
 
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
+from jspline.plot._sweep import events_figure, sweep_figure
 
-__all__ = ["COLOURS", "LEFT", "RIGHT", "breakpoint_paths", "fits", "flow_figure", "losses", "rug", "save", "style"]
+__all__ = [
+    "COLOURS",
+    "LEFT",
+    "RIGHT",
+    "breakpoint_paths",
+    "events_figure",
+    "fits",
+    "flow_figure",
+    "losses",
+    "rug",
+    "save",
+    "style",
+    "sweep_figure",
+]
