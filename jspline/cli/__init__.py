@@ -1,6 +1,6 @@
-"""The command line: `jspline flow`, and more to come."""
+"""The command line: `jspline flow`, `law`, `sweep`, and more to come."""
 
-from jspline.cli import _flow, _sweep  # noqa: F401  registers the commands
+from jspline.cli import _flow, _law, _sweep  # noqa: F401  registers the commands
 from jspline.cli._app import app
 
 

@@ -18,7 +18,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
 from jspline.ensemble._run import Point, point_and_key, shapes
-from jspline.ensemble._tile import chosen, fitting, key_data, tiled
+from jspline.ensemble._tile import chosen, fitting, key_data, placed, tiled
 from jspline.ensemble._work import Job, Progress, Work, fingerprint, jobs
 
 STEPS = 10
@@ -97,7 +97,7 @@ def flow(
         )
         for job, each, one in zip(work.jobs, makes, states, strict=True):
             if len(todo := work.todo(job)):
-                slots = Slots(job, tiled(each, devices), fill, go, harvest, data, len(devices), one)
+                slots = Slots(job, tiled(each, devices), fill, go, harvest, data, devices, one)
                 slots.drain(work, todo, max_steps)
         return work.dataset(_named)
     finally:
@@ -115,12 +115,14 @@ class Slots:
         go: Callable,
         harvest: Callable,
         key: np.ndarray,
-        devices: int,
+        devices: tuple[jax.Device, ...],
         one: Running,
     ):
         self.job, self.make, self.fill, self.go, self.harvest, self.key = job, make, fill, go, harvest, key
-        self.held = np.full((devices, job.tile), -1)
-        self.state = jax.tree.map(lambda leaf: np.zeros((*self.held.shape, *leaf.shape), leaf.dtype), one)
+        self.held = np.full((len(devices), job.tile), -1)
+        # Placed as it will come back: or everything would be compiled once more for what it has become.
+        zeros = jax.tree.map(lambda leaf: np.zeros((*self.held.shape, *leaf.shape), leaf.dtype), one)
+        self.state = placed(zeros, devices)
 
     def drain(self, work: Work, todo: np.ndarray, max_steps: int) -> None:
         """Do these lanes: fill slots, advance, measure those that have ended, until there are no more."""

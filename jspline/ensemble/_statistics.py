@@ -90,7 +90,7 @@ class LogBins(NamedTuple):
 
 
 def counts(sizes: tuple[int, ...], *numbers: Int[Array, "values"]) -> Int[Array, "..."]:
-    """The histogram of bin numbers, joint if there are several; int32, so of at most 2^31 values before it is merged."""
+    """The histogram of bin numbers, joint if there are several; int32, so of at most 2^31 values until it is merged."""
     flat = functools.reduce(lambda place, pair: place * pair[0] + pair[1], zip(sizes, numbers, strict=True), 0)
     return jnp.zeros(math.prod(sizes), jnp.int32).at[flat].add(1, mode="promise_in_bounds").reshape(sizes)
 

@@ -11,13 +11,15 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from jspline.dynamics import compiler_options
 
 CACHE = 2 << 20
 """Bytes of a CPU's cache that a tile should fit in: with more lanes at once a lane is not faster."""
+
+SPEC = PartitionSpec("devices")
 
 SMALLEST, LARGEST = 16, 16_384
 ON_CPU = 512
@@ -35,21 +37,27 @@ def chosen(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
 
 
 @functools.lru_cache(maxsize=32)
-def tiled(function: Callable, devices: tuple[jax.Device, ...]) -> Callable:
+def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = False) -> Callable:
     """`function`, of one lane, for arrays with leading axes (devices, tile): vmapped on each device, and compiled.
 
     `jax.shard_map` around the vmapped function, and not `jax.jit` of sharded arrays: there a loop would wait for all
-    devices in each of its steps.
+    devices in each of its steps. With `flow` the compiler gets what suits flows, and little else.
     """
-    mesh = Mesh(np.asarray(devices), ("devices",), axis_types=(AxisType.Auto,))
-
     def here(*arguments: Any) -> Any:
         mine = jax.tree.map(lambda leaf: leaf[0], arguments)
         return jax.tree.map(lambda leaf: leaf[None], jax.vmap(function)(*mine))
 
-    spec = PartitionSpec("devices")
-    spread = jax.shard_map(here, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
-    return jax.jit(spread, compiler_options=compiler_options())
+    spread = jax.shard_map(here, mesh=_mesh(devices), in_specs=SPEC, out_specs=SPEC, check_vma=False)
+    return jax.jit(spread, compiler_options=compiler_options() if flow else None)
+
+
+def placed(tree: Any, devices: tuple[jax.Device, ...]) -> Any:
+    """Arrays with leading axes (devices, tile), each part where it belongs, as `tiled` functions return them."""
+    return jax.device_put(tree, NamedSharding(_mesh(devices), SPEC))
+
+
+def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
+    return Mesh(np.asarray(devices), ("devices",), axis_types=(AxisType.Auto,))
 
 
 def fitting(lane: Any, lanes: int, device: jax.Device) -> int:

@@ -1,6 +1,7 @@
 """Pictures. Functions that take an axes draw on it and return artists; those that end in `_figure` make a figure."""
 
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
+from jspline.plot._law import law_figure
 from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
 from jspline.plot._sweep import events_figure, sweep_figure
 
@@ -12,6 +13,7 @@ __all__ = [
     "events_figure",
     "fits",
     "flow_figure",
+    "law_figure",
     "losses",
     "rug",
     "save",
