@@ -1,6 +1,5 @@
 """`collect`: statistics of any number of draws, in constant memory."""
 
-import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
 from jspline.ensemble._statistics import Moments
-from jspline.ensemble._tile import chosen, key_data, tiled
+from jspline.ensemble._tile import Bound, chosen, key_data, tiled
 
 BLOCKS = 64
 """Blocks that a device sums up before the host hears of it."""
@@ -38,7 +37,7 @@ def collect(
     if blocks < 1:
         raise ValueError(f"`blocks` must be at least 1; got {blocks}.")
     devices, (data, impl) = chosen(devices), key_data(key)
-    add = tiled(functools.partial(_sum, fn, impl), devices)
+    add = tiled(Bound(_sum, (fn, impl)), devices)
     total: Any = None
     each = len(devices) * BLOCKS
     for begin in range(0, blocks, each):

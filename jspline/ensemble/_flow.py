@@ -1,6 +1,5 @@
 """`flow`: gradient flows of a grid of networks, through slots that are filled again as soon as their flow has ended."""
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
 from jspline.ensemble._run import Point, point_and_key, shapes
-from jspline.ensemble._tile import chosen, fitting, key_data, placed, tiled
+from jspline.ensemble._tile import Bound, chosen, fitting, key_data, placed, tiled
 from jspline.ensemble._work import Job, Progress, Work, fingerprint, jobs
 
 STEPS = 10
@@ -70,14 +69,14 @@ def flow(
     devices, (data, impl) = chosen(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
-    makes = [functools.partial(_made, make, tuple(group.static.items()), impl) for group in groups]
-    begin = functools.partial(_begun, options)
+    makes = [Bound(_made, (make, tuple(group.static.items()), impl)) for group in groups]
+    begin = Bound(_begun, (tuple(sorted(options.items())),))
     lanes = [shapes(group, data) for group in groups]
     states = [
         jax.eval_shape(lambda lane, m=m: begin(m(lane), lane["live"]), lane)
         for m, lane in zip(makes, lanes, strict=True)
     ]
-    end = functools.partial(_end, measure)
+    end = Bound(_end, (measure,))
     outputs = [jax.eval_shape(end, state) for state in states]
     tiles = [tile or fitting(s, g.lanes, devices[0]) for s, g in zip(states, groups, strict=True)]
     programs = [jax.make_jaxpr(m)(lane) for m, lane in zip(makes, lanes, strict=True)]
@@ -92,9 +91,7 @@ def flow(
     }
     work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
     try:
-        fill, go, harvest = (
-            tiled(function, devices) for function in (functools.partial(_filled, begin), _advanced, end)
-        )
+        fill, go, harvest = (tiled(function, devices) for function in (Bound(_filled, (begin,)), _advanced, end))
         for job, each, one in zip(work.jobs, makes, states, strict=True):
             if len(todo := work.todo(job)):
                 slots = Slots(job, tiled(each, devices), fill, go, harvest, data, devices, one)
@@ -152,8 +149,8 @@ def _made(make: Callable, static: tuple, impl: str, lane: dict[str, Any]) -> tup
     return make(*point_and_key(static, impl, lane))
 
 
-def _begun(options: dict[str, Any], problem: tuple[ReLUNet, Dataset], live: Array) -> Running:
-    state = start(*problem, **options)
+def _begun(options: tuple, problem: tuple[ReLUNet, Dataset], live: Array) -> Running:
+    state = start(*problem, **dict(options))
     # An empty slot has ended before it began.
     return eqx.tree_at(lambda s: s.done, state, state.done | ~live)
 

@@ -1,6 +1,5 @@
 """`run`: a function of a point and a key, at every point of a grid, for many keys."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import xarray as xr
 from jaxtyping import PRNGKeyArray
 
 from jspline.ensemble._grid import Grid, Group
-from jspline.ensemble._tile import chosen, fitting, key_data, tiled
+from jspline.ensemble._tile import Bound, chosen, fitting, key_data, tiled
 from jspline.ensemble._work import Progress, Work, fingerprint, jobs
 
 Point = dict[str, Any]
@@ -62,7 +61,7 @@ def run(
     devices, (data, impl) = chosen(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
-    programs = [functools.partial(_one, fn, tuple(group.static.items()), impl) for group in groups]
+    programs = [Bound(_one, (fn, tuple(group.static.items()), impl)) for group in groups]
     lanes = [shapes(group, data) for group in groups]
     outputs = [jax.eval_shape(program, lane) for program, lane in zip(programs, lanes, strict=True)]
     sizes = [_largest(program, lane) for program, lane in zip(programs, lanes, strict=True)]

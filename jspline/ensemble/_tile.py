@@ -7,7 +7,7 @@ any number of devices, and after an interruption, need the same tile. Nothing pa
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -36,13 +36,31 @@ def chosen(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
     return (default,) if isinstance(default, jax.Device) else tuple(jax.local_devices())
 
 
-@functools.lru_cache(maxsize=32)
+class Bound(NamedTuple):
+    """A function with its first arguments, equal to another one with the same: compiled once for both."""
+
+    function: Callable
+    arguments: tuple
+
+    def __call__(self, *more: Any) -> Any:
+        return self.function(*self.arguments, *more)
+
+
 def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = False) -> Callable:
     """`function`, of one lane, for arrays with leading axes (devices, tile): vmapped on each device, and compiled.
 
     `jax.shard_map` around the vmapped function, and not `jax.jit` of sharded arrays: there a loop would wait for all
     devices in each of its steps. With `flow` the compiler gets what suits flows, and little else.
     """
+
+    try:
+        return _tiled(function, devices, flow)
+    except TypeError:  # it holds arrays, which cannot be looked up
+        return _tiled.__wrapped__(function, devices, flow)
+
+
+@functools.lru_cache(maxsize=64)
+def _tiled(function: Callable, devices: tuple[jax.Device, ...], flow: bool) -> Callable:
     def here(*arguments: Any) -> Any:
         mine = jax.tree.map(lambda leaf: leaf[0], arguments)
         return jax.tree.map(lambda leaf: leaf[None], jax.vmap(function)(*mine))
