@@ -6,7 +6,7 @@ from typing import Annotated
 import jax
 import typer
 
-from benchmarks import _report, ensemble, flow, flow_accuracy, flow_batch, flow_wide, gradient
+from benchmarks import _report, ensemble, flow, flow_accuracy, flow_batch, flow_wide, gradient, holzmueller
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
     "gradient": {"gradient": gradient.run},
@@ -21,6 +21,7 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "ensemble lanes": ensemble.lanes,
         "ensemble law": ensemble.law,
         "ensemble device": ensemble.overview,
+        "ensemble descent": holzmueller.run,
     },
     "wide": {
         "wide widths": flow_wide.widths,
