@@ -56,7 +56,7 @@ def law_named(name: str, width: int, data: Dataset, what: str = "`init`") -> ini
     return laws[name]()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sweep:
     """A sweep file, read and checked."""
 

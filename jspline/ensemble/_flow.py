@@ -77,10 +77,10 @@ def flow(
         for m, lane in zip(makes, lanes, strict=True)
     ]
     end = Bound(_end, (measure,))
-    outputs = [jax.eval_shape(end, state) for state in states]
+    outputs = [end.shape(state) for state in states]
     tiles = [tile or fitting(s, g.lanes, devices[0]) for s, g in zip(states, groups, strict=True)]
-    programs = [jax.make_jaxpr(m)(lane) for m, lane in zip(makes, lanes, strict=True)]
-    programs += [jax.make_jaxpr(end)(state) for state in states]
+    programs = [m.program(lane) for m, lane in zip(makes, lanes, strict=True)]
+    programs += [end.program(state) for state in states]
     manifest = {
         "kind": "flow",
         "grid": {**whole.axes, "inits": whole.inits},

@@ -63,14 +63,14 @@ def run(
     groups = list(whole.groups())
     programs = [Bound(_one, (fn, tuple(group.static.items()), impl)) for group in groups]
     lanes = [shapes(group, data) for group in groups]
-    outputs = [jax.eval_shape(program, lane) for program, lane in zip(programs, lanes, strict=True)]
+    outputs = [program.shape(lane) for program, lane in zip(programs, lanes, strict=True)]
     sizes = [_largest(program, lane) for program, lane in zip(programs, lanes, strict=True)]
     tiles = [tile or fitting(size, group.lanes, devices[0]) for size, group in zip(sizes, groups, strict=True)]
     manifest = {
         "kind": "run",
         "grid": {**whole.axes, "inits": whole.inits},
         "key": [impl, *data.tolist()],
-        "program": fingerprint([jax.make_jaxpr(p)(lane) for p, lane in zip(programs, lanes, strict=True)]),
+        "program": fingerprint([p.program(lane) for p, lane in zip(programs, lanes, strict=True)]),
     }
     work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
     try:
@@ -110,9 +110,9 @@ def padded(lanes: np.ndarray, devices: int, tile: int) -> np.ndarray:
     return full.reshape(devices, tile)
 
 
-def _largest(program: Callable, lane: Any) -> list[Any]:
+def _largest(program: Bound, lane: Any) -> list[Any]:
     """The shapes that the most demanding operation of a program reads and writes."""
-    equations = jax.make_jaxpr(program)(lane).jaxpr.eqns
+    equations = program.program(lane).jaxpr.eqns
     steps = [[v.aval for v in (*e.invars, *e.outvars) if hasattr(v.aval, "shape")] for e in equations]
     plain = [[a for a in step if not jax.dtypes.issubdtype(a.dtype, jax.dtypes.extended)] for step in steps]
     return max(plain, key=lambda step: sum(a.size * a.dtype.itemsize for a in step), default=[])

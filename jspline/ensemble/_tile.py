@@ -7,7 +7,8 @@ any number of devices, and after an interruption, need the same tile. Nothing pa
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,7 +37,8 @@ def chosen(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
     return (default,) if isinstance(default, jax.Device) else tuple(jax.local_devices())
 
 
-class Bound(NamedTuple):
+@dataclass(frozen=True)
+class Bound:
     """A function with its first arguments, equal to another one with the same: compiled once for both."""
 
     function: Callable
@@ -44,6 +46,14 @@ class Bound(NamedTuple):
 
     def __call__(self, *more: Any) -> Any:
         return self.function(*self.arguments, *more)
+
+    def shape(self, *more: Any) -> Any:
+        """Of the result, for arguments or their shapes."""
+        return jax.eval_shape(lambda *each: self(*each), *more)
+
+    def program(self, *more: Any) -> Any:
+        """As JAX traces it."""
+        return jax.make_jaxpr(lambda *each: self(*each))(*more)
 
 
 def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = False) -> Callable:
@@ -54,16 +64,17 @@ def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = F
     """
 
     try:
-        return _tiled(function, devices, flow)
+        hash(function)
     except TypeError:  # it holds arrays, which cannot be looked up
         return _tiled.__wrapped__(function, devices, flow)
+    return _tiled(function, devices, flow)
 
 
 @functools.lru_cache(maxsize=64)
 def _tiled(function: Callable, devices: tuple[jax.Device, ...], flow: bool) -> Callable:
     def here(*arguments: Any) -> Any:
         mine = jax.tree.map(lambda leaf: leaf[0], arguments)
-        return jax.tree.map(lambda leaf: leaf[None], jax.vmap(function)(*mine))
+        return jax.tree.map(lambda leaf: leaf[None], jax.vmap(lambda *lane: function(*lane))(*mine))
 
     spread = jax.shard_map(here, mesh=_mesh(devices), in_specs=SPEC, out_specs=SPEC, check_vma=False)
     return jax.jit(spread, compiler_options=compiler_options() if flow else None)
