@@ -155,7 +155,8 @@ def _kernels(smoke: bool, dtype: str) -> list[tuple[str, Callable[..., Any], tup
     n = 100 if smoke else 1_000_000
     k = jax.random.split(jax.random.key(0), 3)
     big = jspline.Dataset(jax.random.normal(k[0], (n,), dtype), jax.random.normal(k[1], (n,), dtype))
-    wide = jspline.ReLUNet(*jax.random.normal(k[2], (3, n), dtype), 0.0)
+    w, b, v = jax.random.normal(k[2], (3, n), dtype)
+    wide = jspline.ReLUNet(w, b, v, 0.0)
     lanes = 4 if smoke else 10_000
     small = jax.tree.map(lambda leaf: leaf.astype(dtype), dataset(k[0]))
     nets = jax.vmap(lambda key: network(key, 1.0))(jax.random.split(k[1], lanes))

@@ -33,7 +33,7 @@ def _descend(steps: int, net: jspline.ReLUNet, data: jspline.Dataset) -> tuple[A
     rows = jnp.sqrt(data.weight)[:, None] * rows
     rate = 1 / jnp.linalg.eigvalsh(jnp.matmul(rows, rows.T, precision="highest"))[-1]
 
-    def step(state: tuple[jspline.ReLUNet, Array], _: None) -> tuple[tuple[jspline.ReLUNet, Array], None]:
+    def step(state: tuple[jspline.ReLUNet, Array], _: Any) -> tuple[tuple[jspline.ReLUNet, Array], None]:
         net, met = state
         _, grad = jspline.value_and_grad(net, data)
         new = jax.tree.map(lambda p, g: p - rate * g, net, grad)

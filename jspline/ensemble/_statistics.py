@@ -4,7 +4,6 @@
 are whole numbers, so histograms merge exactly, in any order; moments to rounding.
 """
 
-import functools
 import math
 from typing import Any, NamedTuple
 
@@ -32,14 +31,8 @@ class Moments(eqx.Module):
 
     def __add__(self, other: "Moments") -> "Moments":
         count = self.count + other.count
-        safe = (
-            np.where(count > 0, count, 1)
-            if isinstance(count, np.ndarray | np.generic)
-            else jnp.where(count > 0, count, 1)
-        )
-        step = other.mean - self.mean
-        mean = self.mean + step * (other.count / safe)
-        return Moments(count, mean, self.square + other.square + step * step * (self.count * (other.count / safe)))
+        share, step = other.count / count, other.mean - self.mean
+        return Moments(count, self.mean + step * share, self.square + other.square + step**2 * (self.count * share))
 
     @property
     def variance(self) -> Any:
@@ -91,7 +84,7 @@ class LogBins(NamedTuple):
 
 def counts(sizes: tuple[int, ...], *numbers: Int[Array, "values"]) -> Int[Array, "..."]:
     """The histogram of bin numbers, joint if there are several; int32, so of at most 2^31 values until it is merged."""
-    flat = functools.reduce(lambda place, pair: place * pair[0] + pair[1], zip(sizes, numbers, strict=True), 0)
+    flat = jnp.ravel_multi_index(numbers, sizes, mode="clip")
     return jnp.zeros(math.prod(sizes), jnp.int32).at[flat].add(1, mode="promise_in_bounds").reshape(sizes)
 
 

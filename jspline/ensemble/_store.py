@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jspline._files import prepare, whole
@@ -34,7 +35,7 @@ def surroundings(device: jax.Device) -> dict[str, Any]:
         "python": platform.python_version(),
         "code": _code(),
         "device": f"{device.platform}: {device.device_kind}",
-        "dtype": "float64" if jax.config.jax_enable_x64 else "float32",
+        "dtype": str(jnp.zeros(()).dtype),
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogFormatter, NullLocator
 
 from jspline.plot._style import COLOURS, INK, style
 
@@ -23,6 +23,7 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
     axes = [str(name) for name in met.dims[:-1]]
     x = np.asarray(met[axes[-1]])
     share, low, high = (np.asarray(part).reshape(-1, x.size) for part in interval)
+    share, low = (np.where(part > 0, part, np.nan) for part in (share, np.maximum(low, 1e-6)))
     shape = [met.sizes[name] for name in axes[:-1]]
     with style():
         figure = Figure(figsize=(9, 5.6), layout="constrained")
@@ -38,6 +39,8 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
         ax.set(xscale="log", yscale="log", xlabel=axes[-1], ylabel="share of networks")
         ax.set_xticks(x, [f"{value:g}" for value in x])
         ax.xaxis.set_minor_locator(NullLocator())
+        for set_formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            set_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
         ax.set_title("Networks in which a breakpoint reached a datum, with 95 % intervals")
         ax.legend()
     return figure
