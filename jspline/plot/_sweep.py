@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from jspline.plot._style import COLOURS, INK, style
 
@@ -39,8 +39,9 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
         ax.set(xscale="log", yscale="log", xlabel=axes[-1], ylabel="share of networks")
         ax.set_xticks(x, [f"{value:g}" for value in x])
         ax.xaxis.set_minor_locator(NullLocator())
-        for set_formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
-            set_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
         ax.set_title("Networks in which a breakpoint reached a datum, with 95 % intervals")
         ax.legend()
     return figure
