@@ -6,7 +6,18 @@ from typing import Annotated
 import jax
 import typer
 
-from benchmarks import _report, curvature, flow, flow_accuracy, flow_batch, flow_wide, gradient, pwl
+from benchmarks import (
+    _report,
+    curvature,
+    ensemble,
+    flow,
+    flow_accuracy,
+    flow_batch,
+    flow_wide,
+    gradient,
+    holzmueller,
+    pwl,
+)
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
     "gradient": {"gradient": gradient.run},
@@ -21,6 +32,12 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "flow accuracy": flow_accuracy.tolerances,
         "flow Euler": flow_accuracy.euler,
         "flow batch": flow_batch.run,
+    },
+    "ensemble": {
+        "ensemble lanes": ensemble.lanes,
+        "ensemble law": ensemble.law,
+        "ensemble device": ensemble.overview,
+        "ensemble descent": holzmueller.run,
     },
     "wide": {
         "wide widths": flow_wide.widths,
@@ -38,12 +55,18 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
 
 
 def main(
-    suite: Annotated[str, typer.Argument(help=f"One of {', '.join(SUITES)}.")],
+    suite: Annotated[str, typer.Argument(help=f"One of {', '.join(SUITES)}, or all.")] = "all",
     smoke: Annotated[bool, typer.Option("--smoke", help="Smallest sizes, to see that it runs.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Put each table into benchmarks/RESULTS.md.")] = False,
     only: Annotated[str | None, typer.Option("--only", help="One section of the suite, such as 'flow batch'.")] = None,
 ) -> None:
-    """Measure a suite and print its tables."""
+    """Measure a suite, or all of them, and print its tables."""
+    if suite == "all":
+        if only is not None:
+            raise typer.BadParameter("--only needs a suite")
+        for name in SUITES:
+            main(name, smoke, write)
+        return
     if suite not in SUITES:
         raise typer.BadParameter(f"there is no suite {suite!r}; choose from {', '.join(SUITES)}")
     if only is not None and only not in SUITES[suite]:

@@ -5,6 +5,8 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
+from typing import Any
+
 from jspline import curvature, datasets, descent, dynamics, init, kernel, landscape, objective, pwl, ranks
 from jspline.charts import (
     OneSided,
@@ -38,6 +40,7 @@ __all__ = [
     "datasets",
     "descent",
     "dynamics",
+    "ensemble",
     "flow",
     "gram",
     "hessian",
@@ -61,3 +64,12 @@ __all__ = [
     "variation_norm",
     "zero_modes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`jspline.ensemble`, which loads xarray, only once it is asked for."""
+    if name == "ensemble":
+        import jspline.ensemble
+
+        return jspline.ensemble
+    raise AttributeError(f"module 'jspline' has no attribute {name!r}")

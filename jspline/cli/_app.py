@@ -1,9 +1,10 @@
 """The `jspline` command: options that all its commands share, and what happens to an error."""
 
+import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import typer
@@ -51,10 +52,11 @@ def one_sentence() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def configure(dtype: str, device: str | None) -> None:
+def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     """Set JAX's precision and default device. The library never does; this is the edge.
 
     float64 is always allowed: also where networks are float32, data are read and standardized in full precision.
+    `spread` makes a CPU one device for each core, if nobody has said otherwise.
 
     Raises:
         ValueError: for another dtype, or a platform that is not there.
@@ -62,13 +64,40 @@ def configure(dtype: str, device: str | None) -> None:
     if dtype not in ("float32", "float64"):
         raise ValueError(f"--dtype must be float32 or float64; got {dtype}.")
     jax.config.update("jax_enable_x64", True)
+    if spread and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with suppress(RuntimeError):  # JAX has started already
+            jax.config.update("jax_num_cpu_devices", max(1, cores()))
     if device is None:
         return
     try:
-        jax.config.update("jax_default_device", jax.devices(device)[0])
+        # A platform and not one of its devices, where all of them are to work.
+        there = jax.local_devices(backend=device)
+        jax.config.update("jax_platforms" if spread else "jax_default_device", device if spread else there[0])
     except RuntimeError:
-        there = ", ".join(sorted({d.platform for d in jax.devices()}))
-        raise ValueError(f"--device {device} is not available here; available: {there}.") from None
+        there_are = ", ".join(sorted({d.platform for d in jax.devices()}))
+        raise ValueError(f"--device {device} is not available here; available: {there_are}.") from None
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def distribute() -> None:
+    """Join the other processes of the run, if the environment says that there are any.
+
+    JAX itself reads the coordinator's address, and on a cluster that it knows everything else. The processes never
+    wait for each other in a computation: so if one dies, the others need not.
+    """
+    if "JAX_COORDINATOR_ADDRESS" not in os.environ or jax.distributed.is_initialized():
+        return
+    jax.config.update("jax_enable_recoverability", True)
+    number: dict[str, Any] = {
+        argument: int(os.environ[name])
+        for argument, name in (("num_processes", "JAX_NUM_PROCESSES"), ("process_id", "JAX_PROCESS_ID"))
+        if name in os.environ
+    }
+    jax.distributed.initialize(**number)
 
 
 def on_host() -> AbstractContextManager:

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax.numpy as jnp
-
 from jspline import init
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
 DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
-INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles or curvature."
+INIT_HELP = "Initialization: he, he_unbiased, glorot, uniform, balanced, uniform_breakpoints, quantiles or curvature."
 ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
 
 
@@ -43,12 +41,16 @@ def pose(data: str, x: str | None, y: str | None) -> Problem:
     return Problem(table, Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units)
 
 
-def choose_law(name: str, width: int, data: Dataset) -> init.Law:
-    """The initialization of that name; those with a choice of scale have He's delta-slopes or kernel."""
-    spread = float(jnp.ptp(data.x)) / 10
+def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> init.Law:
+    """The initialization of that name; those with a choice of scale have He's delta-slopes or kernel.
+
+    Raises `ValueError` for another name, given as `what`.
+    """
+    spread = (data.x[-1] - data.x[0]) / 10
     he = init.he(width)
     laws: dict[str, Callable[[], init.Law]] = {
         "he": lambda: he,
+        "he_unbiased": lambda: init.he(width, 0.0),
         "glorot": lambda: init.glorot(width),
         "uniform": lambda: init.Uniform(3**0.5 * he.sigma_w, 3**0.5 * he.sigma_b, 3**0.5 * he.sigma_v),
         "balanced": lambda: init.Balanced(width**-0.25),
@@ -57,7 +59,7 @@ def choose_law(name: str, width: int, data: Dataset) -> init.Law:
         "curvature": lambda: init.FromData(data, "curvature"),
     }
     if name not in laws:
-        raise ValueError(f"--init must be one of {', '.join(laws)}; got {name}.")
+        raise ValueError(f"{what} must be one of {', '.join(laws)}; got {name}.")
     return laws[name]()
 
 

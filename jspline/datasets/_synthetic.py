@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jax.typing import ArrayLike
+from jaxtyping import Array, PRNGKeyArray
 
 from jspline.datasets._dataset import Dataset
 
@@ -58,6 +60,29 @@ def teacher(
         raise ValueError(f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}.")
     x = _evenly(n, knots[0], knots[-1])
     return Dataset(x, jnp.interp(x, jnp.asarray(knots, x.dtype), jnp.asarray(values, x.dtype)))
+
+
+def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKeyArray | None = None) -> Dataset:
+    """Holzmueller and Steinwart's x = -3, -2, -1, 1, 2, 3 and y = (-1, 2, -1, 1, -2, 1) + offset, of total weight 1.
+
+    Args:
+        offset: moves all y.
+        draws: with a `key`, the weights are those of a sample of so many draws, with replacement, from the six points;
+            without, they are 1/6 each.
+        key: a typed key.
+
+    The best line of each side is y = offset when the weights are equal. Raises `ValueError` for draws without a key, a
+    key without draws, or draws that are not at least 1.
+    """
+    if (draws is None) != (key is None) or (draws is not None and draws < 1):
+        raise ValueError(f"`draws`, a whole number of at least 1, and `key` go together; got draws = {draws}.")
+    x = jnp.asarray([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    y = jnp.asarray([-1.0, 2.0, -1.0, 1.0, -2.0, 1.0]) + jnp.asarray(offset, x.dtype)
+    equal = jnp.full(6, 1 / 6, x.dtype)
+    if draws is None or key is None:
+        return Dataset(x, y, equal)
+    count = jax.random.multinomial(key, jnp.asarray(draws, x.dtype), equal, dtype=x.dtype)
+    return Dataset(x, y, count / draws)
 
 
 def _evenly(n: int, lo: float, hi: float) -> Array:

@@ -1,15 +1,18 @@
 """Gradient flow: the field in three charts, and its integration, exact or by a general solver."""
 
+from jspline.dynamics._condense import condense, nothing_follows
 from jspline.dynamics._field import net_field, polar_field, spline_field
-from jspline.dynamics._flow import advance, finish, flow, start
+from jspline.dynamics._flow import advance, compiler_options, finish, flow, start
 from jspline.dynamics._rosenbrock import Rosenbrock
 from jspline.dynamics._running import Running
-from jspline.dynamics._solution import KINDS, RESULTS, Events, Solution, charge_drift, result_names
+from jspline.dynamics._solution import KINDS, RESULTS, Events, Solution, charge_drift, result_codes, result_names
+from jspline.dynamics._solution import NAMES as RESULT_NAMES
 from jspline.dynamics._term import FlowTerm, Points, cell
 
 __all__ = [
     "KINDS",
     "RESULTS",
+    "RESULT_NAMES",
     "Events",
     "FlowTerm",
     "Points",
@@ -19,10 +22,14 @@ __all__ = [
     "advance",
     "cell",
     "charge_drift",
+    "compiler_options",
+    "condense",
     "finish",
     "flow",
     "net_field",
+    "nothing_follows",
     "polar_field",
+    "result_codes",
     "result_names",
     "spline_field",
     "start",

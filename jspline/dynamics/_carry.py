@@ -116,7 +116,8 @@ class Journey:
     def far(self, *, until_first: bool, enabled: Bool[Array, ""]) -> tuple[Carried, Float[Array, ""]]:
         """As far as the tolerance allows: the neurons there, and which fraction of the step that is.
 
-        Not `enabled`, it stops looking: under `jax.vmap` the other flows would have to wait.
+        Not `enabled`, it does not look: under `jax.vmap` the other flows would have to wait, and a flow that has ended
+        on an event is computed along with them.
         """
 
         def attempt(state: _Try) -> _Try:
@@ -130,11 +131,11 @@ class Journey:
             shorter = jnp.minimum(first + (limit - first) * ratio, carried.parked)
             shorter = jnp.where(state.number < TRIES, shorter, first)
             if until_first:
-                fine, shorter = jnp.asarray(False), first
+                fine = jnp.asarray(True)
             then = jnp.where(fine | (limit <= first) | ~enabled, limit, shorter)
             return _Try(state.number + 1, limit, then, carried)
 
-        end = jnp.ones_like(self.tolerance)
+        end = jnp.where(enabled, jnp.minimum(self.first, 1) if until_first else 1, 0).astype(self.tolerance.dtype)
         state = _Try(jnp.zeros((), jnp.int32), jnp.full_like(end, jnp.inf), end, self._frozen(end))
         state = jax.lax.while_loop(lambda state: state.then < state.limit, attempt, state)
         return state.carried, state.limit

@@ -187,6 +187,11 @@ def _options_known() -> bool:
     return True
 
 
+def compiler_options() -> dict[str, Any] | None:
+    """What suits the exact flow, for whoever compiles it inside a `jax.jit` of their own."""
+    return dict(SEQUENTIAL) if _options_known() else None
+
+
 def _compiled(function: Callable) -> Callable:
     """The function, compiled. Options for the compiler can only be given where nobody else is compiling."""
     return _jit(function, not is_concrete(jnp.zeros(())))

@@ -58,6 +58,14 @@ def result_names(result: RESULTS) -> np.ndarray:
     return names
 
 
+def result_codes(result: RESULTS) -> Int[Array, "..."]:
+    """The results as places in `RESULT_NAMES`: plain numbers, which can be kept in arrays."""
+    code = jnp.zeros(jnp.shape(result == codes.end_time), jnp.int8)
+    for index, name in enumerate(NAMES):
+        code = jnp.where(result == getattr(codes, name), jnp.asarray(index, jnp.int8), code)
+    return code
+
+
 class Options(eqx.Module):
     """The arguments of `flow` that say when to stop and what to keep; changing the arrays compiles nothing."""
 

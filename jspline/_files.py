@@ -1,0 +1,32 @@
+"""Files that appear whole or not at all, in folders checked before the work begins."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder and try to write there, so that a run does not find out at its end.
+
+    Raises:
+        OSError: with a sentence that says what is wrong.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"Cannot write to the folder {folder} ({error.strerror}); choose another --out.") from None
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block succeeds, and vanishes when it does not."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

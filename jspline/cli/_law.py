@@ -1,0 +1,156 @@
+"""`jspline law`: a Monte Carlo of an initialization law against its exact densities."""
+
+import math
+import shlex
+import sys
+import time
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import typer
+import xarray as xr
+from tqdm import tqdm
+
+from jspline import ensemble, init, plot
+from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
+from jspline.cli._output import prepare, whole, write_run
+
+FILES = ("law.png", "law.svg", "law.nc", "run.json")
+LAWS = ("he", "glorot", "uniform")
+
+
+@app.command("law")
+def law_command(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(LAWS)}; uniform has the variances of he.")],
+    width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
+    neurons: Annotated[float, typer.Option(help="Neurons to draw, in all; 1e9 takes minutes.")] = 1e7,
+    seed: Seed = 0,
+    out: Out = None,
+    dtype: Dtype = "float32",
+    device: Device = None,
+) -> None:
+    """Draw networks and compare breakpoints, delta-slopes and roughness with their exact laws.
+
+    Everything is counted as it is drawn, in bins that widen with the distance from 0 (both laws have heavy tails), so
+    the memory does not grow with --neurons.
+
+    Examples:
+
+    - `jspline law he --width 100 --out he`
+
+    - `jspline law uniform --neurons 1e9 --out uniform`
+    """
+    arguments = dict(locals())
+    with one_sentence():
+        if not 1 <= neurons < 1e15 or width < 1:
+            raise ValueError(f"--neurons and --width must be at least 1; got {neurons:g} and {width}.")
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+        configure(dtype, device, spread=True)
+        law = _law(name, width, dtype)
+        if out is not None:
+            prepare(out)
+    beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
+    block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
+    blocks = max(1, round(neurons / (block.nets * width)))
+    began = time.perf_counter()
+    bar = tqdm(desc=f"law {name}", unit="neuron", unit_scale=block.nets * width, total=blocks, disable=None)
+    with bar:
+        sample = ensemble.collect(
+            block, blocks, key=jax.random.key(seed), progress=lambda done, _: bar.update(done - bar.n)
+        )
+    seconds = time.perf_counter() - began
+    dataset = _dataset(law, width, block.bins, sample)
+    typer.echo(_summary(name, width, dataset, seconds, dtype))
+    if out is None:
+        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
+        return
+    with one_sentence():
+        with whole(out / "law.nc") as path:
+            dataset.to_netcdf(path, engine="h5netcdf")
+        total = f"{dataset.attrs['neurons']:,} neurons"
+        figure = plot.law_figure(f"The law of {name} initialization, width {width}: {total}", law, width, dataset)
+        for file in FILES[:2]:
+            with whole(out / file) as path:
+                plot.save(figure, path)
+        device_used = jax.local_devices()[0]
+        write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, device_used, seconds=seconds)
+    typer.echo(f"Wrote {', '.join(str(out / file) for file in FILES)}.")
+
+
+def _law(name: str, width: int, dtype: str) -> Any:
+    he = init.he(width)
+    laws = {
+        "he": he,
+        "glorot": init.glorot(width),
+        "uniform": init.Uniform(*(3**0.5 * scale for scale in (he.sigma_w, he.sigma_b, he.sigma_v))),
+    }
+    if name not in laws:
+        raise ValueError(f"The law must be one of {', '.join(LAWS)}; got {name}.")
+    return jax.tree.map(lambda leaf: leaf.astype(dtype), laws[name])
+
+
+def _dataset(law: Any, width: int, bins: ensemble.LawBins, sample: ensemble.LawSample) -> xr.Dataset:
+    joint, excess = np.asarray(sample.joint), np.asarray(sample.excess)
+    exact = jax.tree.map(lambda leaf: leaf.astype("float64"), law)
+    edges = {"beta": bins.beta.edges(), "mu": bins.mu.edges(), "excess": bins.excess.edges()}
+    cdf = {
+        "beta": np.asarray(exact.cdf_beta(edges["beta"][1:-1])),
+        "mu": np.asarray(exact.cdf_mu(edges["mu"][1:-1])),
+    }
+    deviation = float(exact.roughness_var(width)) ** 0.5
+    tail = np.cumsum(excess[::-1])[::-1] / excess.sum()
+    return xr.Dataset(
+        {
+            "joint": (("beta", "mu"), joint, {"long_name": "neurons in each bin"}),
+            "excess_count": ("excess", excess, {"long_name": "networks by (rho - E rho) / sd rho"}),
+            "tail": ("excess", tail, {"long_name": "share of networks from the lower edge of the bin on"}),
+            "tail_bound": (
+                "excess",
+                np.asarray(exact.roughness_tail(width, edges["excess"][:-1] * deviation)),
+                {"long_name": "one-sided Chebyshev bound there (theorem 2)"},
+            ),
+            **{f"{each}_edge": (f"{each}_edges", edges[each]) for each in edges},
+            **{f"{each}_cdf": (f"{each}_inner", cdf[each], {"long_name": "exact cdf at inner edges"}) for each in cdf},
+        },
+        attrs={
+            "neurons": int(joint.sum()),
+            "networks": int(excess.sum()),
+            "ks_beta": ensemble.kolmogorov(joint.sum(axis=1), cdf["beta"]),
+            "ks_mu": ensemble.kolmogorov(joint.sum(axis=0), cdf["mu"]),
+            "roughness_mean": float(sample.rough.mean),
+            "roughness_error": float(sample.rough.error),
+            "roughness_variance": float(sample.rough.variance),
+            "exact_mean": float(exact.roughness_mean(width)),
+            "exact_variance": float(exact.roughness_var(width)),
+        },
+    )
+
+
+def _summary(name: str, width: int, dataset: xr.Dataset, seconds: float, dtype: str) -> str:
+    a = dataset.attrs
+    critical = 1.358 / a["neurons"] ** 0.5
+    above = [k for k in (1, 2, 4) if k in dataset.excess_edge.values]
+    tails = []
+    for k in above:
+        place = int(np.searchsorted(dataset.excess_edge.values, k))
+        p = ensemble.wilson(int(dataset.excess_count.values[place:].sum()), a["networks"])
+        bound = float(dataset.tail_bound.values[place])
+        tails.append(
+            f"  P(rho - E rho >= {k} sd)  {p.value:.3g} ({p.low:.3g} to {p.high:.3g}), bound of theorem 2 {bound:.3g}"
+        )
+    outside = dataset.joint.values[[0, -1]].sum() / a["neurons"]
+    return "\n".join(
+        [
+            f"{name}, width {width}: {a['networks']:,} networks, {a['neurons']:,} neurons in {seconds:.1f} s "
+            f"({a['neurons'] / seconds / 1e6:,.0f} million/s, compiling included), {dtype}.",
+            f"  distance of the cdf of beta  {a['ks_beta']:.3g} (5 % critical value {critical:.3g}); "
+            f"{outside:.2%} of the breakpoints are beyond all bins",
+            f"  distance of the cdf of mu    {a['ks_mu']:.3g} (5 % critical value {critical:.3g})",
+            f"  mean roughness      {a['roughness_mean']:.6g} +- {a['roughness_error']:.2g}, "
+            f"exact {a['exact_mean']:.6g}",
+            f"  variance            {a['roughness_variance']:.6g}, exact {a['exact_variance']:.6g}",
+            *tails,
+        ]
+    )

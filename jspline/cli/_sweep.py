@@ -1,0 +1,169 @@
+"""`jspline sweep`: a grid of flows from a TOML file, which can be interrupted and gone on with."""
+
+import shlex
+import sys
+import time
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import typer
+import xarray as xr
+from tqdm import tqdm
+
+from jspline import ensemble, plot
+from jspline.cli._app import Device, Out, app, configure, distribute, one_sentence
+from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._sweep_file import Sweep
+from jspline.dynamics import RESULTS
+
+CODES: Any = RESULTS
+FILES = ("sweep.png", "sweep.svg")
+
+
+@app.command("sweep")
+def sweep_command(
+    file: Annotated[str, typer.Argument(help="A TOML file, or a sweep that comes with jspline: holzmueller, regimes.")],
+    inits: Annotated[int | None, typer.Option(help="Networks at each point, in place of the file's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out already.")] = False,
+    out: Out = None,
+    device: Device = None,
+) -> None:
+    """A grid of gradient flows: a map over alpha, width, initialization.
+
+    With --out, what is finished is kept chunk by chunk. A sweep that died, at whatever moment, goes on with --resume
+    and ends with the same numbers, bit for bit. The merged arrays are in ensemble.nc.
+
+    Several processes share a sweep and its folder: start each with the environment that `jax.distributed` reads
+    (JAX_COORDINATOR_ADDRESS, and JAX_NUM_PROCESSES and JAX_PROCESS_ID where no cluster says them). If one dies, the
+    others go on, and --resume does what it left.
+
+    Examples:
+
+    - `jspline sweep regimes --out regimes`
+
+    - `jspline sweep holzmueller --inits 500 --out study`
+
+    - `jspline sweep my.toml --out there --resume`
+    """
+    arguments = dict(locals())
+    with one_sentence():
+        distribute()
+        configure("float64", device, spread=True)
+        sweep = Sweep.read(file)
+        if inits is not None:
+            sweep.grid["inits"] = inits
+        if seed is not None:
+            if not 0 <= seed < 2**32:
+                raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+            sweep.settings["seed"] = seed
+        if out is not None:
+            prepare(out)
+        _ = sweep.data  # read once, before anything is traced
+    typer.echo(_heading(sweep))
+    began = time.perf_counter()
+    with _bar(sweep) as progress, one_sentence():
+        try:
+            result = ensemble.flow(
+                sweep.make,
+                sweep.grid,
+                sweep.measure,
+                key=jax.random.key(sweep.settings["seed"]),
+                out=out,
+                resume=resume,
+                progress=progress,
+                **sweep.flow_options(),
+            )
+        except KeyboardInterrupt:
+            typer.echo(
+                "Interrupted; nothing was kept: give --out."
+                if out is None
+                else f"Interrupted; what is finished is in {out}, and --resume goes on from there.",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+    seconds = time.perf_counter() - began
+    lanes = result.result.size
+    if result.attrs["lanes_done"] < lanes:
+        typer.echo(f"This process is done; {lanes - result.attrs['lanes_done']} networks are left to others.")
+        return
+    typer.echo(_summary(sweep, result, seconds))
+    if out is not None:
+        with one_sentence():
+            title = sweep.settings["title"] or sweep.name
+            if sweep.to_first_event:
+                figure = plot.events_figure(title, result.met, ensemble.proportion(result.met))
+            else:
+                figure = plot.sweep_figure(title, result)
+            for name in FILES:
+                with whole(out / name) as path:
+                    plot.save(figure, path)
+            write_run(
+                out / "run.json",
+                shlex.join(["jspline", *sys.argv[1:]]),
+                {**arguments, "sweep": {**sweep.settings, "grid": sweep.grid, "flow": sweep.options}},
+                jax.local_devices()[0],
+                seconds=round(seconds, 3),
+                lanes=lanes,
+            )
+        typer.echo(f"Wrote {', '.join(str(out / name) for name in (*FILES, 'ensemble.nc', 'run.json'))}.")
+
+
+def _heading(sweep: Sweep) -> str:
+    s = sweep.settings
+    axes = " x ".join(f"{len(v)} {name}" for name, v in sweep.grid.items() if name != "inits" and isinstance(v, list))
+    weights = "weights of a sample" if s["data"] == "six_points" else "standardized, weighted 2/N"
+    options = ", ".join(f"{name} {value}" for name, value in sweep.flow_options().items())
+    return (
+        f"{s['title'] or sweep.name}: {axes} x {sweep.grid.get('inits')} networks.\n"
+        f"{s['data']} ({weights}), {s['init']} initialization, seed {s['seed']}; "
+        f"{options}, {s['dtype']} on {len(jax.local_devices())} {jax.local_devices()[0].platform} device(s)."
+    )
+
+
+class _bar:
+    """A progress bar with the remaining time and one number about what has come out so far."""
+
+    def __init__(self, sweep: Sweep):
+        self.sweep, self.bar, self.sums = sweep, tqdm(desc=sweep.name, unit="net", disable=None), np.zeros(2)
+
+    def __enter__(self) -> Any:
+        return self.update
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def update(self, done: int, total: int, values: dict[str, np.ndarray]) -> None:
+        name, words = ("met", "met a datum") if self.sweep.to_first_event else ("loss", "mean loss")
+        self.sums += np.sum(values[name]), values[name].size
+        self.bar.total = total
+        self.bar.set_postfix_str(f"{words}: {self.sums[0] / self.sums[1]:.3g}", refresh=False)
+        self.bar.update(done - self.bar.n)
+
+
+def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
+    lines = []
+    axes = [name for name in result.result.dims if name != "inits"]
+    if sweep.to_first_event:
+        lines.append(f"{'share that met a datum, with its 95 % interval':>48}  undecided   steps")
+        table = ensemble.proportion(result.met)
+        for place in np.ndindex(result.met.shape[:-1]):
+            at = ", ".join(f"{name} {result[name].values[i]}" for name, i in zip(axes, place, strict=True))
+            p, low, high = (float(part[place]) for part in table)
+            undecided = int(np.sum(~result.met.values[place] & ~result.certain.values[place]))
+            steps = float(np.mean(result.steps.values[place]))
+            lines.append(f"{at:>24}  {p:.4f} ({low:.4f} to {high:.4f})  {undecided:9d}  {steps:6.1f}")
+    else:
+        names = [name for name in ("loss", "regime", "steps", "crossings", "slides") if name in result]
+        lines.append(f"{'':>32}" + "".join(f"{name:>11}" for name in names) + "   (medians)")
+        for place in np.ndindex(result.loss.shape[:-1]):
+            at = ", ".join(f"{name} {result[name].values[i]}" for name, i in zip(axes, place, strict=True))
+            lines.append(f"{at:>32}" + "".join(f"{np.nanmedian(result[name].values[place]):11.4g}" for name in names))
+    ends, counts = np.unique(result.result.values, return_counts=True)
+    fine = {"end_time", "interpolated", "stationary", "first_event"}
+    for name, count in zip(ends, counts, strict=True):
+        mark = "" if name in fine else "Warning: "
+        lines.append(f"{mark}{count} of {result.result.size} networks: {name}. {CODES[getattr(CODES, str(name))]}")
+    lines.append(f"{result.result.size} networks in {seconds:.1f} s, compiling included.")
+    return "\n".join(lines)

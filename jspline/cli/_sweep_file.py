@@ -1,0 +1,150 @@
+"""What a sweep file may say, and the networks that it names. A file is data: nothing in it is evaluated."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray
+
+from jspline import kernel, rescale
+from jspline.charts import ReLUNet
+from jspline.cli._problem import choose_law, pose
+from jspline.datasets import NAMES, Dataset, six_points
+from jspline.dynamics import RESULTS, Solution, condense, nothing_follows
+
+SHIPPED = Path(__file__).parent.parent / "sweeps"
+SIX_POINTS = "six_points"
+SETTINGS: dict[str, Any] = {
+    "title": "", "data": None, "x": None, "y": None, "init": "he", "alpha": 1.0, "width": 100, "offset": 0.0,
+    "condense": False, "seed": 0, "dtype": "float64",
+}  # fmt: skip
+"""What stands at the top of a file, and its defaults."""
+
+VARY = ("alpha", "width", "init", "offset")
+FLOW: dict[str, type] = {
+    "t1": float, "rtol": float, "loss_tol": float, "grad_tol": float, "until": str, "max_steps": int,
+}  # fmt: skip
+
+CODES: Any = RESULTS
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A sweep file, read and checked."""
+
+    name: str
+    settings: dict[str, Any]
+    grid: dict[str, Any]
+    options: dict[str, Any]
+
+    @classmethod
+    def read(cls, file: str) -> "Sweep":
+        """A file, or one that comes with the package.
+
+        Raises:
+            ValueError: with one sentence for whatever is wrong in it.
+        """
+        path = Path(file) if Path(file).exists() else SHIPPED / f"{file}.toml"
+        if not path.exists():
+            ours = ", ".join(sorted(each.stem for each in SHIPPED.glob("*.toml")))
+            raise ValueError(f"There is no sweep file {file}; with jspline come {ours}.")
+        try:
+            said = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not TOML: {error}.") from None
+        grid, options = said.pop("grid", {}), said.pop("flow", {})
+        if not isinstance(grid, dict) or not isinstance(options, dict):
+            raise ValueError(f"[grid] and [flow] of {path} must be tables.")
+        _known(path, "the top", said, SETTINGS)
+        _known(path, "[grid]", grid, [*VARY, "inits"])
+        _known(path, "[flow]", options, FLOW)
+        settings = {**SETTINGS, **said}
+        for key, value in settings.items():
+            kind = type(SETTINGS[key] if SETTINGS[key] is not None else "")
+            if value is not None and not (isinstance(value, kind) or (kind is float and type(value) is int)):
+                raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+        for key, value in options.items():
+            kind = FLOW[key]
+            if isinstance(value, bool) or not (isinstance(value, kind) or (kind is float and type(value) is int)):
+                raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+        sweep = cls(path.stem, settings, grid, options)
+        sweep._check(path)
+        return sweep
+
+    def _check(self, path: Path) -> None:
+        s, varies = self.settings, set(self.grid)
+        if s["data"] is None:
+            raise ValueError(f"{path} must name its `data`: a CSV file, or one of {', '.join([*NAMES, SIX_POINTS])}.")
+        if s["data"] != SIX_POINTS and (s["offset"] or "offset" in varies):
+            raise ValueError(f"`offset` in {path} is for data = '{SIX_POINTS}'.")
+        inits = {*self.grid.get("init", []), s["init"]} if isinstance(self.grid.get("init", []), list) else set()
+        if s["condense"] and (
+            "init" in varies or inits != {"he_unbiased"} or self.options.get("until") != "first_event"
+        ):
+            raise ValueError(
+                f"`condense` in {path} needs init = 'he_unbiased' and until = 'first_event': six neurons stand for all "
+                "until then."
+            )
+        if "rtol" not in self.options:
+            raise ValueError(f"[flow] of {path} needs `rtol`.")
+        if not 0 <= s["seed"] < 2**32:
+            raise ValueError(f"`seed` of {path} must be from 0 to 2^32 - 1; got {s['seed']}.")
+        if "width" in varies and not all(isinstance(w, int) and w > 0 for w in self.grid["width"]):
+            raise ValueError(f"`width` of {path} must hold whole numbers of at least 1; got {self.grid['width']}.")
+        if "alpha" in varies and not all(isinstance(a, int | float) and a > 0 for a in self.grid["alpha"]):
+            raise ValueError(f"`alpha` of {path} must hold positive numbers; got {self.grid['alpha']}.")
+        for name in inits:
+            choose_law(name, 2, six_points(), "`init`")
+
+    @property
+    def to_first_event(self) -> bool:
+        """Whether the question is if there is an event at all."""
+        return self.options.get("until") == "first_event"
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The data, standardized and weighted 2/N as in `jspline flow`; the six points as they are."""
+        s = self.settings
+        if s["data"] == SIX_POINTS:
+            return six_points()
+        return pose(s["data"], s["x"], s["y"]).data
+
+    def flow_options(self) -> dict[str, Any]:
+        """For `jspline.ensemble.flow`; the absolute tolerance is 1e-3 of the relative one."""
+        return {**self.options, "atol": 1e-3 * self.options["rtol"]}
+
+    def make(self, point: dict[str, Any], key: PRNGKeyArray) -> tuple[ReLUNet, Dataset]:
+        """A network of the sweep and its data."""
+        it = {**self.settings, **point}
+        data = self.data
+        if it["data"] == SIX_POINTS:
+            key, other = jax.random.split(key)
+            data = six_points(it["offset"], draws=it["width"] ** 2, key=other)
+        net = rescale(choose_law(it["init"], it["width"], self.data).sample(it["width"], key=key), it["alpha"])
+        if it["condense"]:
+            # He's law without biases: 0 times a normal number may be -0, or traced.
+            net = condense(eqx.tree_at(lambda n: n.b, net, jnp.zeros_like(net.b)))
+        return jax.tree.map(lambda leaf: leaf.astype(it["dtype"]), (net, data))
+
+    def measure(self, sol: Solution, data: Dataset) -> dict[str, Array]:
+        """What is kept of a network."""
+        steps = {"t": sol.t, "steps": sol.stats["num_steps"], "nonunique": sol.stats["num_nonunique"]}
+        if self.to_first_event:
+            certain = nothing_follows(sol.net, data) if self.settings["condense"] else sol.result == CODES.interpolated
+            return {"met": sol.result == CODES.first_event, "certain": certain, **steps}
+        counts = {name: sol.stats[f"num_{name}"] for name in ("crossings", "slides", "releases", "flips")}
+        index = {}
+        if self.settings["data"] != SIX_POINTS:
+            index = {"regime": kernel.regime(sol.net, self.data).astype(sol.t.dtype)}
+        return {"loss": sol.loss, "grad_norm": sol.grad_norm, **index, **steps, **counts}
+
+
+def _known(path: Path, where: str, said: dict[str, Any], known: Any) -> None:
+    strange = [name for name in said if name not in known]
+    if strange:
+        raise ValueError(f"{where} of {path} does not know `{strange[0]}`; it knows {', '.join(known)}.")

@@ -1,0 +1,80 @@
+"""A Monte Carlo of an initialization law: what its samples say, to be compared with its exact densities."""
+
+import math
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from jspline.charts import roughness
+from jspline.ensemble._statistics import LogBins, Moments, counts
+from jspline.init import Law
+
+BLOCK = 1 << 16
+"""Neurons drawn at once: their arrays stay in the cache."""
+
+
+class LawBins(NamedTuple):
+    """Where breakpoints and delta-slopes are counted, and the roughness in units of its standard deviation."""
+
+    beta: LogBins
+    mu: LogBins
+    excess: LogBins = LogBins(-6, 8)
+
+    @classmethod
+    def around(cls, beta: float, mu: float) -> "LawBins":
+        """For these scales."""
+        b, m = round(math.log2(beta)), round(math.log2(mu))
+        return cls(LogBins(b - 12, b + 12), LogBins(m - 18, m + 6))
+
+
+class LawSample(eqx.Module):
+    """What is kept of a block of networks: merged by adding.
+
+    Attributes:
+        joint: neurons by the bins of beta and mu; its sums over either are the marginals.
+        rough: moments of the roughness.
+        excess: networks by the bin of (rho - E rho) / sd rho.
+    """
+
+    joint: Any
+    rough: Moments
+    excess: Any
+
+
+class LawBlock(eqx.Module):
+    """Draws a block of networks of a law and counts them: for `collect`."""
+
+    law: Law
+    width: int = eqx.field(static=True)
+    bins: LawBins = eqx.field(static=True)
+
+    @property
+    def nets(self) -> int:
+        """Networks of a block."""
+        return max(1, BLOCK // self.width)
+
+    def __call__(self, key: PRNGKeyArray) -> LawSample:
+        keys = jax.random.split(key, self.nets)
+        net = jax.vmap(lambda k: self.law.sample(self.width, key=k))(keys)
+        beta, mu = -net.b / net.w, net.w * net.v
+        rho = jax.vmap(roughness)(net)
+        mean, var = self.law.roughness_mean(self.width), self.law.roughness_var(self.width)  # type: ignore[attr-defined]
+        sizes = (self.bins.beta.size, self.bins.mu.size)
+        excess = self.bins.excess.number((rho - mean) / jnp.sqrt(var))
+        return LawSample(
+            counts(sizes, self.bins.beta.number(beta).ravel(), self.bins.mu.number(mu).ravel()),
+            Moments.of(rho),
+            counts((self.bins.excess.size,), excess),
+        )
+
+
+def kolmogorov(count: np.ndarray, cdf: np.ndarray) -> float:
+    """The largest distance of an empirical cdf and the exact one at the inner edges of bins.
+
+    At most the Kolmogorov-Smirnov distance: its critical values hold, and err on the safe side.
+    """
+    return float(np.max(np.abs(np.cumsum(count)[:-1] / np.sum(count) - cdf)))

@@ -1,0 +1,111 @@
+"""The compiled unit: a tile, so many lanes on each device.
+
+Its size is fixed for a run, and written down: a compiler may round differently for another batch, so the same bits on
+any number of devices, and after an interruption, need the same tile. Nothing passes between devices.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.typing import ArrayLike
+
+from jspline.dynamics import compiler_options
+
+CACHE = 2 << 20
+"""Bytes of a CPU's cache that a tile should fit in: with more lanes at once a lane is not faster."""
+
+SPEC = PartitionSpec("devices")
+
+SMALLEST, LARGEST = 16, 16_384
+ON_CPU = 512
+"""Lanes of a tile, at least and at most; and at most on a CPU."""
+
+
+def chosen(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
+    """The devices to use: those given, the default one if there is one, or all of this process."""
+    if devices is not None:
+        if not devices:
+            raise ValueError("`devices` must not be empty.")
+        return tuple(devices)
+    default = jax.config.read("jax_default_device")
+    return (default,) if isinstance(default, jax.Device) else tuple(jax.local_devices())
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A function with its first arguments, equal to another one with the same: compiled once for both."""
+
+    function: Callable
+    arguments: tuple
+
+    def __call__(self, *more: Any) -> Any:
+        return self.function(*self.arguments, *more)
+
+    def shape(self, *more: Any) -> Any:
+        """Of the result, for arguments or their shapes."""
+        return jax.eval_shape(lambda *each: self(*each), *more)
+
+    def program(self, *more: Any) -> Any:
+        """As JAX traces it."""
+        return jax.make_jaxpr(lambda *each: self(*each))(*more)
+
+
+def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = False) -> Callable:
+    """`function`, of one lane, for arrays with leading axes (devices, tile): vmapped on each device, and compiled.
+
+    `jax.shard_map` around the vmapped function, and not `jax.jit` of sharded arrays: there a loop would wait for all
+    devices in each of its steps. With `flow` the compiler gets what suits flows, and little else.
+    """
+
+    try:
+        hash(function)
+    except TypeError:  # it holds arrays, which cannot be looked up
+        return _tiled.__wrapped__(function, devices, flow)
+    return _tiled(function, devices, flow)
+
+
+@functools.lru_cache(maxsize=64)
+def _tiled(function: Callable, devices: tuple[jax.Device, ...], flow: bool) -> Callable:
+    def here(*arguments: Any) -> Any:
+        mine = jax.tree.map(lambda leaf: leaf[0], arguments)
+        return jax.tree.map(lambda leaf: leaf[None], jax.vmap(lambda *lane: function(*lane))(*mine))
+
+    spread = jax.shard_map(here, mesh=_mesh(devices), in_specs=SPEC, out_specs=SPEC, check_vma=False)
+    return jax.jit(spread, compiler_options=compiler_options() if flow else None)
+
+
+def placed(tree: Any, devices: tuple[jax.Device, ...]) -> Any:
+    """Arrays with leading axes (devices, tile), each part where it belongs, as `tiled` functions return them."""
+    return jax.device_put(tree, NamedSharding(_mesh(devices), SPEC))
+
+
+def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
+    return Mesh(np.asarray(devices), ("devices",), axis_types=(AxisType.Auto,))
+
+
+def fitting(lane: Any, lanes: int, device: jax.Device) -> int:
+    """How many lanes of that size (a PyTree of shapes) make a tile: what fits the cache, or an eighth of the memory.
+
+    Independent of the number of devices; an eighth, since a step holds several copies.
+    """
+    size = max(1, sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(lane)))
+    most, room = ON_CPU, CACHE
+    if device.platform != "cpu":
+        most = LARGEST
+        room = (device.memory_stats() or {}).get("bytes_limit", 8 << 30) // 8
+    tile = min(most, max(SMALLEST, room // size))
+    tile = 1 << (tile.bit_length() - 1)
+    return min(tile, -(-lanes // 8) * 8)
+
+
+def key_data(key: ArrayLike) -> tuple[np.ndarray, str]:
+    """A typed key as plain numbers, and the name of its generator."""
+    if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
+        raise TypeError("`key` must be one typed key, such as jax.random.key(0).")
+    return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))

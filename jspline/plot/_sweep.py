@@ -1,0 +1,84 @@
+"""Pictures of sweeps: how often something happened, and maps over a grid."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+
+from jspline.plot._style import COLOURS, INK, style
+
+MEASURES = {"regime": "regime index: 0 linear, 1 cubic", "loss": "loss at the end", "steps": "steps"}
+
+
+def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, Any] | None = None) -> Figure:
+    """The share of networks that met a datum, over the last axis of the grid, a line for each point of the others.
+
+    Args:
+        title: of the figure.
+        met: a labelled array (an `xarray.DataArray`) of booleans, whose last dimension is `inits`.
+        interval: the share and the ends of its interval, three arrays of the shape of `met` without the last axis.
+        references: further lines, by their label.
+    """
+    axes = [str(name) for name in met.dims[:-1]]
+    x = np.asarray(met[axes[-1]])
+    share, low, high = (np.asarray(part).reshape(-1, x.size) for part in interval)
+    share, low = (np.where(part > 0, part, np.nan) for part in (share, np.maximum(low, 1e-6)))
+    shape = [met.sizes[name] for name in axes[:-1]]
+    with style():
+        figure = Figure(figsize=(9, 5.6), layout="constrained")
+        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        ax = figure.add_subplot()
+        for k, place in enumerate(np.ndindex(*shape)):
+            label = ", ".join(f"{name} {met[name].values[i]:g}" for name, i in zip(axes[:-1], place, strict=True))
+            colour = COLOURS[k % len(COLOURS)]
+            ax.fill_between(x, low[k], high[k], color=colour, alpha=0.25, lw=0)
+            ax.plot(x, share[k], "o-", color=colour, lw=1.8, ms=4.5, label=label or "share")
+        for label, values in (references or {}).items():
+            ax.plot(x, values, color=INK, lw=1, ls=(0, (4, 3)), label=label)
+        ax.set(xscale="log", yscale="log", xlabel=axes[-1], ylabel="share of networks")
+        ax.set_xticks(x, [f"{value:g}" for value in x])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.set_title("Networks in which a breakpoint reached a datum, with 95 % intervals")
+        ax.legend()
+    return figure
+
+
+def sweep_figure(title: str, result: Any) -> Figure:
+    """Medians over the inits, with the middle half of them, over the first axis; a line for each point of the others.
+
+    Args:
+        title: of the figure.
+        result: a labelled data set (an `xarray.Dataset`) whose arrays end with `inits`.
+    """
+    names = [name for name in MEASURES if name in result]
+    axes = [str(name) for name in result[names[0]].dims[:-1]]
+    x = np.asarray(result[axes[0]])
+    numbers = np.issubdtype(x.dtype, np.number)
+    place = x if numbers else np.arange(x.size)
+    with style():
+        figure = Figure(figsize=(4.6 * len(names), 4.8), layout="constrained")
+        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            values = np.asarray(result[name], float)
+            low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
+            for k, rest in enumerate(np.ndindex(middle.shape[1:])):
+                label = ", ".join(f"{a} {result[a].values[i]}" for a, i in zip(axes[1:], rest, strict=True))
+                colour = COLOURS[k % len(COLOURS)]
+                ax.fill_between(place, low[:, *rest], high[:, *rest], color=colour, alpha=0.2, lw=0)
+                ax.plot(place, middle[:, *rest], "o-", color=colour, lw=1.8, ms=4, label=label or None)
+            if numbers and x.min() > 0 and x.max() / x.min() > 5:
+                ax.set_xscale("log")
+            if not numbers:
+                ax.set_xticks(place, x)
+            if name == "loss" and np.nanmin(values) > 0:
+                ax.set_yscale("log")
+            if name == "regime":
+                ax.set_ylim(-0.03, 1.03)
+            ax.set(xlabel=axes[0], title=MEASURES[name])
+        if len(axes) > 1:
+            ax.legend()
+    return figure

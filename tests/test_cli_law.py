@@ -1,0 +1,129 @@
+"""`jspline law` and `jspline sweep`: what they write, what they refuse, and going on."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+from jspline.cli import app
+
+SWEEP = """
+title = "Two scales"
+data = "teacher"
+init = "uniform_breakpoints"
+{top}
+[grid]
+alpha = [0.5, 2]
+inits = 6
+{grid}
+[flow]
+t1 = 0.5
+rtol = 1e-3
+{flow}
+"""
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    def write(top="width = 5", grid="", flow=""):
+        path = tmp_path / "my.toml"
+        path.write_text(SWEEP.format(top=top, grid=grid, flow=flow))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["he", "uniform"])
+def test_law_compares_counts_with_the_exact_law(tmp_path, name):
+    out = tmp_path / name
+    result = run("law", name, "--width", 32, "--neurons", 2e5, "--seed", 3, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == ["law.nc", "law.png", "law.svg", "run.json"]
+    for phrase in ("neurons in", "cdf of beta", "cdf of mu", "mean roughness", "bound of theorem 2", "float32"):
+        assert phrase in result.output
+    ds = xr.open_dataset(out / "law.nc")
+    assert int(ds.joint.sum()) == ds.attrs["neurons"] == 32 * ds.attrs["networks"]
+    # Fixed seeds; each would fail once in a thousand seeds or less.
+    assert max(ds.attrs["ks_beta"], ds.attrs["ks_mu"]) < 1.95 / ds.attrs["neurons"] ** 0.5
+    assert abs(ds.attrs["roughness_mean"] - ds.attrs["exact_mean"]) < 4 * ds.attrs["roughness_error"]
+    np.testing.assert_allclose(ds.attrs["roughness_variance"], ds.attrs["exact_variance"], rtol=0.3)
+    assert np.all(
+        ds["tail"].values[ds.excess_edge.values[:-1] > 0] <= ds.tail_bound.values[ds.excess_edge.values[:-1] > 0]
+    )
+    assert json.loads((out / "run.json").read_text())["arguments"]["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["law", "cauchy"], "The law must be one of he, glorot, uniform"),
+        (["law", "he", "--neurons", 0], "must be at least 1"),
+        (["law", "he", "--seed", -1], "--seed must be"),
+        (["law", "he", "--dtype", "float16"], "--dtype must be"),
+        (["sweep", "nowhere"], "There is no sweep file nowhere; with jspline come holzmueller, regimes"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"top": "exec = 1"}, "does not know `exec`"),
+        ({"grid": "depth = [2]"}, "[grid] of"),
+        ({"flow": "solver = 'x'"}, "[flow] of"),
+        ({"top": "width = 'x'"}, "`width` of"),
+        ({"top": "dtype = 'float16'"}, "`dtype` of"),
+        ({"top": "init = 'magic'"}, "TOML"),
+        ({"grid": "init = ['magic']"}, "must be one of he"),
+        ({"grid": "width = [0]"}, "whole numbers of at least 1"),
+        ({"top": "offset = 0.1"}, "`offset` in"),
+        ({"top": "condense = true"}, "`condense` in"),
+        ({"flow": "rtol = ["}, "is not TOML"),
+    ],
+)
+def test_bad_files_are_one_sentence(sweep, parts, message):
+    result = run("sweep", sweep(**parts))
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_sweep_goes_on_and_refuses(sweep, tmp_path):
+    out = tmp_path / "out"
+    file = sweep()
+    result = run("sweep", file, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert {"ensemble.nc", "manifest.json", "run.json", "sweep.png", "sweep.svg"} <= {p.name for p in out.iterdir()}
+    assert "12 of 12 networks: end_time" in result.output
+    ds = xr.open_dataset(out / "ensemble.nc").load()
+    assert dict(ds.sizes) == {"alpha": 2, "inits": 6}
+    assert np.all((ds.regime >= 0) & (ds.regime <= 1))
+    ds.close()
+    assert "holds this run already; resume it" in run("sweep", file, "--out", out).stderr
+    (out / "ensemble.nc").unlink()
+    assert run("sweep", file, "--out", out, "--resume").exit_code == 0
+    xr.testing.assert_identical(ds, xr.open_dataset(out / "ensemble.nc").load())
+    different = run("sweep", file, "--out", out, "--resume", "--seed", 9)
+    assert different.exit_code == 2
+    assert "key is" in different.stderr
+
+
+@pytest.mark.slow
+def test_the_shipped_study(tmp_path):
+    result = run("sweep", "holzmueller", "--inits", 3, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    ds = xr.open_dataset(tmp_path / "ensemble.nc")
+    assert dict(ds.sizes) == {"offset": 3, "width": 8, "inits": 3}
+    assert np.all(ds.met.values ^ ds.certain.values)
+    assert set(np.unique(ds.result)) <= {"first_event", "stationary"}

@@ -1,0 +1,199 @@
+"""What a run keeps: after kill -9, in folders that are not its own, with several processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+
+from jspline import ensemble
+
+ROOT = Path(__file__).parent.parent
+GRID = {"alpha": [1.0, 2.0], "inits": 40}
+
+
+def draw(point, key):
+    return {"x": point["alpha"] * jax.random.normal(key, (2,)), "n": 3}
+
+
+def other(point, key):
+    return {"x": point["alpha"] * jax.random.normal(key, (2,)) + 1, "n": 3}
+
+
+def test_a_run_is_kept_and_gone_on_with(tmp_path, key):
+    whole = ensemble.run(draw, GRID, key=key, tile=4)
+    kept = ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+    chunks = sorted(tmp_path.glob("chunk-*.npz"))
+    assert len(chunks) == 5
+    xr.testing.assert_identical(whole, kept)
+    opened = xr.open_dataset(tmp_path / "ensemble.nc")
+    np.testing.assert_array_equal(opened.x, whole.x)
+    # Losing files loses just them: only what is missing is computed again.
+    chunks[3].unlink()
+    (tmp_path / "ensemble.nc").unlink()
+    (tmp_path / ".chunk-000003.99.partial.npz").write_bytes(b"half")
+    before = {chunk: chunk.stat().st_mtime_ns for chunk in chunks if chunk.exists()}
+    said = []
+    again = ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path, progress=lambda done, n, values: said.append(done))
+    xr.testing.assert_identical(whole, again)
+    assert said[-1] == 80
+    assert said[0] > 64
+    assert before == {chunk: chunk.stat().st_mtime_ns for chunk in before}
+    assert not list(tmp_path.glob(".*partial*"))
+    with pytest.raises(ValueError, match="holds this run already"):
+        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path, resume=False)
+
+
+def test_another_run_is_refused_with_the_difference(tmp_path, key):
+    ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+    for change, message in (
+        ({"grid": {**GRID, "alpha": [1.0, 3.0]}}, r"grid.alpha is \[1.0, 2.0\] there and \[1.0, 3.0\] here"),
+        ({"key": jax.random.key(5)}, "key is"),
+        ({"tile": 8}, r"tiles is \[4\] there and \[8\] here"),
+        ({"fn": other}, "program is"),
+    ):
+        arguments = {"fn": draw, "grid": GRID, "key": key, "tile": 4} | change
+        with pytest.raises(ValueError, match=message):
+            ensemble.run(arguments.pop("fn"), arguments.pop("grid"), out=tmp_path, **arguments)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["dtype"] == "float64"
+    manifest["versions"]["jax"] = "0.0"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r'versions.jax is "0.0" there'):
+        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+    (tmp_path / "manifest.json").write_text("nonsense")
+    with pytest.raises(ValueError, match="is not a manifest"):
+        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+
+
+def test_files_are_data(tmp_path, key):
+    ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+    np.savez(tmp_path / "chunk-000001.npz", x=np.array([{"a": "pickle"}], dtype=object), n=np.zeros(1))
+    with pytest.raises(ValueError, match="is damaged; remove it"):
+        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+
+
+def test_two_runs_and_a_full_disk(tmp_path, key, monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def meddle(done, total, values):
+        with pytest.raises(OSError, match="Another run is writing"):
+            ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+        raise Stop
+
+    with pytest.raises(Stop):
+        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path, progress=meddle)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(OSError, match=r"No space left on device\); all finished chunks are kept"):
+            ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+    xr.testing.assert_identical(
+        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path), ensemble.run(draw, GRID, key=key, tile=4)
+    )
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Cannot write to the folder"):
+        ensemble.run(draw, GRID, key=key, out=tmp_path / "file" / "in")
+
+
+PROGRAM = """
+import os, sys, time
+import jax
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", int(sys.argv[2]))
+if "JAX_COORDINATOR_ADDRESS" in os.environ:
+    from jspline.cli._app import distribute
+    distribute()
+import jspline
+from jspline import ensemble
+
+data = jspline.datasets.sine(6)
+def make(point, key):
+    return jspline.rescale(jspline.init.he(5).sample(5, key=key), point["alpha"]), data
+def slowly(done, total, values):
+    print(done, flush=True)
+    time.sleep(float(sys.argv[3]))
+ds = ensemble.flow(make, {"alpha": [0.5, 2.0], "inits": 24}, key=jax.random.key(0), t1=1.0, rtol=1e-4, atol=1e-7,
+                   tile=2, out=sys.argv[1], progress=slowly)
+print("lanes_done", ds.attrs["lanes_done"], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Programs share what they compile, since each starts anew."""
+    cache = tmp_path_factory.mktemp("cache")
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    return plain | {
+        "XLA_FLAGS": "",
+        "PYTHONPATH": str(ROOT),
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+
+
+def program(environment, folder, devices, pause=0.0, **more):
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(devices), str(pause)]
+    return subprocess.Popen(command, env=environment | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finished(process):
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err[-3000:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def undisturbed(environment, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    assert "lanes_done 48" in finished(program(environment, folder, 1))
+    return xr.open_dataset(folder / "ensemble.nc").load()
+
+
+@pytest.mark.slow
+def test_three_kills_change_no_bit(environment, undisturbed, tmp_path):
+    rng = np.random.default_rng(0)
+    for devices in (1, 2, 1):
+        process = program(environment, tmp_path, devices, 0.05)
+        process.stdout.readline()  # some lanes are done
+        time.sleep(float(rng.uniform(0, 0.3)))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "ensemble.nc").exists()
+    assert "lanes_done 48" in finished(program(environment, tmp_path, 4))
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "ensemble.nc").load())
+
+
+@pytest.mark.slow
+def test_two_processes_and_one_that_dies(environment, undisturbed, tmp_path):
+    def pair(folder, pause):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            address = f"localhost:{free.getsockname()[1]}"
+        each = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
+        return [program(environment, folder, 2, pause, **each, JAX_PROCESS_ID=str(i)) for i in range(2)]
+
+    said = [finished(process) for process in pair(tmp_path / "both", 0.0)]
+    assert any("lanes_done 48" in each for each in said)
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "both" / "ensemble.nc").load())
+
+    first, second = pair(tmp_path / "one", 0.2)
+    second.stdout.readline()
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    assert "lanes_done 48" not in finished(first)
+    assert "lanes_done 48" in finished(program(environment, tmp_path / "one", 2))
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "one" / "ensemble.nc").load())
