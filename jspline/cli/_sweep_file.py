@@ -83,6 +83,8 @@ class Sweep:
         if s["data"] != SIX_POINTS and (s["offset"] or "offset" in varies):
             raise ValueError(f"`offset` in {path} is for data = '{SIX_POINTS}'.")
         inits = {*self.grid.get("init", []), s["init"]} if isinstance(self.grid.get("init", []), list) else set()
+        if s["dtype"] not in ("float32", "float64"):
+            raise ValueError(f"`dtype` of {path} must be float32 or float64; got {s['dtype']}.")
         if s["condense"] and (
             "init" in varies or inits != {"he_unbiased"} or self.options.get("until") != "first_event"
         ):

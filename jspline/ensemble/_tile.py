@@ -33,7 +33,7 @@ def chosen(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
         if not devices:
             raise ValueError("`devices` must not be empty.")
         return tuple(devices)
-    default = jax.config.read("jax_default_device")
+    default = jax.config.jax_default_device  # type: ignore[attr-defined]
     return (default,) if isinstance(default, jax.Device) else tuple(jax.local_devices())
 
 
