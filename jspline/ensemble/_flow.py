@@ -124,12 +124,17 @@ class Slots:
     def drain(self, work: Work, todo: np.ndarray, max_steps: int) -> None:
         """Do these lanes: fill slots, advance, measure those that have ended, until there are no more."""
         limit = np.full(self.held.shape, max_steps, np.int32)
-        running = 0
-        while running or len(todo):
+        # A lane has its column of the tile, on whichever device: a compiled loop rounds differently at its end, where
+        # what is left over does not fill a vector.
+        columns = [list(todo[todo % self.job.tile == column][::-1]) for column in range(self.job.tile)]
+        running, empty = 0, True
+        while running or any(columns):
             free = self.held < 0
-            if len(todo) or free.all():
-                taken = np.flatnonzero(free)[: len(todo)]
-                self.held.flat[taken], todo = todo[: len(taken)], todo[len(taken) :]
+            if any(columns[column] for column in np.flatnonzero(free.any(axis=0))) or empty:
+                empty = False
+                for device, column in np.argwhere(free):
+                    if columns[column]:
+                        self.held[device, column] = columns[column].pop()
                 lane = self.job.group.lane(self.held, self.key)
                 self.state = self.fill(self.state, self.make(lane), lane["live"], free)
             while True:
