@@ -1,5 +1,6 @@
 """Hessians, products and spectra: by sorting against automatic differentiation, and where the matrix does not fit."""
 
+import importlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +32,7 @@ def flat_loss(theta: jax.Array, data: jspline.Dataset) -> jax.Array:
 def by_torch(net: jspline.ReLUNet, data: jspline.Dataset) -> Callable[[], Any] | None:
     """`torch.func.hessian` of the same loss, if torch is installed."""
     try:
-        import torch
+        torch: Any = importlib.import_module("torch")
     except ImportError:
         return None
     theta, x, y = (torch.tensor(jax.device_get(part).tolist(), dtype=torch.float64)

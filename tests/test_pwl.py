@@ -109,7 +109,8 @@ def test_lines_breaks_and_values(dtype):
 
 
 def test_dynamic_programming_equals_ruptures():
-    ruptures = pytest.importorskip("ruptures")
+    import ruptures
+
     rng = np.random.default_rng(3)
     x = np.linspace(0, 1, 200)
     y = np.interp(x, [0, 0.3, 0.6, 1], [0, 2, -1, 0]) + 0.3 * rng.normal(size=200)
@@ -185,7 +186,8 @@ def test_joined_pieces_that_fit_exactly(dtype):
 
 def test_joined_pieces_are_never_worse_than_pwlf():
     """The twenty data sets of the acceptance are in benchmarks/pwl.py."""
-    pwlf = pytest.importorskip("pwlf")
+    import pwlf
+
     rng = np.random.default_rng(5)
     for k in range(4):
         x = np.sort(rng.beta(0.5, 0.5, SIZE)) + 0.01 * np.arange(SIZE)
