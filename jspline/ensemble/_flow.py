@@ -62,7 +62,8 @@ def flow(
 
     Under a plain `jax.vmap` every lane waits for the slowest. Here a device has a tile of slots; every few steps those
     whose flow has ended are measured and filled with the next lanes, and lanes of one point of the grid, alike in
-    stiffness, are next to each other. Each lane's bits are the same whatever is in the other slots.
+    stiffness, are next to each other. Each lane keeps its column of the tile, so that its bits should not depend on
+    what is in the other slots.
 
     Raises what `run` and `jspline.dynamics.start` raise.
     """
