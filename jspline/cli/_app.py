@@ -87,7 +87,7 @@ def distribute() -> None:
     """Join the other processes of the run, if the environment says that there are any.
 
     JAX itself reads the coordinator's address, and on a cluster that it knows everything else. The processes never
-    wait for each other in a computation. If one dies, JAX ends the others within minutes; what each has finished is kept.
+    wait for each other in a computation. If one dies, JAX ends the others within minutes; what is finished is kept.
     """
     if "JAX_COORDINATOR_ADDRESS" not in os.environ or jax.distributed.is_initialized():
         return
