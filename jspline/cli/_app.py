@@ -87,11 +87,10 @@ def distribute() -> None:
     """Join the other processes of the run, if the environment says that there are any.
 
     JAX itself reads the coordinator's address, and on a cluster that it knows everything else. The processes never
-    wait for each other in a computation: so if one dies, the others need not.
+    wait for each other in a computation. If one dies, JAX ends the others within minutes; what is finished is kept.
     """
     if "JAX_COORDINATOR_ADDRESS" not in os.environ or jax.distributed.is_initialized():
         return
-    jax.config.update("jax_enable_recoverability", True)
     number: dict[str, Any] = {
         argument: int(os.environ[name])
         for argument, name in (("num_processes", "JAX_NUM_PROCESSES"), ("process_id", "JAX_PROCESS_ID"))

@@ -36,8 +36,8 @@ def sweep_command(
     and ends with the same numbers, bit for bit. The merged arrays are in ensemble.nc.
 
     Several processes share a sweep and its folder: start each with the environment that `jax.distributed` reads
-    (JAX_COORDINATOR_ADDRESS, and JAX_NUM_PROCESSES and JAX_PROCESS_ID where no cluster says them). If one dies, the
-    others go on, and --resume does what it left.
+    (JAX_COORDINATOR_ADDRESS, and JAX_NUM_PROCESSES and JAX_PROCESS_ID where no cluster says them). If one dies,
+    JAX ends the others, what each has finished is kept, and --resume does the rest.
 
     Examples:
 
