@@ -7,7 +7,7 @@ from jspline import init
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
 DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
-INIT_HELP = "Initialization: he, he_unbiased, glorot, uniform, balanced, uniform_breakpoints, quantiles or curvature."
+INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles, curvature or he_unbiased."
 ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
 
 
@@ -50,13 +50,13 @@ def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> in
     he = init.he(width)
     laws: dict[str, Callable[[], init.Law]] = {
         "he": lambda: he,
-        "he_unbiased": lambda: init.he(width, 0.0),
         "glorot": lambda: init.glorot(width),
         "uniform": lambda: init.Uniform(3**0.5 * he.sigma_w, 3**0.5 * he.sigma_b, 3**0.5 * he.sigma_v),
         "balanced": lambda: init.Balanced(width**-0.25),
         "uniform_breakpoints": lambda: init.UniformBreakpoints(data.x[0] - spread, data.x[-1] + spread),
         "quantiles": lambda: init.FromData(data, "quantiles"),
         "curvature": lambda: init.FromData(data, "curvature"),
+        "he_unbiased": lambda: init.he(width, 0.0),
     }
     if name not in laws:
         raise ValueError(f"{what} must be one of {', '.join(laws)}; got {name}.")
