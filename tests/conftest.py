@@ -2,10 +2,8 @@
 
 import os
 
-# Most of the time goes into compiling: without its optimizations it takes half as long.
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4 --xla_cpu_use_fusion_emitters=false"
-    " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 os.environ.setdefault("MPLBACKEND", "agg")
 

