@@ -15,6 +15,7 @@ from tqdm import tqdm
 from jspline import ensemble, init, plot
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
 from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._problem import check_seed
 
 FILES = ("law.png", "law.svg", "law.nc", "run.json")
 LAWS = ("he", "glorot", "uniform")
@@ -45,8 +46,7 @@ def law_command(
     with one_sentence():
         if not 1 <= neurons < 1e15 or width < 1:
             raise ValueError(f"--neurons and --width must be at least 1; got {neurons:g} and {width}.")
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+        check_seed(seed)
         configure(dtype, device, spread=True)
         law = _law(name, width, dtype)
         if out is not None:

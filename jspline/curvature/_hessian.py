@@ -188,6 +188,7 @@ def _structured(
 
 
 def check_fits(net: ReLUNet | Spline, train_b0: bool) -> None:
+    """Raise `ValueError` when a matrix of all parameters would not fit into memory, and say what to do instead."""
     P = size(net, train_b0)
     check_memory(
         f"A matrix of {P:,} x {P:,} parameters",
