@@ -161,12 +161,15 @@ def _kernels(smoke: bool, dtype: str) -> list[tuple[str, Callable[..., Any], tup
     small = jax.tree.map(lambda leaf: leaf.astype(dtype), dataset(k[0]))
     nets = jax.vmap(lambda key: network(key, 1.0))(jax.random.split(k[1], lanes))
     nets = jax.tree.map(lambda leaf: leaf.astype(dtype), nets)
+    hessians = lanes // 10 or 1
+    some = jax.tree.map(lambda leaf: leaf[:hessians], nets)
     he = jax.tree.map(lambda leaf: leaf.astype(dtype), jspline.init.he(WIDTH))
     block = LawBlock(he, WIDTH, LawBins.around(1.0, 0.1))
     step = functools.partial(jspline.flow, rtol=1e-4, atol=1e-6, max_steps=5, t1=1.0)
     return [
         (f"loss and gradient, N = H = {n:,}", jspline.value_and_grad, (wide, big)),
         (f"5 steps of {lanes:,} flows", jax.vmap(lambda net: step(net, small).loss), (nets,)),
+        (f"{hessians:,} Hessians, H = 100", jax.vmap(lambda net: jspline.hessian(net, small)), (some,)),
         ("law, 65,536 neurons", block, (k[2],)),
     ]
 

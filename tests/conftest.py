@@ -6,6 +6,7 @@ os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4 --xla_cpu_use_fusion_emitters=false"
 )
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiling is most of the time; so for the programs that tests start
 
 import hypothesis
 import jax
@@ -22,6 +23,19 @@ hypothesis.settings.load_profile("jspline")
 
 with install_import_hook("jspline", "beartype.beartype"):
     import jspline  # noqa: F401
+
+
+OPTIMIZED = {"test_exact", "test_dynamics"}
+"""Modules compiled as users compile: the flow, and tests of rounding. Others in half the time, without optimizations."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled(request):
+    """Compile a module's programs for itself, and let go of them: a process that holds too many memory maps dies."""
+    quickly = request.module.__name__.split(".")[-1] not in OPTIMIZED
+    jax.config.update("jax_disable_most_optimizations", quickly)
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture

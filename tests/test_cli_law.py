@@ -119,6 +119,23 @@ def test_sweep_goes_on_and_refuses(sweep, tmp_path):
     assert "key is" in different.stderr
 
 
+def test_an_interrupted_sweep_says_what_is_kept(sweep, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    file, out = sweep(), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("jspline.cli._sweep._bar.update", interrupt)
+        for where, message in ((["--out", out], "--resume goes on from there"), ([], "nothing was kept: give --out")):
+            result = run("sweep", file, *where)
+            assert result.exit_code == 130
+            assert message in result.stderr
+    assert list(out.glob("chunk-*.npz"))
+    assert not (out / "ensemble.nc").exists()
+    result = run("sweep", file, "--out", out, "--resume")
+    assert "12 of 12 networks: end_time" in result.output, result.output
+
+
 @pytest.mark.slow
 def test_the_shipped_study(tmp_path):
     result = run("sweep", "holzmueller", "--inits", 3, "--out", tmp_path)

@@ -54,6 +54,26 @@ def test_run_labels_what_a_loop_would_give(key):
     np.testing.assert_array_equal(longer.w.values[:, :2, :, :4], ds.w.values[:, 1:])
 
 
+def test_flow_is_the_flow_of_each_on_any_number_of_devices(key):
+    by_devices = [
+        ensemble.flow(make, GRID, measure, key=key, tile=4, devices=jax.devices()[:n], **OPTIONS) for n in (1, 2, 4)
+    ]
+    for other in by_devices[1:]:
+        for name in by_devices[0]:
+            np.testing.assert_array_equal(by_devices[0][name].values, other[name].values)
+    one = by_devices[0]
+    assert set(one.result.values.ravel()) == {"end_time"}
+    nets = [make({"alpha": jnp.asarray(0.5)}, jax.random.fold_in(key, i))[0] for i in range(20)]
+    nets = jax.tree.map(lambda *leaves: jnp.stack(leaves), *nets)
+    sol = jax.vmap(lambda net: jspline.flow(net, DATA, **OPTIONS))(nets)
+    np.testing.assert_array_equal(one.steps.values[0], sol.stats["num_steps"])
+    np.testing.assert_allclose(one.loss.values[0], sol.loss, rtol=1e-9)
+    # Those that have spent their steps are kept as far as they came.
+    short = ensemble.flow(make, GRID, measure, key=key, tile=4, devices=jax.devices()[:1], max_steps=7, **OPTIONS)
+    assert np.all(short.steps.values <= 7)
+    np.testing.assert_array_equal(short.result.values == "out_of_steps", one.steps.values > 7)
+
+
 @pytest.mark.parametrize(
     ("grid", "message"),
     [

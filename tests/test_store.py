@@ -1,6 +1,12 @@
 """What a run keeps: after kill -9, in folders that are not its own, with several processes."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import jax
@@ -100,3 +106,100 @@ def test_two_runs_and_a_full_disk(tmp_path, key, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="Cannot write to the folder"):
         ensemble.run(draw, GRID, key=key, out=tmp_path / "file" / "in")
+
+
+PROGRAM = """
+import os, sys, time
+import jax
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", int(sys.argv[2]))
+if "JAX_COORDINATOR_ADDRESS" in os.environ:
+    from jspline.cli._app import distribute
+    distribute()
+import jspline
+from jspline import ensemble
+
+data = jspline.datasets.sine(6)
+def make(point, key):
+    return jspline.rescale(jspline.init.he(5).sample(5, key=key), point["alpha"]), data
+def slowly(done, total, values):
+    print(done, flush=True)
+    time.sleep(float(sys.argv[3]))
+ds = ensemble.flow(make, {"alpha": [0.5, 2.0], "inits": 24}, key=jax.random.key(0), t1=1.0, rtol=1e-4, atol=1e-7,
+                   tile=2, out=sys.argv[1], progress=slowly)
+print("lanes_done", ds.attrs["lanes_done"], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Programs share what they compile, and compile it quickly, since each starts anew."""
+    cache = tmp_path_factory.mktemp("cache")
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    return plain | {
+        "XLA_FLAGS": "",
+        "PYTHONPATH": str(ROOT),
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
+
+
+def program(environment, folder, devices, pause=0.0, **more):
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(devices), str(pause)]
+    return subprocess.Popen(command, env=environment | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finished(process):
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err[-3000:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def undisturbed(environment, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    assert "lanes_done 48" in finished(program(environment, folder, 1))
+    return xr.open_dataset(folder / "ensemble.nc").load()
+
+
+@pytest.mark.slow
+def test_three_kills_change_no_bit(environment, undisturbed, tmp_path):
+    rng = np.random.default_rng(0)
+    for devices in (1, 2, 1):
+        process = program(environment, tmp_path, devices, 0.05)
+        process.stdout.readline()  # some lanes are done
+        time.sleep(float(rng.uniform(0, 0.3)))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "ensemble.nc").exists()
+    assert "lanes_done 48" in finished(program(environment, tmp_path, 4))
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "ensemble.nc").load())
+
+
+@pytest.mark.slow
+def test_two_processes_and_one_that_dies(environment, undisturbed, tmp_path):
+    def pair(folder, pause):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            address = f"localhost:{free.getsockname()[1]}"
+        each = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
+        return [program(environment, folder, 2, pause, **each, JAX_PROCESS_ID=str(i)) for i in range(2)]
+
+    said = [finished(process) for process in pair(tmp_path / "both", 0.0)]
+    assert any("lanes_done 48" in each for each in said)
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "both" / "ensemble.nc").load())
+
+    first, second = pair(tmp_path / "one", 0.2)
+    second.stdout.readline()
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    # The other one does its share, and then waits for the dead one, until JAX ends it.
+    said = next(line for line in iter(first.stdout.readline, "") if "lanes_done" in line)
+    first.kill()
+    first.communicate()
+    assert said != "lanes_done 48\n"
+    said = [finished(process) for process in pair(tmp_path / "one", 0.0)]
+    assert any("lanes_done 48" in each for each in said)
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "one" / "ensemble.nc").load())
