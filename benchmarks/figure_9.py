@@ -44,10 +44,11 @@ def run(smoke: bool) -> str:
     for batch, size in BATCHES.items():
         for name in NAMES:
             for width in widths:
-                found[batch, name, width] = _best(*_train(name, width, size, rates, budgets), rates)
+                errors, stable = _train(name, width, size, rates, budgets)
+                found[batch, name, width] = _best(errors, stable, rates)
         for width in widths:
             for k, budget in enumerate(budgets):
-                fits = [f"{errors[width]:.1e}" if width < MOST else "0" for errors in (optimal, greedy)]
+                fits = [f"{least[width]:.1e}" if width < MOST else "0" for least in (optimal, greedy)]
                 cells = [found[batch, name, width][k][1] for name in NAMES]
                 rows.append([batch, str(width + 1), f"{budget:,}", *fits, *cells])
         last = {name: {width + 1: found[batch, name, width][-1][0] for width in widths} for name in NAMES}

@@ -65,23 +65,25 @@ def _measure(nets: list[DeepNet], data: jspline.Dataset) -> list[str]:
         inside = np.unique(spline.beta[(spline.beta > -1) & (spline.beta < 1) & (spline.mu != 0)])
         apart = [float(np.sqrt(np.mean((np.asarray(net(x)) - _target(x)) ** 2))) for x in (np.asarray(data.x), grid)]
         found.append([*apart, len(inside), float(jspline.slope_variation(spline, interval=(-1, 1)))])
-    return [f"{np.median(v):.2g} [{np.min(v):.2g}, {np.max(v):.2g}]" for v in np.array(found).T]
+    forms = ("{:.1e}", "{:.3f}", "{:.0f}", "{:.0f}")
+    ends = [(np.median(each), np.min(each), np.max(each)) for each in np.array(found).T]
+    return [f"{form} [{form}, {form}]".format(*values) for form, values in zip(forms, ends, strict=True)]
 
 
 def _draw(data: jspline.Dataset, nets: dict[tuple[str, str, str], DeepNet]) -> None:
-    """One seed: the curves, and their breakpoints below."""
+    """The curves of one seed."""
     x = jnp.linspace(-1.15, 1.15, 2001)
+    panels = [("shallow", "start"), ("shallow", "end"), ("deep", "end")]
+    titles = ["start of both", "shallow, fitted", f"{LAYERS['deep']} hidden layers, fitted"]
     with plot.style():
-        figure, axes = plt.subplots(2, 2, figsize=(9, 6), sharex=True, sharey="col", layout="constrained")
-        for row, depth in zip(axes, LAYERS, strict=True):
-            for ax, when in zip(row, ("start", "end"), strict=True):
-                ax.plot(x, _target(np.asarray(x)), color="black", linestyle=":", linewidth=1)
-                for name, colour in (("standard", plot.RIGHT), ("spiky", plot.LEFT)):
-                    ax.plot(x, nets[depth, name, when](x), color=colour, label=name)
-                ax.plot(data.x, data.y, "o", color="black", markersize=4)
-                ax.set_title(f"{depth}, {when}")
-        axes[0, 1].legend()
-        axes[1, 0].set_xlabel("x")
-        axes[1, 1].set_xlabel("x")
-    figure.savefig(FIGURE, dpi=120)
+        figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+        for ax, (depth, when), title in zip(axes, panels, titles, strict=True):
+            ax.plot(x, _target(np.asarray(x)), color="black", linestyle=":", linewidth=1)
+            for name, colour in (("standard", plot.RIGHT), ("spiky", plot.LEFT)):
+                ax.plot(x, nets[depth, name, when](x), color=colour, label=name)
+            ax.plot(data.x, data.y, "o", color="black", markersize=4)
+            ax.set(title=title, xlabel="x")
+        axes[2].sharey(axes[1])
+        axes[1].legend()
+    figure.savefig(FIGURE, dpi=130)
     plt.close(figure)

@@ -78,6 +78,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     return eqx.tree_at(lambda fit: fit.sses, _fit(data, knots[pieces - 1, : pieces - 1]), sses)
 
 
+@jax.jit
 def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continuous:
     """The function with these knots and slopes and this value at the first knot (at 0 if there is none)."""
     spline = Spline.from_lines(knots, slopes, value)
