@@ -10,13 +10,16 @@ from benchmarks import (
     _report,
     curvature,
     ensemble,
+    figure_9,
     flow,
     flow_accuracy,
     flow_batch,
     flow_wide,
     gradient,
     holzmueller,
+    kernel,
     pwl,
+    spiky,
 )
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
@@ -45,10 +48,16 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "wide strong": flow_wide.strong,
         "wide profile": flow_wide.profile,
     },
+    "kernel": {
+        "kernel scale": kernel.scale,
+        "kernel range": kernel.reach,
+        "kernel steps": kernel.steps,
+        "kernel spiky": spiky.run,
+    },
     "pwl": {
         "pwl speed": pwl.speed,
         "pwl continuous": pwl.continuous,
-        "pwl figure 9": pwl.figure_9,
+        "pwl figure 9": figure_9.run,
     },
 }
 """For each suite, the sections of RESULTS.md that it writes, and what makes each."""

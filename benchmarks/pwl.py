@@ -1,25 +1,17 @@
-"""Piecewise-linear fits against ruptures and pwlf, and what optimisers need for the same error (figure 9)."""
+"""Piecewise-linear fits against ruptures and pwlf."""
 
 import importlib
 import resource
 import time
-from functools import partial
 from types import ModuleType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
 import jspline
 from benchmarks._report import duration, in_turns, machine, table
 from jspline import pwl
-from jspline.descent import OUTCOMES, BatchNormNet, train
-
-RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-SEEDS, BATCH = 5, 32
-WIDTHS, BUDGETS = (4, 16, 64, 256), (2_000, 20_000)
 
 
 def _rival(name: str) -> ModuleType | None:
@@ -122,67 +114,3 @@ def continuous(smoke: bool) -> str:
         rows[-1] += [duration(times["jspline"]), duration(times["pwlf"]), f"{ratio:.3g}x"]
     header = ["series", "pieces", "sse", "pwlf", "separate lines", "pwlf above by", "time", "pwlf", "ratio"]
     return f"{table(header, rows)}\n\nAbove pwlf's in {above} of {len(rows)}. {machine()}."
-
-
-def figure_9(smoke: bool) -> str:
-    """The mean squared error on a quadratic at so many pieces, for five algorithms."""
-    jax.config.update("jax_enable_x64", True)
-    plain = jspline.datasets.quadratic(100)
-    data = jspline.Dataset(plain.x, plain.y, jnp.full(100, 0.02))  # the loss is the mean squared error
-    widths, budgets, rates = ((4,), (20, 40), RATES[:2]) if smoke else (WIDTHS, BUDGETS, RATES)
-
-    @partial(jax.jit, static_argnames=("name", "width"))
-    def losses(name: str, width: int) -> tuple[jax.Array, jax.Array]:
-        def one(rate: jax.Array, seed: jax.Array) -> tuple[jax.Array, jax.Array]:
-            keys = jax.random.split(jax.random.fold_in(jax.random.key(9), seed))
-            net: Any = jspline.init.he(width).sample(width, key=keys[0])
-            if name == "batch-norm SGD":
-                net = BatchNormNet.from_net(net, data)
-            optimizer = optax.adam(rate) if name == "Adam" else optax.sgd(rate)
-            records = budgets[1] // budgets[0]
-            run = train(net, data, optimizer, budgets[1], batch_size=BATCH, key=keys[1], records=records)
-            return run.losses[jnp.array([1, -1])], run.outcome == OUTCOMES.steps_done
-
-        each = jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))
-        return each(jnp.array(rates), jnp.arange(SEEDS))
-
-    rows = []
-    reached: dict[str, dict[int, np.ndarray]] = {name: {} for name in ("Adam", "batch-norm SGD", "SGD")}
-    optimal = pwl.dynamic_programming(plain, min(widths[-1] + 1, 50)).sses / 100
-    for width in widths:
-        pieces = width + 1
-        exact = [f"{optimal[pieces - 1]:.1e}" if pieces <= 50 else "0"]
-        exact.append(f"{pwl.greedy_merge(plain, pieces).sse / 100:.1e}" if pieces <= 50 else "0")
-        for k, budget in enumerate(budgets):
-            row = [str(pieces), f"{budget:,}", *exact]
-            for name in reached:
-                values, done = (np.asarray(a) for a in losses(name, width))
-                final = np.where(done, values[..., k], np.inf)
-                best = int(np.argmin(np.median(final, axis=1)))
-                here = final[best]
-                reached[name][pieces] = np.sort(here)
-                lost = int(np.sum(~done))
-                cell = f"{np.median(here):.1e} [{np.min(here):.1e}, {np.max(here):.1e}] at {rates[best]:g}"
-                row.append(cell + (f", {lost} unstable" if lost else ""))
-            rows.append(row)
-    header = ["pieces", "steps", "optimal", "greedy", "Adam", "batch-norm SGD", "SGD"]
-
-    def fewest(name: str, target: float, seed: int) -> str:
-        """The fewest pieces tried with which that seed, in the order of their errors, is at the target."""
-        enough = [pieces for pieces, errors in reached[name].items() if errors[seed] <= target]
-        return str(min(enough)) if enough else f"over {widths[-1] + 1}"
-
-    needed = []
-    for target in (1e-2, 1e-3, 1e-4, 1e-5):
-        greedy = next(k for k in range(1, 51) if pwl.greedy_merge(plain, k).sse / 100 <= target)
-        row = [f"{target:g}", str(int(np.argmax(np.asarray(optimal) <= target)) + 1), str(greedy)]
-        for name in reached:
-            row.append(f"{fewest(name, target, SEEDS // 2)} [{fewest(name, target, 0)}, {fewest(name, target, -1)}]")
-        needed.append(row)
-        if smoke:
-            break
-    text = table(header, rows)
-    pieces_needed = table(["mean squared error", "optimal", "greedy", *reached], needed)
-    return (
-        f"{text}\n\nPieces needed, of those tried, by the median seed [best, worst]:\n\n{pieces_needed}\n\n{machine()}."
-    )

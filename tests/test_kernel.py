@@ -5,7 +5,6 @@ import pytest
 from helpers import random_net
 from scipy.linalg import expm
 
-import jspline
 from jspline import Dataset, ReLUNet, Spline, datasets, init, kernel
 
 
@@ -145,27 +144,6 @@ def test_too_few_features_give_least_squares():
     np.testing.assert_allclose(np.append(found.v, found.b0), start + change, atol=1e-9)
 
 
-def test_the_exact_flow_nears_the_linear_one_as_the_scale_grows():
-    """At fixed kernel time a^2 t the gap falls as a^-4 (from v = 0), and so do the breakpoints' moves.
-
-    The gap only to a = 40: beyond 100 it is below what the flow's tolerance lets one see. Moves from 30 to 1000.
-    """
-    net, data = problem()
-    net = init.flat(net, kind="zero")
-    grid = jnp.linspace(-1, 1, 101)
-
-    def measure(a):
-        start = jspline.rescale(net, a)
-        exact = jspline.flow(start, data, 3.0 / a**2, rtol=1e-11, atol=1e-14).net
-        linear = kernel.flow(start, data, 3.0 / a**2)
-        gap = jnp.max(jnp.abs(exact(grid) - linear(grid)))
-        return float(gap), float(kernel.lazy_distance(start, exact, -1, 1).largest)
-
-    for scales, which in (((10.0, 20.0, 40.0), 0), ((30.0, 200.0, 1000.0), 1)):
-        values = [measure(a)[which] for a in scales]
-        np.testing.assert_allclose(np.polyfit(np.log(scales), np.log(values), 1)[0], -4, atol=0.1)
-
-
 def test_lazy_distance():
     start = ReLUNet([1.0, 2.0, 0.0, 1.0], [0.0, -2.0, 1.0, 9.0], [1.0] * 4)
     end = ReLUNet([1.0, 2.0, 0.0, 1.0], [0.5, -2.0, 1.0, 5.0], [2.0] * 4)
@@ -180,6 +158,13 @@ def test_lazy_distance():
 
 DATA8 = Dataset(x := np.sort(np.random.default_rng(1).uniform(-1, 1, 8)), np.sin(4 * x))
 GRID8 = np.linspace(x[0], x[-1], 501)
+AWAY8 = np.min(np.abs(GRID8[1:-1, None] - x[None]), axis=1) > GRID8[1] - GRID8[0]
+
+
+def both_curvatures(fit):
+    """Second differences, exact for cubics, where they do not reach across a datum; and f''."""
+    second = np.diff(fit(GRID8), 2) / (GRID8[1] - GRID8[0]) ** 2
+    return second[AWAY8], fit.curvature(GRID8)[1:-1][AWAY8]
 
 
 def test_gap_to_the_natural_spline_falls_as_one_over_the_range():
@@ -219,8 +204,7 @@ def test_pde_is_piecewise_linear_and_its_fit_twice_differentiable():
     values = np.asarray(fit.delta_slope(inside, 1))
     np.testing.assert_allclose(np.diff(values, 2), 0, atol=1e-14)
     assert abs(fit.delta_slope(3.0, 1)) == 0
-    second = jax.vmap(jax.grad(jax.grad(lambda t: fit(t))))(jnp.asarray(GRID8[1:-1]))
-    np.testing.assert_allclose(second, fit.curvature(GRID8[1:-1]), atol=1e-9)
+    np.testing.assert_allclose(*both_curvatures(fit), atol=1e-9)
 
 
 @pytest.mark.parametrize("law", [init.Gaussian(1.0, 0.7, 1.0), init.Uniform(1.0, 0.7, 1.0)])
@@ -240,8 +224,7 @@ def test_weighted_spline_is_the_minimum_norm_function_of_its_features(law):
     np.testing.assert_allclose(fit(DATA8.x), DATA8.y, atol=1e-10)
     np.testing.assert_allclose(fit(GRID8), net(GRID8), atol=2e-3)
     # The curvature that the kernel's form implies is the one that nu and the PDE give.
-    second = jax.vmap(jax.grad(jax.grad(lambda t: fit(t))))(jnp.asarray(GRID8[1:-1:50]))
-    np.testing.assert_allclose(second, fit.curvature(GRID8[1:-1:50]), rtol=2e-2, atol=2e-2)
+    np.testing.assert_allclose(*both_curvatures(fit), rtol=2e-3, atol=5e-3)
 
 
 def test_density_by_quadrature_is_the_closed_form():

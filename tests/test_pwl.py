@@ -1,6 +1,7 @@
 """Piecewise-linear fits against brute force, and against their own guarantees."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jspline import Dataset, datasets, pwl, slope_variation
 
 SIZE = 12
 optimal = jax.jit(lambda data: pwl.dynamic_programming(data, 5))
-joined = {k: jax.jit(lambda data, k=k: pwl.continuous(data, k)) for k in (2, 3)}
+joined = {k: partial(pwl.continuous, pieces=k) for k in (2, 3)}
 
 
 def line_error(x, y, p):
@@ -76,16 +77,21 @@ def arrays(low, high):
 @given(x=arrays(-8, 8), y=arrays(-20, 20), p=arrays(0, 4))
 @settings(max_examples=60)
 def test_dynamic_programming_is_brute_force(x, y, p):
-    """With ties and zero weights, at all numbers of pieces, traced and merged."""
+    """With ties and zero weights, at all numbers of pieces, traced."""
     x, y, p = np.sort(x), y / 7, p / 3
     fit = optimal(Dataset(x, y, p))
-    kept = p > 0
-    reference = best_separate(x, y, p, 5)
-    np.testing.assert_allclose(fit.sses, reference, rtol=1e-9, atol=1e-10)
-    distinct = len(np.unique(x[kept]))
-    if distinct >= 2:
-        merged = pwl.dynamic_programming(Dataset(x, y, p), 2) if len(np.unique(x)) >= 2 else None
-        np.testing.assert_allclose(merged.sse, reference[1], rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(fit.sses, best_separate(x, y, p, 5), rtol=1e-9, atol=1e-10)
+
+
+def test_merged_data_fit_as_traced_ones():
+    """Concrete data are merged: eight x of positive weight here."""
+    rng = np.random.default_rng(4)
+    x, p = np.array([0, 1, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8.0]), np.ones(SIZE)
+    p[7] = 0
+    data = Dataset(x, rng.normal(size=SIZE), p)
+    merged = pwl.dynamic_programming(data, 5)
+    np.testing.assert_allclose(merged.sses, optimal(data).sses, rtol=1e-9)
+    np.testing.assert_allclose(merged.sses, best_separate(x, data.y, p, 5), rtol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -233,10 +239,10 @@ def test_information_criterion_finds_the_pieces():
     x = np.sort(rng.uniform(0, 1, 80))
     y = np.where(x < 0.4, 3 * x, 1 - x) + 0.05 * rng.normal(size=80)
     data = Dataset(x, y)
-    assert pwl.dynamic_programming(data, "auto").pieces == 2
+    fit = pwl.dynamic_programming(data, "auto")
+    assert fit.pieces == 2
     assert pwl.greedy_merge(data, "auto", most=8).pieces >= 2
-    fit = pwl.dynamic_programming(data, "auto", most=6)
-    scores = 80 * np.log(np.asarray(fit.sses) / 80) + (3 * np.arange(1, 7) - 1) * np.log(80)
+    scores = 80 * np.log(np.asarray(fit.sses) / 80) + (3 * np.arange(1, 21) - 1) * np.log(80)
     np.testing.assert_allclose(pwl.criterion(fit.sses, 80), scores)
     # Without noise it does not cut the rounding into pieces.
     exact = Dataset(x, np.where(x < 0.4, 3 * x, 1 - x))
@@ -249,25 +255,26 @@ def test_batches(key):
     """`jax.vmap` over series gives what one call each gives."""
     y = jax.random.normal(key, (3, SIZE))
     x = jnp.arange(SIZE, dtype=y.dtype) ** 1.5
-    together = jax.vmap(lambda values: joined[2](Dataset(x, values)))(y)
-    apart = [joined[2](Dataset(x, values)) for values in y]
-    np.testing.assert_allclose(together.sse, [fit.sse for fit in apart], rtol=1e-8)
-    for function in (pwl.dynamic_programming, pwl.greedy_merge):
-        batch = jax.vmap(lambda values, f=function: f(Dataset(x, values), 4))(y)
-        np.testing.assert_allclose(batch.sse, [function(Dataset(x, values), 4).sse for values in y], rtol=1e-9)
+    functions = (joined[2], optimal, jax.jit(lambda data: pwl.greedy_merge(data, 5)))
+    together = jax.jit(jax.vmap(lambda values: [function(Dataset(x, values)).sse for function in functions]))(y)
+    apart = zip(*([function(Dataset(x, values)).sse for function in functions] for values in y), strict=True)
+    for batch, each in zip(together, apart, strict=True):
+        np.testing.assert_allclose(batch, each, rtol=1e-8)
 
 
 def test_small_and_degenerate_data():
     """Two points, constant y, ties, unsorted x."""
     two = Dataset([3.0, 1.0], [0.0, 4.0])
     for function in (pwl.dynamic_programming, pwl.greedy_merge, pwl.continuous):
-        np.testing.assert_allclose(function(two, 1)(jnp.array([1.0, 2.0, 3.0])), [4, 2, 0], atol=1e-12)
-        assert function(two, 2).sse <= 1e-20
+        fit = function(two, 2)
+        np.testing.assert_allclose(fit(jnp.array([1.0, 3.0])), [4, 0], atol=1e-12)
+        assert fit.sse <= 1e-20
         flat = function(Dataset(np.arange(4.0), np.full(4, 7.0)), 1)
         np.testing.assert_allclose(flat(1.3), 7)
-        # The tie's part of the error is in the sum: 1/2 + 1/2 at x = 0.
-        tied = function(Dataset([0.0, 0.0, 1.0], [1.0, 2.0, 5.0]), 1)
+        # The tie's part of the error is in the sum: 1/4 + 1/4 at x = 0. The means are on a line.
+        tied = function(Dataset([0.0, 0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 0.5, -0.5, -1.5]), 1)
         np.testing.assert_allclose(tied.sse, 0.5)
+        np.testing.assert_allclose(tied(1.3), 0.2)
         unsorted = function(Dataset([2.0, 0.0, 1.0, 3.0], [4.0, 0.0, 1.0, 9.0]), 1)
         np.testing.assert_allclose(unsorted.sse, 4)  # of squares at 0, 1, 2, 3
 

@@ -85,7 +85,7 @@ class DeepNet(eqx.Module):
         piece = 0 if not len(knots) else int(np.flatnonzero(bends)[0])
         where = knots[0] if len(knots) else 0.0
         first = value[0, piece] + slope[0, piece] * (where - at[piece])
-        return Spline.from_lines(*(jnp.asarray(each, dtype) for each in (knots, slopes, first)))
+        return jax.jit(Spline.from_lines)(*(jnp.asarray(each, dtype) for each in (knots, slopes, first)))
 
 
 def _rectify(breaks: np.ndarray, at: np.ndarray, slope: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, ...]:

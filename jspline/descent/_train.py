@@ -1,5 +1,6 @@
 """`jspline.train`: any optax optimiser on the loss that the flow goes down."""
 
+from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -133,6 +134,7 @@ def train(
     return Training(last, jnp.asarray(at), losses, ends, limit, OUTCOMES.where(finite, outcome, codes.not_finite))
 
 
+@partial(jax.jit, static_argnames="iterations")
 def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, ""]:
     """The largest eigenvalue of the Hessian of the loss, by Lanczos's method.
 

@@ -43,7 +43,11 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
         return eqx.tree_at(lambda n: (n.mu, n.b0), net, (net.s * moved.v, moved.b0))
     check_unbatched(net.w)
     check_unbatched(data.x)
-    t = as_time(t, net.w)
+    return _flow(net, data, as_time(t, net.w), train_b0)
+
+
+@partial(jax.jit, static_argnames="train_b0")
+def _flow(net: ReLUNet, data: Dataset, t: Array, train_b0: bool) -> ReLUNet:
     root = jnp.sqrt(data.weight)
     features = _compressed(net, data)
     if train_b0:

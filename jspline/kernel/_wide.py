@@ -49,10 +49,7 @@ class WideFit(eqx.Module):
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape. The start was flat, so f = 0 at t = 0."""
-        x = jnp.asarray(x, self.x.dtype)
-        spline = _spline_part(self.law, x.reshape(-1)[:, None], self.x[None])
-        bent = jnp.matmul(spline, self.impulse, precision="highest").reshape(x.shape)
-        return bent + self.constant + self.slope * x
+        return _value(self, jnp.asarray(x, self.x.dtype))
 
     def delta_slope(self, beta: Reals, s: int) -> Float[Array, "..."]:
         """What a neuron at `beta` facing `s` has gained, mu / w^2 = int_0^t (X - beta E) over the data on its side.
@@ -62,7 +59,7 @@ class WideFit(eqx.Module):
         """
         beta = jnp.asarray(beta, self.x.dtype)
         ahead = self.x[(None,) * beta.ndim] - beta[..., None]
-        return jnp.matmul(jnp.where(s * ahead > 0, ahead, 0), self.impulse, precision="highest")
+        return _dot(jnp.where(s * ahead > 0, ahead, 0), self.impulse)
 
     def curvature(self, x: Reals) -> Float[Array, "..."]:
         """f''(x) = nu (mu(x, +) - mu(x, -)) / (2 w^2). The print of section 2.6.2 has a sum, which is wrong."""
@@ -103,8 +100,18 @@ def weighted_spline(
     check_unbatched(data.x)
     if is_concrete(data):
         data = data.merged()
-    t = as_time(t, data.x)
-    s0, s1, s2 = (jnp.asarray(s, data.x.dtype) / 2 for s in _moments(law, moments))
+    return _solve(data, law, as_time(t, data.x), jnp.asarray(_moments(law, moments), data.x.dtype), train_b0)
+
+
+@eqx.filter_jit
+def _value(fit: WideFit, x: Array) -> Array:
+    spline = _spline_part(fit.law, x.reshape(-1)[:, None], fit.x[None])
+    return _dot(spline, fit.impulse).reshape(x.shape) + fit.constant + fit.slope * x
+
+
+@eqx.filter_jit
+def _solve(data: Dataset, law: Law | Callable, t: Array, moments: Array, train_b0: bool) -> WideFit:
+    s0, s1, s2 = moments / 2
     x, y, root = data.x, data.y, jnp.sqrt(data.weight)
     # About the middle of the data, where the line part is well conditioned.
     centre = (x[0] + x[-1]) / 2
