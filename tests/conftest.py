@@ -6,7 +6,8 @@ os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4 --xla_cpu_use_fusion_emitters=false"
 )
 os.environ.setdefault("MPLBACKEND", "agg")
-os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiling is most of the time; so for the programs that tests start
+# Compiling is most of the time of the tests, and of the programs that they start.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import hypothesis
 import jax
@@ -26,7 +27,7 @@ with install_import_hook("jspline", "beartype.beartype"):
 
 
 OPTIMIZED = {"test_exact", "test_dynamics"}
-"""Modules compiled as users compile: the flow, and tests of rounding. Others in half the time, without optimizations."""
+"""Modules compiled as users compile: the flow, and what compares roundings. The others take half the time without."""
 
 
 @pytest.fixture(autouse=True, scope="module")
