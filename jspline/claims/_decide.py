@@ -1,9 +1,9 @@
 """The tests that decide. Each says what error it may make.
 
-Identities are decided by rounding: two computations of one number may differ by gamma_k = k eps / (1 - k eps) times the
-sum of the sizes of the terms, k the operations in a row (Higham 2002, section 3.1). Random ones by tests that refuse
-what is true once in 10^6 times (`LEVEL`). Exponents are told apart in steps of 1/2. What the tests do refuse is shown
-by planted faults (tests/test_claims.py).
+Identities are decided by rounding: two computations of one number may differ by gamma_k = k eps / (1 - k eps) times
+the sum of the sizes of the terms, k the operations in a row (Higham 2002, section 3.1). Random ones by tests that
+refuse what is true once in 10^6 times (`LEVEL`). Exponents are told apart in steps of 1/2. What the tests do refuse is
+shown by planted faults (tests/test_claims.py).
 """
 
 from collections.abc import Callable

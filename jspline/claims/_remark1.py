@@ -1,7 +1,7 @@
 """Remark 1 (section 2.3.1): H even breakpoints leave N uniform data lonely with probability 1 - exp(-N^2 / (H + 1)).
 
-Independent: data drawn and sorted into H + 1 bins in numpy. Decision: exact binomial tests of the print, of the product
-that replaces it (`jspline.landscape.lonely_probability`), and of the bound that the print may have meant.
+Independent: data drawn and sorted into H + 1 bins in numpy. Decision: exact binomial tests of the print, of the
+product that replaces it (`jspline.landscape.lonely_probability`), and of the bound that the print may have meant.
 """
 
 from typing import Any

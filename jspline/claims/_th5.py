@@ -1,8 +1,8 @@
 """Theorem 5 (section 2.4): at a critical point with no breakpoint on a datum the Hessian is the Gram matrix of eq. 4.
 
-Stated: `jspline.gram`, hence no negative eigenvalue. Independent: the Hessian by differences of complex-step gradients.
-Decision: rounding. The print is put to a critical point with v = 0, and under the condition to 20 others. A negative
-eigenvalue counts if it is below -P times the bound of an entry, P the number of parameters (Weyl).
+Stated: `jspline.gram`, hence no negative eigenvalue. Independent: the Hessian by differences of complex-step
+gradients. Decision: rounding. The print is put to a critical point with v = 0, and under the condition to 20 others. A
+negative eigenvalue counts if it is below -P times the bound of an entry, P the number of parameters (Weyl).
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ CLAIM = Claim(
     id="th5",
     title="The Hessian at critical points is a Gram matrix",
     source="theorem 5, section 2.4",
-    statement="At every critical point with no breakpoint on a datum the Hessian is a Gram matrix, so positive semi-definite.",
+    statement="At every critical point with no breakpoint on a datum the Hessian is a Gram matrix, never indefinite.",
     condition="All v_i are different from 0. With v_i = 0 a neuron may be pulled on, and the point is a saddle.",
     check=check,
     stated={"gram": gram},
