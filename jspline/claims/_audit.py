@@ -26,7 +26,7 @@ def select(claims: Sequence[Claim], only: Sequence[str]) -> list[Claim]:
     known = {claim.id: claim for claim in claims}
     for name in only:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=5, cutoff=0.3) or list(known)
+            near = difflib.get_close_matches(name, known, n=5) or list(known)
             raise ValueError(f"No claim has the id {name!r}; near it are {', '.join(near)}.")
     return [claim for claim in claims if claim.id in only or not only]
 

@@ -103,14 +103,17 @@ def share_at_most(what: str, happened: int, trials: int, bound: float) -> Findin
     return finding(what, p > LEVEL, share=rate, bound=bound, error=np.sqrt(rate * (1 - rate) / trials))
 
 
-def more_often(what: str, happened: int, trials: int, than: float = 0.5) -> Finding:
-    """Whether something happens more often than that. Undecided unless one of two one-sided binomial tests refuses."""
+def more_often(what: str, happened: int, trials: int, than: float = 0.5, **facts: float) -> Finding:
+    """Whether something happens more often than that. Undecided unless one of two one-sided binomial tests refuses.
+
+    `facts` are further numbers to report.
+    """
     sides = ("greater", "less")
     yes, no = (stats.binomtest(int(happened), int(trials), than, alternative=side).pvalue for side in sides)
     holds = True if yes < LEVEL else False if no < LEVEL else None
     rate = happened / trials
     error = np.sqrt(rate * (1 - rate) / trials)
-    return finding(what, holds, share=rate, than=than, error=error, trials=trials)
+    return finding(what, holds, share=rate, than=than, error=error, trials=trials, **facts)
 
 
 def exponent(what: str, x: Any, y: Any, stated: float, *, bound: bool = False) -> Finding:

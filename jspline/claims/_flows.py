@@ -13,12 +13,12 @@ from jspline.datasets import Dataset
 from jspline.dynamics import Solution, compiler_options, flow
 from jspline.init import UniformBreakpoints
 
-SIZE, WIDTH, REACH = 8, 60, 1.5
+SIZE, WIDTH, REACH = 10, 60, 1.5
 X = np.linspace(-1, 1, SIZE)
-ALPHAS = 0.1, 3.0, 100.0
+ALPHAS = 0.1, 20.0, 100.0
 """sqrt(H) |w| at the start: the small, the middle and the large scale."""
 
-TIMES = np.array([0.0, 0.3, 1.0, 3.0, 10.0, 100.0])
+TIMES = np.array([0.0, 0.3, 1.0, 1.02, 3.0, 10.0, 100.0])
 
 
 class Flows(NamedTuple):
@@ -35,6 +35,15 @@ class Flows(NamedTuple):
     w: np.ndarray
     b: np.ndarray
     v: np.ndarray
+
+    @classmethod
+    def at(cls, alpha: float, time: float) -> tuple[int, int]:
+        """The places of a scale and of a time."""
+        return ALPHAS.index(alpha), TIMES.tolist().index(time)
+
+    def net(self, alpha: int, init: int, time: int) -> ReLUNet:
+        """One of the networks."""
+        return ReLUNet(*(jnp.asarray(part[alpha, init, time]) for part in (self.w, self.b, self.v)))
 
     @property
     def beta(self) -> np.ndarray:
@@ -62,8 +71,8 @@ def measure(sol: Solution, data: Dataset) -> dict[str, Any]:
 
 @functools.cache
 def flows(budget: Budget, seed: int) -> Flows:
-    """24 networks at each scale, or 200, in one program. The data of the i-th are the same at every scale."""
-    inits = 24 if budget == "quick" else 200
+    """40 networks at each scale, or 200, in one program. The data of the i-th are the same at every scale."""
+    inits = 40 if budget == "quick" else 200
 
     def one(alpha: Any, init: Any) -> dict[str, Any]:
         net, data = make(alpha, jax.random.fold_in(jax.random.key(seed), init))
