@@ -35,8 +35,11 @@ def differences(case: Case, order: int, along: tuple[float, float], rng: np.rand
     return float(coefficients @ values), float(np.abs(coefficients) @ np.abs(values))
 
 
-def parabolas(case: Case, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """Curvature and minimiser of each piece of the slice in beta_i, from the loss at three points of each."""
+def parabolas(case: Case, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Curvature of each piece of the slice in beta_i, its minimiser, and the rounding of that (infinite if flat).
+
+    From the loss at three points of each.
+    """
     w, _, v, _ = case.split()
     ends = np.concatenate([[case.x[0] - 2], case.x, [case.x[-1] + 2]])
     half = np.diff(ends) / 2
@@ -45,7 +48,11 @@ def parabolas(case: Case, i: int) -> tuple[np.ndarray, np.ndarray]:
     h = half / 2
     second = (values[:, 0] - 2 * values[:, 1] + values[:, 2]) / h**2
     first = (values[:, 2] - values[:, 0]) / (2 * h)
-    return second, at[:, 1] - first / np.where(np.abs(second) > 1e-9, second, np.nan)
+    noise = 100 * np.finfo(float).eps * np.max(np.abs(values), axis=1)
+    bent = np.abs(second) > 10 * noise / h**2
+    shift = -first / np.where(bent, second, np.nan)
+    error = np.where(bent, (noise / h + np.abs(shift) * noise / h**2) / np.abs(second), np.inf)
+    return second, at[:, 1] + shift, error
 
 
 def check(run: Run, stated: Any) -> Evidence:
@@ -66,14 +73,14 @@ def check(run: Run, stated: Any) -> Evidence:
         reference.append([loss(case, beta, w * v) for beta in moved])
         reach = np.abs(case.y) + np.abs(case.theta[-1]) + (np.abs(w * v) * (np.abs(case.beta) + 5)).sum() + 5
         size.append(np.sum(case.p * reach**2))
-        second, minimiser = parabolas(case, i)
+        second, minimiser, error = parabolas(case, i)
         weight = [case.p[case.x > t].sum() if w[i] > 0 else case.p[case.x < t].sum() for t in
                   np.concatenate([[-np.inf], (case.x[1:] + case.x[:-1]) / 2, [np.inf]])]  # fmt: skip
         curvature.append(np.stack([second, (w[i] * v[i]) ** 2 * np.array(weight)]))
-        flat += int(np.sum(np.abs(second) < 1e-9))
+        flat += int(np.sum(np.isinf(error)))
         m1, m2 = minimiser[:-1], minimiser[1:]
         kind = np.where((m1 < case.x) & (case.x < m2), 1, np.where((m2 < case.x) & (case.x < m1), 2, 0))
-        clear = np.minimum(np.abs(m1 - case.x), np.abs(m2 - case.x)) > 1e-6
+        clear = (np.abs(m1 - case.x) > error[:-1]) & (np.abs(m2 - case.x) > error[1:])
         wrong += int(np.sum(clear & (kind != np.asarray(stated.classify(case.net, case.data, i).slice))))
     found, due = np.concatenate(curvature, axis=1)
     return Evidence(
