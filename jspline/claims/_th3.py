@@ -77,7 +77,7 @@ def check(run: Run, stated: Any) -> Evidence:
         weight = [case.p[case.x > t].sum() if w[i] > 0 else case.p[case.x < t].sum() for t in
                   np.concatenate([[-np.inf], (case.x[1:] + case.x[:-1]) / 2, [np.inf]])]  # fmt: skip
         curvature.append(np.stack([second, (w[i] * v[i]) ** 2 * np.array(weight)]))
-        flat += int(np.sum(np.isinf(error)))
+        flat += int(np.sum(np.isinf(error) & (np.array(weight) == 0)))
         m1, m2 = minimiser[:-1], minimiser[1:]
         kind = np.where((m1 < case.x) & (case.x < m2), 1, np.where((m2 < case.x) & (case.x < m1), 2, 0))
         clear = (np.abs(m1 - case.x) > error[:-1]) & (np.abs(m2 - case.x) > error[1:])
