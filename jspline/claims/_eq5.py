@@ -8,6 +8,7 @@ Decision: rounding. Nets are random, and data weighted.
 
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 from jaxtyping import Array
 
@@ -20,6 +21,7 @@ from jspline.datasets import Dataset
 from jspline.objective import value_and_grad
 
 
+@eqx.filter_jit
 def gradient(net: ReLUNet, data: Dataset) -> Array:
     """In the order of all w, all b, all v, b0."""
     return flat(value_and_grad(net, data, method="sorted")[1], True)
