@@ -9,6 +9,7 @@ from jspline.ensemble._flow import flow
 from jspline.ensemble._law import LawBins, LawBlock, LawSample, kolmogorov
 from jspline.ensemble._run import run
 from jspline.ensemble._statistics import LogBins, Moments, Proportion, counts, proportion, wilson
+from jspline.ensemble._store import Store, surroundings
 
 __all__ = [
     "LawBins",
@@ -17,6 +18,7 @@ __all__ = [
     "LogBins",
     "Moments",
     "Proportion",
+    "Store",
     "collect",
     "counts",
     "flow",
@@ -24,5 +26,6 @@ __all__ = [
     "merge",
     "proportion",
     "run",
+    "surroundings",
     "wilson",
 ]

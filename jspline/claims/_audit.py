@@ -1,0 +1,93 @@
+"""Run claims, keep what is finished, and say what came out, in values that JSON can hold."""
+
+import difflib
+import json
+import platform
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jspline.claims._claim import Budget, Claim, Outcome
+from jspline.ensemble import Store, surroundings
+
+PACKAGES = ("relu-jspline", "jax", "jaxlib", "numpy", "scipy")
+
+
+def select(claims: Sequence[Claim], only: Sequence[str]) -> list[Claim]:
+    """The claims with these ids, in the order of the paper; all of them for none.
+
+    Raises:
+        ValueError: for an id that no claim has, with those near it.
+    """
+    known = {claim.id: claim for claim in claims}
+    for name in only:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=5) or list(known)
+            raise ValueError(f"No claim has the id {name!r}; near it are {', '.join(near)}.")
+    return [claim for claim in claims if claim.id in only or not only]
+
+
+def audit(
+    claims: Sequence[Claim],
+    budget: Budget = "quick",
+    seed: int = 0,
+    *,
+    out: str | Path | None = None,
+    progress: Callable[[int, int, dict[str, Any] | None], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Run the claims one after the other: a list of {id, title, source, statement, verdict, numbers, seed, ...}.
+
+    Args:
+        claims: which.
+        budget: "quick" or "full".
+        seed: of everything random. The same seed gives the same numbers.
+        out: a folder in which every finished claim is kept, whole or not at all, so that the same audit goes on there.
+        progress: called with the claims done, all claims, and the last one's record (None before the first).
+
+    Raises:
+        ValueError: for a folder that holds another audit, with the difference; or without float64.
+        OSError: for a folder that cannot be written to or is in use.
+    """
+    manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": [claim.id for claim in claims]}
+    store = None if out is None else Store(Path(out), {**manifest, **surroundings(jax.devices()[0])}, resume=True)
+    records: list[dict[str, Any]] = []
+    try:
+        if progress is not None:
+            progress(0, len(claims), None)
+        for place, claim in enumerate(claims):
+            if store is not None and place in store:
+                record = json.loads(str(store.read(place)["record"]))
+            else:
+                record = describe(claim.run(budget, seed))
+                if store is not None:
+                    store.write(place, {"record": np.array(json.dumps(record))})
+            records.append(record)
+            if progress is not None:
+                progress(len(records), len(claims), record)
+    finally:
+        if store is not None:
+            store.close()
+    return records
+
+
+def describe(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as values that JSON can hold, without times or dates."""
+    claim = outcome.claim
+    return {
+        "id": claim.id,
+        "title": claim.title,
+        "source": claim.source,
+        "statement": claim.statement,
+        "verdict": outcome.verdict,
+        "condition": claim.condition or None,
+        "corrected": claim.corrected or None,
+        "reason": outcome.reason or None,
+        "numbers": outcome.numbers(),
+        "budget": outcome.run.budget,
+        "seed": outcome.run.seed,
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+    }

@@ -1,0 +1,103 @@
+"""`jspline audit`: the paper's results as claims that run, each with a verdict."""
+
+import json
+import shlex
+import sys
+import time
+from typing import Annotated, Any
+
+import jax
+import typer
+from tqdm import tqdm
+
+from jspline import claims
+from jspline.claims import Budget
+from jspline.cli._app import Device, Out, Seed, app, configure, one_sentence
+from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._problem import check_seed
+
+
+@app.command("audit")
+def audit_command(
+    full: Annotated[bool, typer.Option("--full/--quick", help="Larger samples: an hour, or a few minutes.")] = False,
+    only: Annotated[str, typer.Option(help="Ids with commas between them, as th5,remark1. By default all.")] = "",
+    seed: Seed = 0,
+    out: Out = None,
+    device: Device = None,
+) -> None:
+    """Check every equation and theorem of the paper against an independent computation.
+
+    Each claim comes out as one of four: it holds; it is conditional, so holds under a condition that the print lacks;
+    it fails as printed, and what holds in its place is checked too; or it is undecided at this budget. The verdicts
+    are those of statistical tests and of bounds on rounding: audit.json has effect sizes and uncertainties.
+
+    With --out every finished claim is kept. The same command goes on where it stopped, and a folder that holds another
+    audit is refused. The same seed gives the same audit.json.
+
+    Examples:
+
+    - `jspline audit --quick --out audit`
+
+    - `jspline audit --only th5,remark1`
+    """
+    arguments = dict(locals())
+    budget: Budget = "full" if full else "quick"
+    with one_sentence():
+        check_seed(seed)
+        chosen = claims.select(claims.CLAIMS, [name.strip() for name in only.split(",") if name.strip()])
+        configure("float64", device)
+        if out is not None:
+            prepare(out)
+    began = time.perf_counter()
+    with tqdm(desc=f"audit, {budget}", unit="claim", total=len(chosen), disable=None) as bar, one_sentence():
+
+        def progress(done: int, _: int, record: dict[str, Any] | None) -> None:
+            bar.update(done - bar.n)
+            if record is not None:
+                bar.set_postfix_str(f"{record['id']}: {record['verdict']}")
+
+        try:
+            records = claims.audit(chosen, budget, seed, out=out, progress=progress)
+        except KeyboardInterrupt:
+            typer.echo(
+                "Interrupted; nothing was kept: give --out."
+                if out is None
+                else f"Interrupted; what is finished is in {out}, and the same command goes on from there.",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+    seconds = time.perf_counter() - began
+    typer.echo(table(records))
+    typer.echo(f"{len(records)} claims, {budget} budget, seed {seed}: {seconds:.1f} s, compiling included.")
+    if out is None:
+        typer.echo("Nothing was written: give --out FOLDER for audit.json, which has every number.")
+        return
+    with one_sentence():
+        with whole(out / "audit.json") as path:
+            path.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+        command = shlex.join(["jspline", *sys.argv[1:]])
+        write_run(out / "run.json", command, arguments, jax.local_devices()[0], seconds=round(seconds, 3))
+    typer.echo(f"Wrote {out / 'audit.json'}, {out / 'run.json'}.")
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """The verdicts, a line for each claim, with what decided them."""
+    lines = []
+    for record in records:
+        lines.append(f"{record['id']:15} {record['verdict']:12} {record['title']}")
+        for key in ("condition", "corrected", "reason"):
+            if record[key] and not (key != "reason" and record["verdict"] == "holds"):
+                lines.append(f"{'':28} {key}: {record[key]}")
+        if decisive := _decisive(record):
+            lines.append(f"{'':28} {decisive}")
+    counts = {verdict: sum(record["verdict"] == verdict for record in records) for verdict in claims.VERDICTS}
+    lines.append(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
+    return "\n".join(lines)
+
+
+def _decisive(record: dict[str, Any]) -> str:
+    """The first finding that the print does not survive, or its first of all."""
+    printed = [(what, found) for what, found in record["numbers"].items() if found["of"] == "printed"]
+    what, found = next((each for each in printed if not each[1]["holds"]), printed[0])
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in found.items() if name not in ("of", "holds"))
+    return f"{what}: {numbers}"
