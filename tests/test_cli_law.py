@@ -120,8 +120,9 @@ def test_sweep_goes_on_and_refuses(sweep, tmp_path):
 
 
 def test_an_interrupted_sweep_says_what_is_kept(sweep, tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
+    def interrupt(bar, done, total, values):
+        if done == total:
+            raise KeyboardInterrupt
 
     file, out = sweep(), tmp_path / "out"
     with monkeypatch.context() as patch:

@@ -2,6 +2,9 @@
 
 import functools
 import operator
+import os
+import subprocess
+import sys
 
 import hypothesis
 import hypothesis.extra.numpy as hnp
@@ -218,3 +221,27 @@ def test_condense_in_degenerate_cases():
         condense(jspline.ReLUNet([1.0], [0.5], [1.0], 0.0))
     with pytest.raises(ValueError, match="go together"):
         jspline.datasets.six_points(draws=3)
+
+
+DEVICES_AS_CORES = """
+import jax, jax.numpy as jnp
+from jspline import ensemble
+jax.config.update("jax_num_cpu_devices", ensemble.cores())
+def factors(point, key):
+    a = jax.random.normal(key, (60, 60))
+    def more(_, l):
+        s = jnp.sin(l + a)
+        return jnp.linalg.cholesky(s @ s.T + 60 * jnp.eye(60))
+    return {"x": jax.lax.fori_loop(0, 100, more, a).sum()}
+ds = ensemble.run(factors, {"inits": 512}, key=jax.random.key(0), tile=128, devices=jax.devices())
+print(ds.attrs["lanes_done"])
+"""
+
+
+@pytest.mark.slow
+def test_devices_do_not_wait_for_each_other_for_good():
+    """Bug: with as many CPU devices as cores, batched factorizations held all threads, and waited for a free one."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", DEVICES_AS_CORES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
+    assert done.stdout == "512\n", done.stderr

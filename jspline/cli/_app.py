@@ -10,6 +10,7 @@ import jax
 import typer
 
 from jspline import __version__
+from jspline.ensemble import cores
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +57,8 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     """Set JAX's precision and default device. The library never does; this is the edge.
 
     float64 is always allowed: also where networks are float32, data are read and standardized in full precision.
-    `spread` makes a CPU one device for each core, if nobody has said otherwise.
+    `spread` makes a CPU one device for each core, if nobody has said otherwise, and one more, which stays idle: the
+    devices share as many threads as there are of them, and wait for each other less with one to spare.
 
     Raises:
         ValueError: for another dtype, or a platform that is not there.
@@ -66,7 +68,7 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     jax.config.update("jax_enable_x64", True)
     if spread and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX has started already
-            jax.config.update("jax_num_cpu_devices", max(1, cores()))
+            jax.config.update("jax_num_cpu_devices", cores() + 1)
     if device is None:
         return
     try:
@@ -76,11 +78,6 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     except RuntimeError:
         there_are = ", ".join(sorted({d.platform for d in jax.devices()}))
         raise ValueError(f"--device {device} is not available here; available: {there_are}.") from None
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def distribute() -> None:

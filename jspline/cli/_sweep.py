@@ -115,10 +115,11 @@ def _heading(sweep: Sweep) -> str:
     axes = " x ".join(f"{len(v)} {name}" for name, v in sweep.grid.items() if name != "inits" and isinstance(v, list))
     weights = "weights of a sample" if s["data"] == "six_points" else "standardized, weighted 2/N"
     options = ", ".join(f"{name} {value}" for name, value in sweep.flow_options().items())
+    devices = ensemble.working_devices(None)
     return (
         f"{s['title'] or sweep.name}: {axes} x {sweep.grid.get('inits')} networks.\n"
         f"{s['data']} ({weights}), {s['init']} initialization, seed {s['seed']}; "
-        f"{options}, {s['dtype']} on {len(jax.local_devices())} {jax.local_devices()[0].platform} device(s)."
+        f"{options}, {s['dtype']} on {len(devices)} {devices[0].platform} device(s)."
     )
 
 

@@ -10,6 +10,7 @@ from jspline.ensemble._law import LawBins, LawBlock, LawSample, kolmogorov
 from jspline.ensemble._run import run
 from jspline.ensemble._statistics import LogBins, Moments, Proportion, counts, proportion, wilson
 from jspline.ensemble._store import Store, surroundings
+from jspline.ensemble._tile import cores, working_devices
 
 __all__ = [
     "LawBins",
@@ -20,6 +21,7 @@ __all__ = [
     "Proportion",
     "Store",
     "collect",
+    "cores",
     "counts",
     "flow",
     "kolmogorov",
@@ -28,4 +30,5 @@ __all__ = [
     "run",
     "surroundings",
     "wilson",
+    "working_devices",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
 from jspline.ensemble._statistics import Moments
-from jspline.ensemble._tile import Bound, chosen, key_data, tiled
+from jspline.ensemble._tile import Bound, key_data, tiled, working_devices
 
 BLOCKS = 64
 """Blocks that a device sums up before the host hears of it."""
@@ -36,7 +36,7 @@ def collect(
     """
     if blocks < 1:
         raise ValueError(f"`blocks` must be at least 1; got {blocks}.")
-    devices, (data, impl) = chosen(devices), key_data(key)
+    devices, (data, impl) = working_devices(devices), key_data(key)
     add = tiled(Bound(_sum, (fn, impl)), devices)
     total: Any = None
     each = len(devices) * BLOCKS

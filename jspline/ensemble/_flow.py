@@ -17,7 +17,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
 from jspline.ensemble._run import Point, point_and_key, shapes
-from jspline.ensemble._tile import Bound, chosen, fitting, key_data, placed, tiled
+from jspline.ensemble._tile import Bound, fitting, key_data, placed, tiled, working_devices
 from jspline.ensemble._work import Job, Progress, Work, fingerprint, jobs
 
 STEPS = 10
@@ -67,7 +67,7 @@ def flow(
 
     Raises what `run` and `jspline.dynamics.start` raise.
     """
-    devices, (data, impl) = chosen(devices), key_data(key)
+    devices, (data, impl) = working_devices(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
     makes = [Bound(_made, (make, tuple(group.static.items()), impl)) for group in groups]
@@ -92,7 +92,9 @@ def flow(
     }
     work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
     try:
-        fill, go, harvest = (tiled(function, devices) for function in (Bound(_filled, (begin,)), _advanced, end))
+        fill, go, harvest = (
+            tiled(function, devices, flow=True) for function in (Bound(_filled, (begin,)), _advanced, end)
+        )
         for job, each, one in zip(work.jobs, makes, states, strict=True):
             if len(todo := work.todo(job)):
                 slots = Slots(job, tiled(each, devices), fill, go, harvest, data, devices, one)

@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import PRNGKeyArray
 
 from jspline.ensemble._grid import Grid, Group
-from jspline.ensemble._tile import Bound, chosen, fitting, key_data, tiled
+from jspline.ensemble._tile import Bound, fitting, key_data, tiled, working_devices
 from jspline.ensemble._work import Progress, Work, fingerprint, jobs
 
 Point = dict[str, Any]
@@ -58,7 +58,7 @@ def run(
         OSError: for a folder that cannot be written to or is in use; what is finished is kept.
         TypeError: for a key that is not typed.
     """
-    devices, (data, impl) = chosen(devices), key_data(key)
+    devices, (data, impl) = working_devices(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
     programs = [Bound(_one, (fn, tuple(group.static.items()), impl)) for group in groups]

@@ -6,6 +6,7 @@ any number of devices, and after an interruption, need the same tile. Nothing pa
 
 import functools
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,14 +28,22 @@ ON_CPU = 512
 """Lanes of a tile, at least and at most; and at most on a CPU."""
 
 
-def chosen(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
-    """The devices to use: those given, the default one if there is one, or all of this process."""
+def working_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
+    """The devices to use: those given, the default one, or all of this process, on a CPU no more than it has cores."""
     if devices is not None:
         if not devices:
             raise ValueError("`devices` must not be empty.")
         return tuple(devices)
     default = jax.config.jax_default_device  # type: ignore[attr-defined]
-    return (default,) if isinstance(default, jax.Device) else tuple(jax.local_devices())
+    if isinstance(default, jax.Device):
+        return (default,)
+    there = tuple(jax.local_devices())
+    return there[: cores()] if there[0].platform == "cpu" else there
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -90,11 +99,18 @@ def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable
     in the last places. On a GPU, where that has to be put up with, a program is compiled once for all devices.
     """
     sharding = NamedSharding(_mesh(devices), SPEC)
+    # The devices of a CPU share as many threads as there are cores, or devices if these are more. A batched Cholesky
+    # factorization waits in one of them for the others: with one in each, all would wait for each other for good.
+    at_once = max(1, max(cores(), len(devices[0].client.local_devices())) - 1)
 
     def spread(*arguments: Any) -> Any:
         leaves, structure = jax.tree.flatten(placed(arguments, devices))
         shards = [{shard.device: shard.data for shard in leaf.addressable_shards} for leaf in leaves]
-        parts = [compiled(*jax.tree.unflatten(structure, [each[device] for each in shards])) for device in devices]
+        parts: list[Any] = []
+        for device in devices:
+            if len(parts) >= at_once:
+                jax.block_until_ready(parts[-at_once])
+            parts.append(compiled(*jax.tree.unflatten(structure, [each[device] for each in shards])))
         return jax.tree.map(
             lambda *part: jax.make_array_from_single_device_arrays(
                 (len(devices), *part[0].shape[1:]), sharding, list(part)
