@@ -53,6 +53,17 @@ def one_sentence() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+@contextmanager
+def interruptible(out: Path | None, how: str) -> Iterator[None]:
+    """Turn Ctrl-C in work that is kept bit by bit into one line that says `how` to go on, and exit status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = "nothing was kept: give --out." if out is None else f"what is finished is in {out}, and {how}."
+        typer.echo(f"Interrupted; {kept}", err=True)
+        raise typer.Exit(130) from None
+
+
 def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     """Set JAX's precision and default device. The library never does; this is the edge.
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from jspline import claims
 from jspline.claims import Budget
-from jspline.cli._app import Device, Out, Seed, app, configure, one_sentence
+from jspline.cli._app import Device, Out, Seed, app, configure, interruptible, one_sentence
 from jspline.cli._output import prepare, whole, write_run
 from jspline.cli._problem import check_seed
 
@@ -58,16 +58,8 @@ def audit_command(
             if record is not None:
                 bar.set_postfix_str(f"{record['id']}: {record['verdict']}")
 
-        try:
+        with interruptible(out, "the same command goes on from there"):
             records = claims.audit(chosen, budget, seed, out=out, progress=progress)
-        except KeyboardInterrupt:
-            typer.echo(
-                "Interrupted; nothing was kept: give --out."
-                if out is None
-                else f"Interrupted; what is finished is in {out}, and the same command goes on from there.",
-                err=True,
-            )
-            raise typer.Exit(130) from None
     seconds = time.perf_counter() - began
     typer.echo(table(records))
     typer.echo(f"{len(records)} claims, {budget} budget, seed {seed}: {seconds:.1f} s, compiling included.")

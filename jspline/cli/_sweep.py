@@ -12,8 +12,9 @@ import xarray as xr
 from tqdm import tqdm
 
 from jspline import ensemble, plot
-from jspline.cli._app import Device, Out, app, configure, distribute, one_sentence
+from jspline.cli._app import Device, Out, app, configure, distribute, interruptible, one_sentence
 from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._problem import check_seed
 from jspline.cli._sweep_file import Sweep
 from jspline.dynamics import RESULTS
 
@@ -55,34 +56,24 @@ def sweep_command(
         if inits is not None:
             sweep.grid["inits"] = inits
         if seed is not None:
-            if not 0 <= seed < 2**32:
-                raise ValueError(f"--seed must be from 0 to 2^32 - 1; got {seed}.")
+            check_seed(seed)
             sweep.settings["seed"] = seed
         if out is not None:
             prepare(out)
         _ = sweep.data  # read once, before anything is traced
     typer.echo(_heading(sweep))
     began = time.perf_counter()
-    with _bar(sweep) as progress, one_sentence():
-        try:
-            result = ensemble.flow(
-                sweep.make,
-                sweep.grid,
-                sweep.measure,
-                key=jax.random.key(sweep.settings["seed"]),
-                out=out,
-                resume=resume,
-                progress=progress,
-                **sweep.flow_options(),
-            )
-        except KeyboardInterrupt:
-            typer.echo(
-                "Interrupted; nothing was kept: give --out."
-                if out is None
-                else f"Interrupted; what is finished is in {out}, and --resume goes on from there.",
-                err=True,
-            )
-            raise typer.Exit(130) from None
+    with _bar(sweep) as progress, one_sentence(), interruptible(out, "--resume goes on from there"):
+        result = ensemble.flow(
+            sweep.make,
+            sweep.grid,
+            sweep.measure,
+            key=jax.random.key(sweep.settings["seed"]),
+            out=out,
+            resume=resume,
+            progress=progress,
+            **sweep.flow_options(),
+        )
     seconds = time.perf_counter() - began
     lanes = result.result.size
     if result.attrs["lanes_done"] < lanes:
