@@ -1,6 +1,7 @@
 """Every test runs with four fake devices, float64 available, no implicit promotion, and checked shapes."""
 
 import os
+import shutil
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4 --xla_cpu_use_fusion_emitters=false"
@@ -55,3 +56,16 @@ def unchecked():
 @pytest.fixture(params=["float64", "float32"])
 def dtype(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window, as the system's package manager installs it."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "These tests need Chromium: apt-get install chromium, or leave them out with -m 'not browser'."
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

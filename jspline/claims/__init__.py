@@ -43,7 +43,7 @@ from jspline.claims import (
     _th7,
 )
 from jspline.claims._audit import audit, select
-from jspline.claims._claim import VERDICTS, Budget, Claim, Evidence, Finding, Outcome, Run
+from jspline.claims._claim import VERDICTS, Budget, Claim, Compared, Evidence, Finding, Outcome, Run
 
 CLAIMS: tuple[Claim, ...] = (
     _eq1.CLAIM,
@@ -86,4 +86,16 @@ CLAIMS: tuple[Claim, ...] = (
 )
 """All of them, in the order of the paper."""
 
-__all__ = ["CLAIMS", "VERDICTS", "Budget", "Claim", "Evidence", "Finding", "Outcome", "Run", "audit", "select"]
+__all__ = [
+    "CLAIMS",
+    "VERDICTS",
+    "Budget",
+    "Claim",
+    "Compared",
+    "Evidence",
+    "Finding",
+    "Outcome",
+    "Run",
+    "audit",
+    "select",
+]

@@ -87,6 +87,7 @@ def describe(outcome: Outcome) -> dict[str, Any]:
         "corrected": claim.corrected or None,
         "reason": outcome.reason or None,
         "numbers": outcome.numbers(),
+        "compared": [row._asdict() for row in outcome.evidence.compared],
         "budget": outcome.run.budget,
         "seed": outcome.run.seed,
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},

@@ -43,13 +43,27 @@ class Finding(NamedTuple):
     numbers: dict[str, float]
 
 
+class Compared(NamedTuple):
+    """A number or an ordering that the paper gives, beside the one found, both as a reader would write them."""
+
+    what: str
+    printed: str
+    measured: str
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """What a check found about the statement as printed, under the claim's condition, and as corrected."""
+    """What a check found about the statement as printed, under the claim's condition, and as corrected.
+
+    Beside the findings, which decide, it has what people look at: printed numbers with the measured ones, and the
+    arrays that the claim's figure shows.
+    """
 
     printed: tuple[Finding, ...]
     condition: tuple[Finding, ...] = ()
     corrected: tuple[Finding, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def verdict(self) -> tuple[Verdict, str]:
         """The verdict and, where the findings do not lead to one, the reason."""
@@ -101,6 +115,7 @@ class Claim:
             `planted` puts wrong ones in their place.
         condition: under which the print holds, if it does not in general.
         corrected: what holds in place of the print.
+        figure: draws the evidence's arrays.
     """
 
     id: str
@@ -111,6 +126,7 @@ class Claim:
     stated: Mapping[str, Any] = field(default_factory=dict)
     condition: str = ""
     corrected: str = ""
+    figure: Callable[[Mapping[str, np.ndarray]], Any] | None = None
 
     def planted(self, **wrong: Any) -> "Claim":
         """The same claim with other formulas: raises `ValueError` for one that it does not have."""
