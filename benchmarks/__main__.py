@@ -21,6 +21,7 @@ from benchmarks import (
     pwl,
     spiky,
 )
+from jspline.ensemble import cores
 
 SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
     "gradient": {"gradient": gradient.run},
@@ -92,4 +93,5 @@ def main(
                 _report.write(section, text)
 
 
+jax.config.update("jax_num_cpu_devices", cores() + 1)  # as the command line: on a CPU ensembles use one for each core
 typer.run(main)

@@ -144,10 +144,10 @@ def test_wilson_against_scipy():
 def test_collect_is_the_sum_on_any_number_of_devices(key):
     law = jspline.init.he(16)
     block = LawBlock(law, 16, LawBins.around(1.0, 0.5))
-    small = [ensemble.collect(block, 5, key=key, devices=jax.devices()[:n]) for n in (1, 2)]
+    small = [ensemble.collect(block, 5, key=key, draw=block.draw, devices=jax.devices()[:n]) for n in (1, 2)]
     np.testing.assert_array_equal(small[0].joint, small[1].joint)
     np.testing.assert_allclose(small[0].rough.mean, small[1].rough.mean, rtol=1e-12)
-    by_hand = functools.reduce(ensemble.merge, [block(jax.random.fold_in(key, i)) for i in range(5)])
+    by_hand = functools.reduce(ensemble.merge, [block(block.draw(jax.random.fold_in(key, i))) for i in range(5)])
     np.testing.assert_array_equal(small[0].joint, by_hand.joint)
     assert small[0].joint.sum() == 5 * block.nets * 16
     # Fixed seed; each of these would fail once in a thousand seeds or less.

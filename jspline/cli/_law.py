@@ -58,7 +58,11 @@ def law_command(
     bar = tqdm(desc=f"law {name}", unit="neuron", unit_scale=block.nets * width, total=blocks, disable=None)
     with bar:
         sample = ensemble.collect(
-            block, blocks, key=jax.random.key(seed), progress=lambda done, _: bar.update(done - bar.n)
+            block,
+            blocks,
+            key=jax.random.key(seed),
+            draw=block.draw,
+            progress=lambda done, _: bar.update(done - bar.n),
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,18 +18,21 @@ BLOCKS = 64
 
 
 def collect(
-    fn: Callable[[PRNGKeyArray], PyTree],
+    fn: Callable[[Any], PyTree],
     blocks: int,
     *,
     key: PRNGKeyArray,
+    draw: Callable[[PRNGKeyArray], Any] = lambda key: key,
     devices: Sequence[jax.Device] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PyTree:
-    """The sum of `fn(fold_in(key, i))` over i = 0, ..., blocks - 1, on the host: whole numbers in int64.
+    """The sum of `fn(draw(fold_in(key, i)))` over i = 0, ..., blocks - 1, on the host: whole numbers in int64.
 
     Args:
         fn: gives statistics of a block of draws: arrays that add up, such as counts, and `Moments`.
         blocks: how many.
+        draw: makes the draws of a block from its key, once. What `fn` itself draws from a key, a compiler may draw
+            again for each of its uses.
         key, devices: as in `run`.
         progress: called with the blocks done and all blocks.
 
@@ -37,13 +41,15 @@ def collect(
     if blocks < 1:
         raise ValueError(f"`blocks` must be at least 1; got {blocks}.")
     devices, (data, impl) = working_devices(devices), key_data(key)
-    add = tiled(Bound(_sum, (fn, impl)), devices)
+    # Arrays inside the functions are arguments, and not constants: compiled once for all laws of a kind.
+    arrays, rest = eqx.partition((fn, draw), eqx.is_array)
+    add = tiled(Bound(_sum, (rest, impl)), devices)
+    constants = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (len(devices), 1, *leaf.shape)), (arrays, data))
     total: Any = None
     each = len(devices) * BLOCKS
     for begin in range(0, blocks, each):
         index = np.arange(begin, begin + each).reshape(len(devices), 1, BLOCKS)
-        keys = np.broadcast_to(data, (len(devices), 1, *data.shape))
-        parts = jax.device_get(add(keys, index.astype(np.uint32), index < blocks))
+        parts = jax.device_get(add(constants, index.astype(np.uint32), index < blocks))
         for device in range(len(devices)):
             if index[device, 0, 0] < blocks:
                 part = jax.tree.map(lambda leaf, d=device: _wide(leaf[d, 0]), parts)
@@ -58,16 +64,21 @@ def merge(one: PyTree, two: PyTree) -> PyTree:
     return jax.tree.map(operator.add, one, two, is_leaf=lambda leaf: isinstance(leaf, Moments))
 
 
-def _sum(fn: Callable, impl: str, data: Any, index: Any, there: Any) -> PyTree:
+def _sum(rest: PyTree, impl: str, constants: PyTree, index: Any, there: Any) -> PyTree:
+    arrays, data = constants
+    fn, draw = eqx.combine(arrays, rest)
     base = jax.random.wrap_key_data(data, impl=impl)
 
-    def more(total: PyTree, block: tuple) -> tuple[PyTree, None]:
+    # One block is counted while the next is drawn: what a loop carries is in memory, and not drawn once more.
+    def more(state: tuple[PyTree, PyTree], block: tuple) -> tuple[tuple[PyTree, PyTree], None]:
+        total, draws = state
         i, wanted = block
-        new = merge(total, fn(jax.random.fold_in(base, i)))
-        return jax.tree.map(lambda a, b: jnp.where(wanted, a, b), new, total), None
+        total = jax.tree.map(lambda a, b: jnp.where(wanted, a, b), merge(total, fn(draws)), total)
+        return (total, draw(jax.random.fold_in(base, i))), None
 
-    first = fn(jax.random.fold_in(base, index[0]))
-    total, _ = jax.lax.scan(more, first, (index[1:], there[1:]))
+    first = fn(draw(jax.random.fold_in(base, index[0])))
+    begin = (first, draw(jax.random.fold_in(base, index[1])))
+    (total, _), _ = jax.lax.scan(more, begin, (jnp.roll(index, -2)[:-1], there[1:]))
     return total
 
 

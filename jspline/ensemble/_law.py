@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from jspline.charts import roughness
+from jspline.charts import ReLUNet, roughness
 from jspline.ensemble._statistics import LogBins, Moments, counts
 from jspline.init import Law
 
@@ -46,7 +46,7 @@ class LawSample(eqx.Module):
 
 
 class LawBlock(eqx.Module):
-    """Draws a block of networks of a law and counts them: for `collect`."""
+    """Draws a block of networks of a law, and counts them: for `collect(block, ..., draw=block.draw)`."""
 
     law: Law
     width: int = eqx.field(static=True)
@@ -57,9 +57,11 @@ class LawBlock(eqx.Module):
         """Networks of a block."""
         return max(1, BLOCK // self.width)
 
-    def __call__(self, key: PRNGKeyArray) -> LawSample:
-        keys = jax.random.split(key, self.nets)
-        net = jax.vmap(lambda k: self.law.sample(self.width, key=k))(keys)
+    def draw(self, key: PRNGKeyArray) -> ReLUNet:
+        """The networks of a block, `(nets, width)`."""
+        return jax.vmap(lambda k: self.law.sample(self.width, key=k))(jax.random.split(key, self.nets))
+
+    def __call__(self, net: ReLUNet) -> LawSample:
         beta, mu = -net.b / net.w, net.w * net.v
         rho = jax.vmap(roughness)(net)
         mean, var = self.law.roughness_mean(self.width), self.law.roughness_var(self.width)  # type: ignore[attr-defined]

@@ -24,8 +24,8 @@ CACHE = 2 << 20
 SPEC = PartitionSpec("devices")
 
 SMALLEST, LARGEST = 16, 16_384
-ON_CPU = 512
-"""Lanes of a tile, at least and at most; and at most on a CPU."""
+ON_CPU, ROUNDS = 512, 16
+"""Lanes of a tile, at least and at most; at most on a CPU, and the tiles that there are at least on it."""
 
 
 def working_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
@@ -83,6 +83,10 @@ def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = F
 def _tiled(function: Callable, devices: tuple[jax.Device, ...], flow: bool) -> Callable:
     def here(*arguments: Any) -> Any:
         mine = jax.tree.map(lambda leaf: leaf[0], arguments)
+        if all(len(leaf) == 1 for leaf in jax.tree.leaves(mine)):
+            # Not as a batch of one: a histogram, whose bins then have two numbers each, would take longer.
+            alone = function(*jax.tree.map(lambda leaf: leaf[0], mine))
+            return jax.tree.map(lambda leaf: leaf[None, None], alone)
         return jax.tree.map(lambda leaf: leaf[None], jax.vmap(lambda *lane: function(*lane))(*mine))
 
     options = compiler_options() if flow else None
@@ -136,11 +140,12 @@ def fitting(lane: Any, lanes: int, device: jax.Device) -> int:
     Independent of the number of devices; an eighth, since a step holds several copies.
     """
     size = max(1, sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(lane)))
-    most, room = ON_CPU, CACHE
+    # A CPU is as fast with a few lanes, and then has few slots empty at the end.
+    most, room = min(ON_CPU, lanes // ROUNDS), CACHE
     if device.platform != "cpu":
         most = LARGEST
         room = (device.memory_stats() or {}).get("bytes_limit", 8 << 30) // 8
-    tile = min(most, max(SMALLEST, room // size))
+    tile = max(SMALLEST, min(most, room // size))
     tile = 1 << (tile.bit_length() - 1)
     return min(tile, -(-lanes // 8) * 8)
 
