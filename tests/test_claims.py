@@ -67,6 +67,13 @@ VERDICTS = {
     "text-pde": "fails",
     "text-regimes": "holds",
     "text-flatness": "holds",
+    "fig3": "conditional",
+    "fig4": "holds",
+    "fig5": "holds",
+    "fig6": "holds",
+    "fig8": "holds",
+    "fig11": "holds",
+    "fig14": "fails",
 }
 
 
@@ -144,6 +151,11 @@ def upside_down(net, data, beta):
     return drive._replace(right=drive.left, left=drive.right)
 
 
+def shifted(i):
+    """A move that nothing makes up for."""
+    return lambda net, data, *_: jspline.ReLUNet(net.w, net.b.at[i].add(0.05), net.v, net.b0)
+
+
 # For each claim what to plant: wrong formulas, or right ones under a wrong name. Each alone has to turn the verdict.
 FAULTS = {
     "eq1": [{"spline": left_and_right_exchanged}],
@@ -214,6 +226,18 @@ FAULTS = {
     ],
     "text-regimes": [{"linear": stated("text-regimes", "cubic"), "cubic": stated("text-regimes", "linear")}],
     "text-flatness": [{"rho": 1}, {"error": 1}],
+    "fig3": [{"slice": stated("fig3", "flow")}, {"flow": stated("fig3", "slice")}],
+    "fig4": [{"probability": jspline.landscape.remark_1}, {"sign": -1}],
+    "fig5": [{"cancel": shifted(0)}, {"rotate": shifted(2)}, {"drift": shifted(0)}],
+    "fig6": [{"null": lambda phi: np.linalg.svd(phi)[2][:6].T}, {"curvature": lambda sigma: sigma}],
+    "fig8": [{"nearest": lambda phi, y, mu: stated("fig8", "nearest")(phi, y, 0 * mu)}],
+    "fig11": [{"sets": {"smooth": jspline.datasets.sharp_gap, "sharp": jspline.datasets.smooth_gap}}],
+    "fig14": [
+        {"even": jspline.landscape.remark_1},
+        {"random": jspline.landscape.lonely_probability},
+        {"bound": lambda N, H: np.exp(-(N**2) / (4 * H))},
+        {"printed": jspline.landscape.lonely_probability},
+    ],
 }
 
 
