@@ -65,7 +65,8 @@ def flowing(case: Case, i: int, n: int) -> int:
 
 
 def check(run: Run, stated: Any) -> Evidence:
-    rng, seen, shown = run.rng(), np.zeros(3, int), {}
+    rng, seen = run.rng(), np.zeros(3, int)
+    shown: dict[int, list[Any]] = {}
     wrong, alone, flows, none, corrected = 0, 0, 0, 0, 0
     for _ in range(run.size(20, 500)):
         case = random_case(rng)

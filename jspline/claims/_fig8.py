@@ -32,7 +32,7 @@ def nearest(phi: np.ndarray, y: np.ndarray, mu: np.ndarray) -> np.ndarray:
 
 
 def check(run: Run, stated: Any) -> Evidence:
-    rng, grows, away, off, far, rougher = run.rng(), np.inf, np.inf, 0.0, 0.0, np.inf
+    rng, (grows, away, rougher), (off, far) = run.rng(), [float("inf")] * 3, [0.0] * 2
     for _ in range(run.size(20, 300)):
         x, y = np.linspace(-1, 1, N) + rng.uniform(-0.1, 0.1, N), rng.normal(size=N)
         s = np.where(np.arange(H) % 2, 1.0, -1.0)
@@ -41,11 +41,11 @@ def check(run: Run, stated: Any) -> Evidence:
         for mu in (np.zeros(H), start):
             path = descend(phi, y, mu, STEPS)
             length = np.linalg.norm(path - mu, axis=1)
-            least, (end, left) = np.min(np.diff(length)) / length[-1], (path[-1], y - phi @ path[-1])
+            least, (end, left) = float(np.min(np.diff(length)) / length[-1]), (path[-1], y - phi @ path[-1])
             # The rest of the way is at most the residual over the least singular value.
             rest = np.linalg.norm(left) / np.linalg.svd(phi)[1][-1] + 1e-10
-            miss = np.linalg.norm(end - stated.nearest(phi, y, mu)) / rest
-            ends.append(np.linalg.norm(end))
+            miss = float(np.linalg.norm(end - stated.nearest(phi, y, mu)) / rest)
+            ends.append(float(np.linalg.norm(end)))
             if mu is start:
                 away, far = min(away, least), max(far, miss)
             else:

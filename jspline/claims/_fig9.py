@@ -77,7 +77,7 @@ def check(run: Run, stated: Any) -> Evidence:
     ratio = (WIDTHS[-1] + 1) / like_adam
 
     def order(what: str, one: np.ndarray, other: np.ndarray) -> Any:
-        return more_often(what, np.sum(one < other), trials, median_ratio=np.median(other / one))
+        return more_often(what, int(np.sum(one < other)), trials, median_ratio=np.median(other / one))
 
     return Evidence(
         printed=(

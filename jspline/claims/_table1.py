@@ -1,12 +1,13 @@
 """Table 1 (section 3.2): test losses from He's and from uniform breakpoints, on a sine and on x^2 / 2.
 
-The print has no sizes. Here: 40 even data on [-4 pi, 4 pi], 60 neurons; both starts share w and v, and the uniform one
+The print has no sizes. Here: 40 even data on [-2 pi, 2 pi], 60 neurons; both starts share w and v, and the uniform one
 has its breakpoints evenly likely on the range of the data. `jspline.flow` to time 10^4 of the mean squared error, and
 Adam. Independent: the fit in numpy, mean squared errors on a grid. Decision: in more than half of the pairs, by
-binomial tests. "Less effect": the ratio of the two test losses is larger on the sine.
+binomial tests. "Less effect": the ratio of the two test losses is larger on the sine, by the t test on its logarithm.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -16,15 +17,15 @@ import numpy as np
 
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
-from jspline.claims._decide import more_often
+from jspline.claims._decide import above, more_often
 from jspline.claims._training import descents, flows
 from jspline.datasets import Dataset
 from jspline.init import he
 from jspline.plot import paper
 
-WIDTH, END = 60, 4 * np.pi
+WIDTH, END = 60, 2 * np.pi
 X, GRID = np.linspace(-END, END, 40), np.linspace(-END, END, 801)
-TARGETS = {"sine": np.sin, "quadratic": lambda x: x**2 / 2}
+TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"sine": np.sin, "quadratic": lambda x: x**2 / 2}
 KINDS = "standard", "uniform"
 
 
@@ -61,8 +62,8 @@ def check(run: Run, stated: Any) -> Evidence:
         findings += [
             more_often(f"{trainer}: {stated.better} breakpoints are better on the sine", np.sum(ratio[k, 0] > 1), n,
                        median_ratio=np.median(ratio[k, 0])),
-            more_often(f"{trainer}: less effect on the quadratic", np.sum(ratio[k, 0] > ratio[k, 1]), n,
-                       median_ratio=np.median(ratio[k, 1])),
+            above(f"{trainer}: log ratio on the sine, over that on the quadratic", np.log(ratio[k, 0] / ratio[k, 1]),
+                  0.0),
         ]  # fmt: skip
     medians = np.median(error, axis=-1)
     return Evidence(

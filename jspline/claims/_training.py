@@ -50,10 +50,6 @@ class Trained(NamedTuple):
         values = [np.sum(self.v * np.maximum(self.w * t + self.b, 0), axis=-1) for t in at]
         return np.stack(values, axis=-1) + self.b0[..., None]
 
-    def take(self, part: slice) -> "Trained":
-        """Some of the networks."""
-        return Trained(*(each[part] for each in self))
-
 
 def flows(starts: Sequence[tuple[ReLUNet, Dataset]], t1: float, *, looks: Any = (), loss_tol: float = 0.0) -> Trained:
     """The exact flow of each of these networks of one width on its data, to a time or a loss."""
@@ -77,7 +73,8 @@ def _all(starts: Sequence[tuple[ReLUNet, Dataset]], run: Any, looks: int) -> Tra
     w, b, v, b0, *ends, loss, fitted = (np.concatenate(parts) for parts in zip(*found, strict=True))
     nets_then = zip((w, b, v, b0), ends, strict=True)
     parts = [np.concatenate([then[:, :looks], end[:, None]], axis=1) for then, end in nets_then]
-    return Trained(*(part[..., :width] for part in parts[:3]), parts[3], loss, fitted)
+    w, b, v = (part[..., :width] for part in parts[:3])
+    return Trained(w, b, v, parts[3], loss, fitted)
 
 
 def _filled(net: ReLUNet, data: Dataset) -> tuple[ReLUNet, Dataset]:
@@ -85,7 +82,8 @@ def _filled(net: ReLUNet, data: Dataset) -> tuple[ReLUNet, Dataset]:
     dead = ReLUNet(
         jnp.pad(net.w, neurons), jnp.pad(net.b, neurons, constant_values=-1), jnp.pad(net.v, neurons), net.b0
     )
-    return dead, Dataset(*(jnp.pad(part, rows, mode="edge") for part in (data.x, data.y)), jnp.pad(data.weight, rows))
+    x, y = (jnp.pad(part, rows, mode="edge") for part in (data.x, data.y))
+    return dead, Dataset(x, y, jnp.pad(data.weight, rows))
 
 
 def _flow(nets: ReLUNet, data: Dataset, t1: float, times: jax.Array, loss_tol: float) -> Any:

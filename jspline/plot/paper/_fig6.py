@@ -27,10 +27,9 @@ def valley(ax: Axes, features: np.ndarray, y: np.ndarray) -> None:
 
 def arrow(ax: Axes, begin: np.ndarray, end: np.ndarray, colour: str, text: str) -> None:
     """An arrow with a name at its head."""
-    ax.annotate(
-        "", end, begin, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.2, "shrinkA": 0, "shrinkB": 0}
-    )
-    ax.annotate(text, end, xytext=(5, 5), textcoords="offset points", color=colour, fontsize=12)
+    look = {"arrowstyle": "-|>", "color": colour, "lw": 2.2, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", tuple(end), tuple(begin), arrowprops=look)
+    ax.annotate(text, tuple(end), xytext=(5, 5), textcoords="offset points", color=colour, fontsize=12)
 
 
 def fig6(arrays: Mapping[str, np.ndarray]) -> Figure:

@@ -52,22 +52,24 @@ def table2(arrays: Mapping[str, np.ndarray]) -> Figure:
     a, names = arrays, ("uniform, flat", "He, flat", "He, standard")
     with style():
         figure = Figure(figsize=(12, 6.6), layout="constrained")
-        top, bottom = figure.subfigures(2, 1, height_ratios=[1.15, 1])
-        for k, (ax, name) in enumerate(zip(top.subplots(1, 3, sharey=True), names, strict=True)):
+        parts = figure.add_gridspec(2, 3, height_ratios=[1.15, 1])
+        first = figure.add_subplot(parts[0, 0])
+        panels = [first, *(figure.add_subplot(parts[0, k], sharey=first) for k in (1, 2))]
+        for k, (ax, name) in enumerate(zip(panels, names, strict=True)):
             for part, colour, label in (("linear", RIGHT, "linear interpolant"), ("cubic", LEFT, "natural cubic")):
                 low, middle, high = np.quantile(a[part][k], [0.25, 0.5, 0.75], axis=-1)
                 ax.fill_between(a["alphas"], low, high, color=colour, alpha=0.18, lw=0)
                 ax.plot(a["alphas"], middle, "o-", ms=5, color=colour, label=label)
             ax.set(xscale="log", yscale="log", title=name, xlabel="alpha")
-        top.axes[0].set_ylabel("root mean square distance")
-        top.axes[0].legend(fontsize=9.5)
+        first.set_ylabel("root mean square distance")
+        first.legend(fontsize=9.5)
         rows = [
             [f"{name}: {part}", *(number(v) for v in np.median(a[key][k], axis=-1))]
             for k, name in enumerate(names)
             for key, part in (("linear", "linear interpolant"), ("cubic", "natural cubic spline"))
         ]
         header = ["median distance, alpha =", *(f"{alpha:g}" for alpha in a["alphas"])]
-        rows_on(bottom.subplots(), header, rows, (2.6, *np.ones(len(a["alphas"]))))
+        rows_on(figure.add_subplot(parts[1, :]), header, rows, (2.6, *np.ones(len(a["alphas"]))))
     return figure
 
 
