@@ -1,4 +1,4 @@
-"""Arrays in place of minutes of training, like those found: on them the decisions of four claims are tested.
+"""Arrays in place of minutes of training, like those found: on them the decisions of six claims are tested.
 
 Made up, so that nothing rests on a stored file; `jspline audit` trains the networks themselves.
 """
@@ -6,6 +6,7 @@ Made up, so that nothing rests on a stored file; `jspline audit` trains the netw
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from jspline.claims import _fig7 as fig7
 from jspline.claims import _fig10 as fig10
 from jspline.claims import _table1 as table1
 from jspline.claims import _table2 as table2
@@ -16,6 +17,31 @@ def _spread(rng, middle, count, size=0.3):
     """Log-normal around the middle, `(*middle, count)`."""
     middle = np.asarray(middle, float)[..., None]
     return middle * np.exp(size * rng.normal(size=(*middle.shape[:-1], count)))
+
+
+def of_fig7():
+    """Breakpoints gather at the right two bends and spread; the fit is 0, then as drawn, then good."""
+    rng, y = np.random.default_rng(5), fig7.target(fig7.X)
+    begin, s = rng.uniform(-2.2, 2.2, (96, 60)), rng.choice([-1.0, 1.0], (96, 60))
+    goal = np.where(begin < 0.55, fig7.BENDS[1], fig7.BENDS[2])
+    stages = [begin + share * (begin > -0.5) * (goal - begin) for share in (0.0, 0.05, 0.5, 0.8, 0.3)]
+    beta = np.stack(stages, axis=1)
+    w = np.broadcast_to(s[:, None], beta.shape)
+    v, b0 = np.zeros(beta.shape), np.zeros(beta.shape[:2])
+    early = np.interp(fig7.X, [-2, -1, -0.5, -0.2, 0.3, 0.7, 1, 2], [0.87, 0.52, 0.34, 0.3, 0.35, 0.5, 0.56, 0.69])
+    later = np.interp(fig7.X, [-2, -1, -0.5, -0.1, 0.1, 0.5, 1, 2], [0.9, 0.58, 0.27, 0.06, 0.1, 0.47, 0.85, 0.45])
+    early, later = (fit + np.mean(y - fit) for fit in (early, later))
+    goals = [np.zeros_like(y), early, later, later, y]
+    for net, time in np.ndindex(*b0.shape):
+        hidden = np.maximum(w[net, time] * (fig7.X[:, None] - beta[net, time]), 0)
+        features = np.hstack([hidden, np.ones((len(y), 1))])
+        *v[net, time], b0[net, time] = np.linalg.lstsq(features, goals[time], rcond=1e-6)[0]
+    return fig7.Trained(w, -w * beta, v, b0, np.zeros(96), np.ones(96, bool))
+
+
+def of_fig9():
+    """Errors of Adam, batch-norm SGD and SGD at each width."""
+    return _spread(np.random.default_rng(6), [[2e-3, 4e-4, 2e-4], [1.5e-2] * 3, [5e-3, 1.5e-3, 7e-4]], 24)
 
 
 def of_fig10():
@@ -72,4 +98,11 @@ def of_table3():
     return fits(0.01, 0.0), fits(0.07, 5.0)
 
 
-TRAINED = {"fig10": of_fig10, "table1": of_table1, "table2": of_table2, "table3": of_table3}
+TRAINED = {
+    "fig7": of_fig7,
+    "fig9": of_fig9,
+    "fig10": of_fig10,
+    "table1": of_table1,
+    "table2": of_table2,
+    "table3": of_table3,
+}

@@ -27,7 +27,7 @@ CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
 
 @pytest.fixture(autouse=True, scope="module")
 def training():
-    """The claims that train for minutes find arrays like theirs instead. Figures 7 and 9 train here."""
+    """The claims that train for minutes find arrays like theirs instead."""
     with pytest.MonkeyPatch.context() as patch:
         for name, make in TRAINED.items():
             found = make()
