@@ -82,6 +82,15 @@ def mean(what: str, sample: np.ndarray, stated: float) -> Finding:
     return finding(what, abs(value - stated) <= reach, mean=value, stated=stated, error=error)
 
 
+def above(what: str, sample: np.ndarray, bound: float) -> Finding:
+    """Whether the mean of a sample is above a bound. Undecided unless one of two one-sided t tests refuses."""
+    value, n = np.mean(sample), len(sample)
+    error = np.std(sample, ddof=1) / np.sqrt(n)
+    reach = error * stats.t.isf(LEVEL, n - 1)
+    holds = True if value - reach > bound else False if value + reach < bound else None
+    return finding(what, holds, mean=value, bound=bound, error=error)
+
+
 def share(what: str, happened: int, trials: int, stated: float) -> Finding:
     """Whether something has the stated probability: the exact binomial test, two-sided."""
     p = stats.binomtest(int(happened), int(trials), min(max(float(stated), 0.0), 1.0)).pvalue
