@@ -14,12 +14,15 @@ from jspline import claims
 from jspline.claims import _cor1 as cor1
 from jspline.claims import _eq6 as eq6
 from jspline.claims import _eq7 as eq7
+from jspline.claims import _lit_mulayoff as mulayoff
 from jspline.claims import _text_clusters as clusters
 from jspline.claims import _text_extrema as extrema
 from jspline.claims import _text_signs as signs
+from jspline.claims._audit import describe
 from jspline.claims._claim import Run
 from jspline.claims._decide import LEVEL, distributed, equal, exponent, frequencies, mean, more_often, share
 from jspline.cli import app
+from jspline.cli._page import page, write_figures
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
 
@@ -67,6 +70,9 @@ VERDICTS = {
     "text-pde": "fails",
     "text-regimes": "holds",
     "text-flatness": "holds",
+    "lit-jin": "conditional",
+    "lit-mulayoff": "holds",
+    "lit-appella": "holds",
 }
 
 
@@ -214,6 +220,16 @@ FAULTS = {
     ],
     "text-regimes": [{"linear": stated("text-regimes", "cubic"), "cubic": stated("text-regimes", "linear")}],
     "text-flatness": [{"rho": 1}, {"error": 1}],
+    "lit-jin": [
+        {"power": 0.0},
+        {"line": lambda x, y: np.polyval(np.polyfit(x, y, 1), x)},  # of least squares
+        {"wide": lambda data, law, train_b0: jspline.kernel.natural_cubic(data)},
+    ],
+    "lit-mulayoff": [
+        {"weight": lambda beta, s, x: mulayoff.weight(beta, -s, x)},
+        {"bound": lambda eta: 1 / (2 * eta) - 1 / 2},
+    ],
+    "lit-appella": [{"relus": 2.0}, {"hats": 1.0}, {"differences": lambda knots: np.eye(len(knots))}],
 }
 
 
@@ -293,6 +309,40 @@ def test_random_numbers_are_a_claims_own():
     assert one != other
     assert one == Run("quick", 0, "eq1").rng().normal()
     assert one != Run("quick", 1, "eq1").rng().normal()
+
+
+# The page of all of them.
+
+
+@pytest.fixture(scope="module")
+def whole_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    audited = [claims.Audited(c, describe(outcome(c.id)), outcome(c.id).evidence.arrays) for c in claims.CLAIMS]
+    path = folder / "index.html"
+    path.write_text(page(audited, write_figures(audited, folder)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["desktop", "phone"])
+def test_the_page_in_a_browser(size, whole_page, browser):
+    tab = browser.new_page(viewport=dict(zip(("width", "height"), size, strict=True)))
+    said, asked = [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(whole_page.as_uri())
+    for claim in claims.CLAIMS:
+        article = tab.locator(f"article[id='{claim.id}']")
+        assert article.is_visible()
+        assert article.locator("figure img").count() == (claim.figure is not None)
+        assert article.locator(".badge").inner_text() == VERDICTS[claim.id]
+    loaded = "[...document.images].every(image => image.complete && image.naturalWidth > 300)"
+    assert tab.evaluate(loaded)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [whole_page.as_uri()]
+    tab.close()
 
 
 # The command.

@@ -20,6 +20,9 @@ from jspline.claims import (
     _eq10,
     _lemma1,
     _lemma2,
+    _lit_appella,
+    _lit_jin,
+    _lit_mulayoff,
     _remark1,
     _remark2,
     _text_clusters,
@@ -42,7 +45,7 @@ from jspline.claims import (
     _th6,
     _th7,
 )
-from jspline.claims._audit import audit, select
+from jspline.claims._audit import Audited, audit, select
 from jspline.claims._claim import VERDICTS, Budget, Claim, Compared, Evidence, Finding, Outcome, Run
 
 CLAIMS: tuple[Claim, ...] = (
@@ -83,12 +86,16 @@ CLAIMS: tuple[Claim, ...] = (
     _eq10.CLAIM,
     _text_pde.CLAIM,
     _text_regimes.CLAIM,
+    _lit_jin.CLAIM,
+    _lit_mulayoff.CLAIM,
+    _lit_appella.CLAIM,
 )
-"""All of them, in the order of the paper."""
+"""All of them, in the order of the paper; then what others have published."""
 
 __all__ = [
     "CLAIMS",
     "VERDICTS",
+    "Audited",
     "Budget",
     "Claim",
     "Compared",
