@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import json
+import re
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -70,6 +72,11 @@ VERDICTS = {
     "text-pde": "fails",
     "text-regimes": "holds",
     "text-flatness": "holds",
+    "lit-williams": "holds",
+    "lit-alignment": "holds",
+    "lit-orthogonal": "holds",
+    "lit-maennel": "holds",
+    "lit-holzmueller": "holds",
     "lit-jin": "conditional",
     "lit-mulayoff": "holds",
     "lit-appella": "holds",
@@ -220,6 +227,22 @@ FAULTS = {
     ],
     "text-regimes": [{"linear": stated("text-regimes", "cubic"), "cubic": stated("text-regimes", "linear")}],
     "text-flatness": [{"rho": 1}, {"error": 1}],
+    "lit-williams": [
+        {"linear": stated("lit-williams", "cubic"), "cubic": stated("lit-williams", "linear")},
+        {"usual": 0.0},
+        {"mean": -1.0},
+    ],
+    "lit-alignment": [
+        {"error": lambda x, y: float(np.var(y))},
+        {"direction": lambda x, y: float(np.arctan2(np.sum(x * y), np.sum(y)))},  # x and 1 exchanged
+    ],
+    "lit-orthogonal": [
+        {"least": lambda x, y: float(np.hypot.reduce(y / np.sqrt(1 + x**2)))},  # of both signs together
+        {"saddle": 0.25},
+        {"knots": (2.0, 2.0)},
+    ],
+    "lit-maennel": [{"small": 1.0}, {"large": 0.0}],
+    "lit-holzmueller": [{"met": lambda met: met[1]}, {"near": 1e-12}],
     "lit-jin": [
         {"power": 0.0},
         {"line": lambda x, y: np.polyval(np.polyfit(x, y, 1), x)},  # of least squares
@@ -343,6 +366,14 @@ def test_the_page_in_a_browser(size, whole_page, browser):
     assert said == []
     assert [url for url in asked if not url.startswith("data:")] == [whole_page.as_uri()]
     tab.close()
+
+
+def test_the_documented_verdicts_are_those_of_the_tests():
+    table = (Path(__file__).parent.parent / "docs" / "audit.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` [^|]*\| (\w+) \|", table, re.MULTILINE)
+    assert len(rows) > 30
+    for name, verdict in rows:
+        assert VERDICTS[name] == verdict, name
 
 
 # The command.

@@ -20,9 +20,14 @@ from jspline.claims import (
     _eq10,
     _lemma1,
     _lemma2,
+    _lit_alignment,
     _lit_appella,
+    _lit_holzmueller,
     _lit_jin,
+    _lit_maennel,
     _lit_mulayoff,
+    _lit_orthogonal,
+    _lit_williams,
     _remark1,
     _remark2,
     _text_clusters,
@@ -47,6 +52,7 @@ from jspline.claims import (
 )
 from jspline.claims._audit import Audited, audit, select
 from jspline.claims._claim import VERDICTS, Budget, Claim, Compared, Evidence, Finding, Outcome, Run
+from jspline.claims._words import table
 
 CLAIMS: tuple[Claim, ...] = (
     _eq1.CLAIM,
@@ -86,6 +92,11 @@ CLAIMS: tuple[Claim, ...] = (
     _eq10.CLAIM,
     _text_pde.CLAIM,
     _text_regimes.CLAIM,
+    _lit_williams.CLAIM,
+    _lit_alignment.CLAIM,
+    _lit_orthogonal.CLAIM,
+    _lit_maennel.CLAIM,
+    _lit_holzmueller.CLAIM,
     _lit_jin.CLAIM,
     _lit_mulayoff.CLAIM,
     _lit_appella.CLAIM,
@@ -105,4 +116,5 @@ __all__ = [
     "Run",
     "audit",
     "select",
+    "table",
 ]

@@ -65,10 +65,11 @@ def ends(nets: np.ndarray, x: Any, y: Any, p: Any, t1: float, ts: Any) -> Ends:
     missing = size - len(x)
     x = np.append(np.asarray(x, float), np.max(x) + 1 + np.arange(missing))
     y, p = (np.append(np.asarray(part, float), np.zeros(missing)) for part in (y, p))
-    lanes = -(-len(nets) // LANES) * LANES
+    tile = min(LANES, len(nets))
+    lanes = -(-len(nets) // tile) * tile
     padded = np.concatenate([nets, nets[: lanes - len(nets)]])
     data = [jnp.asarray(part) for part in (x, y, p, float(t1), np.asarray(ts, float))]
-    found = [np.asarray(_compiled(jnp.asarray(padded[k : k + LANES]), *data)) for k in range(0, lanes, LANES)]
+    found = [np.asarray(_compiled(jnp.asarray(padded[k : k + tile]), *data)) for k in range(0, lanes, tile)]
     w, b, v = np.moveaxis(np.concatenate(found)[: len(nets)], 1, 0)
     fit = Ends(w, b, v, np.zeros(0)).fit(x)
     return Ends(w, b, v, np.sum(p * (y - fit) ** 2, axis=-1) / 2)
@@ -85,3 +86,9 @@ def directions(w: np.ndarray, b: np.ndarray, v: np.ndarray, apart: float = 1e-2,
         angle = np.sort(np.arctan2(b, w)[(size > share * size.sum()) & (v * sign > 0)])
         found += [group.mean() for group in np.split(angle, np.flatnonzero(np.diff(angle) > apart) + 1) if len(group)]
     return np.array(found)
+
+
+def counts(found: Ends) -> np.ndarray:
+    """How many directions each net ends with."""
+    last = zip(found.w[:, -1], found.b[:, -1], found.v[:, -1], strict=True)
+    return np.array([len(directions(*net)) for net in last])

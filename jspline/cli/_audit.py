@@ -69,7 +69,7 @@ def audit_command(
             audited = claims.audit(chosen, budget, seed, out=out, progress=progress)
     records = [each.record for each in audited]
     seconds = time.perf_counter() - began
-    typer.echo(table(records))
+    typer.echo(claims.table(audited))
     typer.echo(f"{len(records)} claims, {budget} budget, seed {seed}: {seconds:.1f} s, compiling included.")
     if out is None:
         typer.echo("Nothing was written: give --out FOLDER for index.html, which shows all of it.")
@@ -83,26 +83,3 @@ def audit_command(
         command = shlex.join(["jspline", *sys.argv[1:]])
         write_run(out / "run.json", command, arguments, jax.local_devices()[0], seconds=round(seconds, 3))
     typer.echo(f"Wrote {', '.join(str(out / name) for name in (PAGE, 'audit.json', 'run.json', FIGURES))}.")
-
-
-def table(records: list[dict[str, Any]]) -> str:
-    """The verdicts, a line for each claim, with what decided them."""
-    lines = []
-    for record in records:
-        lines.append(f"{record['id']:15} {record['verdict']:12} {record['title']}")
-        for key in ("condition", "corrected", "reason"):
-            if record[key] and not (key != "reason" and record["verdict"] == "holds"):
-                lines.append(f"{'':28} {key}: {record[key]}")
-        if decisive := _decisive(record):
-            lines.append(f"{'':28} {decisive}")
-    counts = {verdict: sum(record["verdict"] == verdict for record in records) for verdict in claims.VERDICTS}
-    lines.append(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
-    return "\n".join(lines)
-
-
-def _decisive(record: dict[str, Any]) -> str:
-    """The first finding that the print does not survive, or its first of all."""
-    printed = [(what, found) for what, found in record["numbers"].items() if found["of"] == "printed"]
-    what, found = next((each for each in printed if not each[1]["holds"]), printed[0])
-    numbers = ", ".join(f"{name} {value:.4g}" for name, value in found.items() if name not in ("of", "holds"))
-    return f"{what}: {numbers}"
