@@ -23,7 +23,7 @@ PAGE, FIGURES = "index.html", "figures"
 @app.command("audit")
 def audit_command(
     full: Annotated[
-        bool, typer.Option("--full/--quick", help="Larger samples: four minutes on two cores instead of two.")
+        bool, typer.Option("--full/--quick", help="Larger samples, which take several times as long.")
     ] = False,
     only: Annotated[str, typer.Option(help="Ids with commas between them, as th5,remark1. By default all.")] = "",
     seed: Seed = 0,
