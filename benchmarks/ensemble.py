@@ -60,7 +60,7 @@ def lanes(smoke: bool) -> str:
     ]
     same = True
     for devices in sorted({1, len(ensemble.working_devices(None))}):
-        took, ds = _timed(lambda d=devices: through_slots(d))
+        took, ds = _timed(functools.partial(through_slots, devices))
         same &= np.array_equal(np.asarray(plain.stats["num_steps"]), ds.steps.values.ravel())
         name = f"slots, {devices} device" + "s" * (devices > 1)
         rows.append(

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import json
+import re
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,12 +17,15 @@ from jspline import claims, plot
 from jspline.claims import _cor1 as cor1
 from jspline.claims import _eq6 as eq6
 from jspline.claims import _eq7 as eq7
+from jspline.claims import _lit_mulayoff as mulayoff
 from jspline.claims import _text_clusters as clusters
 from jspline.claims import _text_extrema as extrema
 from jspline.claims import _text_signs as signs
+from jspline.claims._audit import describe
 from jspline.claims._claim import Run
 from jspline.claims._decide import LEVEL, above, distributed, equal, exponent, frequencies, mean, more_often, share
 from jspline.cli import app
+from jspline.cli._page import page, write_figures
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
 
@@ -91,6 +96,14 @@ VERDICTS = {
     "table1": "holds",
     "table2": "fails",
     "table3": "holds",
+    "lit-williams": "holds",
+    "lit-alignment": "holds",
+    "lit-orthogonal": "holds",
+    "lit-maennel": "holds",
+    "lit-holzmueller": "holds",
+    "lit-jin": "conditional",
+    "lit-mulayoff": "holds",
+    "lit-appella": "holds",
 }
 
 
@@ -264,6 +277,32 @@ FAULTS = {
     "table1": [{"better": "standard", "worse": "uniform"}],
     "table2": [{"linear": stated("table2", "cubic"), "cubic": stated("table2", "linear")}],
     "table3": [{"better": "spiky", "worse": "standard"}],
+    "lit-williams": [
+        {"linear": stated("lit-williams", "cubic"), "cubic": stated("lit-williams", "linear")},
+        {"usual": 0.0},
+        {"mean": -1.0},
+    ],
+    "lit-alignment": [
+        {"error": lambda x, y: float(np.var(y))},
+        {"direction": lambda x, y: float(np.arctan2(np.sum(x * y), np.sum(y)))},  # x and 1 exchanged
+    ],
+    "lit-orthogonal": [
+        {"least": lambda x, y: float(np.hypot.reduce(y / np.sqrt(1 + x**2)))},  # of both signs together
+        {"saddle": 0.25},
+        {"knots": (2.0, 2.0)},
+    ],
+    "lit-maennel": [{"small": 1.0}, {"large": 0.0}],
+    "lit-holzmueller": [{"met": lambda met: met[1]}, {"near": 1e-12}],
+    "lit-jin": [
+        {"power": 0.0},
+        {"line": lambda x, y: np.polyval(np.polyfit(x, y, 1), x)},  # of least squares
+        {"wide": lambda data, law, train_b0: jspline.kernel.natural_cubic(data)},
+    ],
+    "lit-mulayoff": [
+        {"weight": lambda beta, s, x: mulayoff.weight(beta, -s, x)},
+        {"bound": lambda eta: 1 / (2 * eta) - 1 / 2},
+    ],
+    "lit-appella": [{"relus": 2.0}, {"hats": 1.0}, {"differences": lambda knots: np.eye(len(knots))}],
 }
 
 
@@ -360,6 +399,48 @@ def test_random_numbers_are_a_claims_own():
     assert one != other
     assert one == Run("quick", 0, "eq1").rng().normal()
     assert one != Run("quick", 1, "eq1").rng().normal()
+
+
+# The page of all of them.
+
+
+@pytest.fixture(scope="module")
+def whole_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    audited = [claims.Audited(c, describe(outcome(c.id)), outcome(c.id).evidence.arrays) for c in claims.CLAIMS]
+    path = folder / "index.html"
+    path.write_text(page(audited, write_figures(audited, folder)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["desktop", "phone"])
+def test_the_page_in_a_browser(size, whole_page, browser):
+    tab = browser.new_page(viewport=dict(zip(("width", "height"), size, strict=True)))
+    said, asked = [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(whole_page.as_uri())
+    for claim in claims.CLAIMS:
+        article = tab.locator(f"article[id='{claim.id}']")
+        assert article.is_visible()
+        assert article.locator("figure img").count() == (claim.figure is not None)
+        assert article.locator(".badge").inner_text() == VERDICTS[claim.id]
+    loaded = "[...document.images].every(image => image.complete && image.naturalWidth > 300)"
+    assert tab.evaluate(loaded)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [whole_page.as_uri()]
+    tab.close()
+
+
+def test_the_documented_verdicts_are_those_of_the_tests():
+    table = (Path(__file__).parent.parent / "docs" / "audit.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` [^|]*\| (\w+) \|", table, re.MULTILINE)
+    assert len(rows) > 30
+    for name, verdict in rows:
+        assert VERDICTS[name] == verdict, name
 
 
 # The command.

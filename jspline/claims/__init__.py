@@ -30,6 +30,14 @@ from jspline.claims import (
     _fig14,
     _lemma1,
     _lemma2,
+    _lit_alignment,
+    _lit_appella,
+    _lit_holzmueller,
+    _lit_jin,
+    _lit_maennel,
+    _lit_mulayoff,
+    _lit_orthogonal,
+    _lit_williams,
     _remark1,
     _remark2,
     _table1,
@@ -55,8 +63,9 @@ from jspline.claims import (
     _th6,
     _th7,
 )
-from jspline.claims._audit import audit, select
+from jspline.claims._audit import Audited, audit, select
 from jspline.claims._claim import VERDICTS, Budget, Claim, Compared, Evidence, Finding, Outcome, Run
+from jspline.claims._words import table
 
 CLAIMS: tuple[Claim, ...] = (
     _eq1.CLAIM,
@@ -109,12 +118,21 @@ CLAIMS: tuple[Claim, ...] = (
     _fig11.CLAIM,
     _text_regimes.CLAIM,
     _table2.CLAIM,
+    _lit_williams.CLAIM,
+    _lit_alignment.CLAIM,
+    _lit_orthogonal.CLAIM,
+    _lit_maennel.CLAIM,
+    _lit_holzmueller.CLAIM,
+    _lit_jin.CLAIM,
+    _lit_mulayoff.CLAIM,
+    _lit_appella.CLAIM,
 )
-"""All of them, in the order of the paper."""
+"""All of them, in the order of the paper; then what others have published."""
 
 __all__ = [
     "CLAIMS",
     "VERDICTS",
+    "Audited",
     "Budget",
     "Claim",
     "Compared",
@@ -124,4 +142,5 @@ __all__ = [
     "Run",
     "audit",
     "select",
+    "table",
 ]

@@ -3,10 +3,10 @@
 import difflib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,6 +15,22 @@ from jspline.claims._claim import Budget, Claim, Outcome
 from jspline.ensemble import Store, surroundings
 
 PACKAGES = ("relu-jspline", "jax", "jaxlib", "numpy", "scipy")
+ARRAY = "array:"
+"""What the names of a claim's arrays begin with in the store, beside the record."""
+
+
+class Audited(NamedTuple):
+    """A claim that was run.
+
+    Attributes:
+        claim: which.
+        record: what came out: {id, title, source, statement, verdict, numbers, seed, ...}, as values of JSON.
+        arrays: what `claim.figure` draws.
+    """
+
+    claim: Claim
+    record: dict[str, Any]
+    arrays: Mapping[str, np.ndarray]
 
 
 def select(claims: Sequence[Claim], only: Sequence[str]) -> list[Claim]:
@@ -38,8 +54,8 @@ def audit(
     *,
     out: str | Path | None = None,
     progress: Callable[[int, int, dict[str, Any] | None], None] | None = None,
-) -> list[dict[str, Any]]:
-    """Run the claims one after the other: a list of {id, title, source, statement, verdict, numbers, seed, ...}.
+) -> list[Audited]:
+    """Run the claims one after the other.
 
     Args:
         claims: which.
@@ -54,24 +70,35 @@ def audit(
     """
     manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": [claim.id for claim in claims]}
     store = None if out is None else Store(Path(out), {**manifest, **surroundings(jax.devices()[0])}, resume=True)
-    records: list[dict[str, Any]] = []
+    done: list[Audited] = []
     try:
         if progress is not None:
             progress(0, len(claims), None)
         for place, claim in enumerate(claims):
             if store is not None and place in store:
-                record = json.loads(str(store.read(place)["record"]))
+                kept = store.read(place)
             else:
-                record = describe(claim.run(budget, seed))
+                kept = _pack(claim.run(budget, seed))
                 if store is not None:
-                    store.write(place, {"record": np.array(json.dumps(record))})
-            records.append(record)
+                    store.write(place, kept)
+            done.append(_unpack(claim, kept))
             if progress is not None:
-                progress(len(records), len(claims), record)
+                progress(len(done), len(claims), done[-1].record)
     finally:
         if store is not None:
             store.close()
-    return records
+    return done
+
+
+def _pack(outcome: Outcome) -> dict[str, np.ndarray]:
+    """An outcome as arrays for the store. A claim just run goes through it, too, so that both ways give one thing."""
+    arrays = {ARRAY + name: np.asarray(values) for name, values in outcome.evidence.arrays.items()}
+    return {"record": np.array(json.dumps(describe(outcome))), **arrays}
+
+
+def _unpack(claim: Claim, kept: Mapping[str, np.ndarray]) -> Audited:
+    arrays = {name.removeprefix(ARRAY): values for name, values in kept.items() if name.startswith(ARRAY)}
+    return Audited(claim, json.loads(str(kept["record"])), arrays)
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:

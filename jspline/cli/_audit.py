@@ -14,13 +14,16 @@ from jspline import claims
 from jspline.claims import Budget
 from jspline.cli._app import Device, Out, Seed, app, configure, interruptible, one_sentence
 from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._page import page, write_figures
 from jspline.cli._problem import check_seed
+
+PAGE, FIGURES = "index.html", "figures"
 
 
 @app.command("audit")
 def audit_command(
     full: Annotated[
-        bool, typer.Option("--full/--quick", help="Larger samples: four minutes on two cores instead of two.")
+        bool, typer.Option("--full/--quick", help="Larger samples, which take several times as long.")
     ] = False,
     only: Annotated[str, typer.Option(help="Ids with commas between them, as th5,remark1. By default all.")] = "",
     seed: Seed = 0,
@@ -33,8 +36,12 @@ def audit_command(
     it fails as printed, and what holds in its place is checked too; or it is undecided at this budget. The verdicts
     are those of statistical tests and of bounds on rounding: audit.json has effect sizes and uncertainties.
 
-    With --out every finished claim is kept. The same command goes on where it stopped, and a folder that holds another
-    audit is refused. The same seed gives the same audit.json.
+    With --out there is a page of all that came out, index.html, one file that needs no network: statements, verdicts,
+    numbers, figures, and what runs each claim again; index.html#th5 is theorem 5. Beside it are audit.json, with the
+    same numbers, and figures/, with every figure as PNG and SVG and its arrays as netCDF.
+
+    With --out every finished claim is kept, too. The same command goes on where it stopped, and a folder that holds
+    another audit is refused. The same seed gives the same files.
 
     Examples:
 
@@ -59,39 +66,20 @@ def audit_command(
                 bar.set_postfix_str(f"{record['id']}: {record['verdict']}")
 
         with interruptible(out, "the same command goes on from there"):
-            records = claims.audit(chosen, budget, seed, out=out, progress=progress)
+            audited = claims.audit(chosen, budget, seed, out=out, progress=progress)
+    records = [each.record for each in audited]
     seconds = time.perf_counter() - began
-    typer.echo(table(records))
+    typer.echo(claims.table(audited))
     typer.echo(f"{len(records)} claims, {budget} budget, seed {seed}: {seconds:.1f} s, compiling included.")
     if out is None:
-        typer.echo("Nothing was written: give --out FOLDER for audit.json, which has every number.")
+        typer.echo("Nothing was written: give --out FOLDER for index.html, which shows all of it.")
         return
     with one_sentence():
-        with whole(out / "audit.json") as path:
-            path.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+        prepare(out / FIGURES)
+        pictures = write_figures(audited, out / FIGURES)
+        for name, text in (("audit.json", json.dumps(records, indent=2) + "\n"), (PAGE, page(audited, pictures))):
+            with whole(out / name) as path:
+                path.write_text(text, encoding="utf-8")
         command = shlex.join(["jspline", *sys.argv[1:]])
         write_run(out / "run.json", command, arguments, jax.local_devices()[0], seconds=round(seconds, 3))
-    typer.echo(f"Wrote {out / 'audit.json'}, {out / 'run.json'}.")
-
-
-def table(records: list[dict[str, Any]]) -> str:
-    """The verdicts, a line for each claim, with what decided them."""
-    lines = []
-    for record in records:
-        lines.append(f"{record['id']:15} {record['verdict']:12} {record['title']}")
-        for key in ("condition", "corrected", "reason"):
-            if record[key] and not (key != "reason" and record["verdict"] == "holds"):
-                lines.append(f"{'':28} {key}: {record[key]}")
-        if decisive := _decisive(record):
-            lines.append(f"{'':28} {decisive}")
-    counts = {verdict: sum(record["verdict"] == verdict for record in records) for verdict in claims.VERDICTS}
-    lines.append(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
-    return "\n".join(lines)
-
-
-def _decisive(record: dict[str, Any]) -> str:
-    """The first finding that the print does not survive, or its first of all."""
-    printed = [(what, found) for what, found in record["numbers"].items() if found["of"] == "printed"]
-    what, found = next((each for each in printed if not each[1]["holds"]), printed[0])
-    numbers = ", ".join(f"{name} {value:.4g}" for name, value in found.items() if name not in ("of", "holds"))
-    return f"{what}: {numbers}"
+    typer.echo(f"Wrote {', '.join(str(out / name) for name in (PAGE, 'audit.json', 'run.json', FIGURES))}.")

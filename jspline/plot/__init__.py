@@ -4,6 +4,7 @@ from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._hessian import census, eigenvalues, hessian_figure, loss_slice
 from jspline.plot._law import law_figure
+from jspline.plot._repeatable import save_repeatable
 from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
 from jspline.plot._sweep import events_figure, sweep_figure
 
@@ -24,6 +25,7 @@ __all__ = [
     "losses",
     "rug",
     "save",
+    "save_repeatable",
     "style",
     "sweep_figure",
 ]

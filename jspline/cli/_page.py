@@ -1,0 +1,80 @@
+"""The page of an audit: one file with all that came out, which needs no network; and its figures and arrays."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from jspline import plot
+from jspline.claims import VERDICTS, Audited
+from jspline.cli._maths import number, typeset
+from jspline.cli._output import whole
+
+MEANINGS = {
+    "holds": "as printed",
+    "conditional": "under a condition that the print lacks",
+    "fails": "as printed; what holds in its place is tested too",
+    "undecided": "at this budget",
+}
+PARTS = {"printed": "as printed", "condition": "under the condition", "corrected": "as corrected"}
+LITERATURE = "lit-"
+
+
+def write_figures(audited: Sequence[Audited], folder: Path) -> dict[str, Path]:
+    """ID.png and ID.svg for every claim with a figure, and ID.nc with its arrays: the PNG of each claim."""
+    pictures = {}
+    for claim, _, arrays in audited:
+        if arrays:
+            with whole(folder / f"{claim.id}.nc") as path:
+                labelled(claim.id, claim.title, arrays).to_netcdf(path, engine="h5netcdf")
+        if claim.figure is not None:
+            figure = claim.figure(arrays)
+            for suffix in (".svg", ".png"):
+                pictures[claim.id] = folder / f"{claim.id}{suffix}"
+                with whole(pictures[claim.id]) as path:
+                    plot.save_repeatable(figure, path)
+    return pictures
+
+
+def labelled(name: str, title: str, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Arrays as a data set, the axes of each with names of their own."""
+    variables = {key: ([f"{key}_{axis}" for axis in range(a.ndim)], a) for key, a in arrays.items()}
+    return xr.Dataset(variables, attrs={"claim": name, "title": title})
+
+
+def page(audited: Sequence[Audited], pictures: Mapping[str, Path]) -> str:
+    """The HTML of all claims, with the figures inside."""
+    records = [each.record for each in audited]
+    first = records[0]
+    groups = {
+        "The paper": [record for record in records if not record["id"].startswith(LITERATURE)],
+        "Other people's results": [record for record in records if record["id"].startswith(LITERATURE)],
+    }
+    environment = Environment(
+        loader=PackageLoader("jspline.cli"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )  # fmt: skip
+    environment.filters.update(maths=typeset, number=number)
+    return environment.get_template("audit.html").render(
+        groups={name: group for name, group in groups.items() if group},
+        counts={verdict: sum(record["verdict"] == verdict for record in records) for verdict in VERDICTS},
+        total=len(records),
+        meanings=MEANINGS,
+        parts=PARTS,
+        modules={each.claim.id: each.claim.check.__module__ for each in audited},
+        pictures={name: base64.b64encode(path.read_bytes()).decode() for name, path in pictures.items()},
+        commands={record["id"]: command(record) for record in records},
+        budget=first["budget"],
+        seed=first["seed"],
+        versions=first["versions"],
+    )
+
+
+def command(record: Mapping[str, Any]) -> str:
+    """What runs one claim again."""
+    full = " --full" if record["budget"] == "full" else ""
+    return f"jspline audit --only {record['id']} --seed {record['seed']}{full}"
