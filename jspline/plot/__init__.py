@@ -1,21 +1,36 @@
 """Pictures. Functions that take an axes draw on it and return artists; those that end in `_figure` make a figure."""
 
+from jspline.plot._film import Film, delta_slopes, drive_signs, drives, event_name, event_ticks
+from jspline.plot._film_html import film_html
 from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
-from jspline.plot._hessian import census, eigenvalues, hessian_figure, loss_slice
+from jspline.plot._hessian import KNOTS, census, eigenvalues, hessian_figure, loss_slice
 from jspline.plot._law import law_figure
+from jspline.plot._reel import Reel, film_times, first_change, reel
 from jspline.plot._repeatable import save_repeatable
-from jspline.plot._style import COLOURS, LEFT, RIGHT, save, style
+from jspline.plot._style import COLOURS, LEFT, RIGHT, THEMES, save, style, theme
 from jspline.plot._sweep import events_figure, sweep_figure
 
 __all__ = [
     "COLOURS",
+    "KNOTS",
     "LEFT",
     "RIGHT",
+    "THEMES",
+    "Film",
+    "Reel",
     "breakpoint_paths",
     "census",
+    "delta_slopes",
+    "drive_signs",
+    "drives",
     "eigenvalues",
+    "event_name",
+    "event_ticks",
     "events_figure",
+    "film_html",
+    "film_times",
+    "first_change",
     "fit_figure",
     "fits",
     "flow_figure",
@@ -23,9 +38,11 @@ __all__ = [
     "law_figure",
     "loss_slice",
     "losses",
+    "reel",
     "rug",
     "save",
     "save_repeatable",
     "style",
     "sweep_figure",
+    "theme",
 ]

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from jspline.plot._flow import rug
-from jspline.plot._style import COLOURS, INK, style
+from jspline.plot._style import style, theme
 
 
 def fit_figure(
@@ -46,9 +46,9 @@ def fit_figure(
         parts = figure.add_gridspec(2, 2, width_ratios=[1.5, 1])
         main = figure.add_subplot(parts[:, 0])
         errors, scores = figure.add_subplot(parts[0, 1]), figure.add_subplot(parts[1, 1])
-        main.plot(x, y, "o", ms=5, mfc="white", mec=INK, mew=1.1, zorder=1, label="data")
+        main.plot(x, y, "o", ms=5, mfc=theme().paper, mec=theme().ink, mew=1.1, zorder=1, label="data")
         for k, name in enumerate(fits):
-            colour, count = COLOURS[k % len(COLOURS)], pieces[name]
+            colour, count = theme().pick(k), pieces[name]
             label = f"{name}, {count} piece{'s' * (count > 1)}"
             main.plot(grid, np.asarray(fits[name]), color=colour, lw=2.2, label=label, zorder=3)
             rug(main, breaks[name], colours=colour, base=0.012 + 0.03 * (len(fits) - 1 - k), height=0.025)

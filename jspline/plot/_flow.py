@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from jspline.plot._style import COLOURS, INK, LEFT, QUIET, RIGHT, style
+from jspline.plot._style import side, style, theme
 
 
 def fits(
@@ -36,24 +36,28 @@ def fits(
     """
     x, values = np.asarray(x), np.asarray(values)
     lines = [np.column_stack([x, row]) for row in values]
-    ax.add_collection(LineCollection(lines, colors=QUIET, linewidths=0.9, alpha=0.45, zorder=1))
+    ax.add_collection(LineCollection(lines, colors=theme().quiet, linewidths=0.9, alpha=0.45, zorder=1))
     return [
-        ax.plot(x, values[i], color=COLOURS[k % len(COLOURS)], lw=2.2, label=label, zorder=3)[0]
+        ax.plot(x, values[i], color=theme().pick(k), lw=2.2, label=label, zorder=3)[0]
         for k, (i, label) in enumerate(zip(highlight, labels, strict=True))
     ]
 
 
-def rug(ax: Axes, beta: ArrayLike, *, colours: Sequence[str] | str = INK, base: float, height: float) -> LineCollection:
+def rug(
+    ax: Axes, beta: ArrayLike, *, colours: Sequence[str] | str | None = None, base: float, height: float
+) -> LineCollection:
     """Breakpoints as ticks from `base` up, in parts of the axes' height.
 
     Args:
         ax: where to draw.
         beta: breakpoints, `(width,)`.
-        colours: one colour, or one for each.
+        colours: one colour, or one for each; ink by default.
         base, height: where the ticks start and how long they are, from 0 to 1.
     """
     ticks = [[(position, base), (position, base + height)] for position in np.asarray(beta)]
-    collection = LineCollection(ticks, colors=colours, linewidths=1.0, alpha=0.8, zorder=2)
+    collection = LineCollection(
+        ticks, colors=theme().ink if colours is None else colours, linewidths=1.0, alpha=0.8, zorder=2
+    )
     collection.set_transform(ax.get_xaxis_transform())
     ax.add_collection(collection, autolim=False)
     return collection
@@ -79,7 +83,7 @@ def breakpoint_paths(ax: Axes, times: ArrayLike, beta: ArrayLike, s: ArrayLike, 
         for begin, end in pairwise(ends):
             if s[begin, i] != 0:
                 paths.append(np.column_stack([times[begin:end], beta[begin:end, i]]))
-                colours.append(_side(s[begin, i]))
+                colours.append(side(s[begin, i]))
                 widths.append(0.5 + 2.0 * weight[i])
     collection = LineCollection(paths, colors=colours, linewidths=widths, alpha=0.75)
     ax.add_collection(collection)
@@ -100,13 +104,13 @@ def losses(
     """
     times, values = np.asarray(times), np.asarray(values)
     collection = LineCollection(
-        [np.column_stack([times, row]) for row in values], colors=QUIET, linewidths=0.9, alpha=0.5
+        [np.column_stack([times, row]) for row in values], colors=theme().quiet, linewidths=0.9, alpha=0.5
     )
     ax.add_collection(collection)
     for k, i in enumerate(highlight):
-        ax.plot(times, values[i], color=COLOURS[k % len(COLOURS)], lw=2)
+        ax.plot(times, values[i], color=theme().pick(k), lw=2)
     if floor > 0:
-        ax.axhline(floor, color=INK, lw=1, ls=(0, (4, 3)))
+        ax.axhline(floor, color=theme().ink, lw=1, ls=(0, (4, 3)))
         ax.annotate("least possible, ties", (times[0], floor), xytext=(4, 4), textcoords="offset points", fontsize=9.5)
     ax.set(xscale="log", yscale="log")
     ax.autoscale_view()
@@ -170,25 +174,25 @@ def flow_figure(
         parts = figure.add_gridspec(2, 2, width_ratios=[1.5, 1])
 
         main = figure.add_subplot(parts[:, 0])
-        main.plot(x, y, "o", ms=5, mfc="white", mec=INK, mew=1.1, zorder=2.5, label="data")
+        main.plot(x, y, "o", ms=5, mfc=theme().paper, mec=theme().ink, mew=1.1, zorder=2.5, label="data")
         names = [f"{name} loss" for name in chosen.values()] if len(chosen) > 1 else ["fit"]
         fits(main, grid, fit, highlight=highlight, labels=names)
-        low, high = _range(np.concatenate([y, fit[np.isfinite(fit)].ravel()]))
+        low, high = range_of(np.concatenate([y, fit[np.isfinite(fit)].ravel()]))
         main.set(
-            xlim=_range(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=x_name, ylabel=y_name,
+            xlim=range_of(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=x_name, ylabel=y_name,
         )  # fmt: skip
         handles, labels = main.get_legend_handles_labels()
         if len(fit) > len(chosen):
-            handles, labels = [*handles, Line2D([], [], color=QUIET, lw=1)], [*labels, "others"]
+            handles, labels = [*handles, Line2D([], [], color=theme().quiet, lw=1)], [*labels, "others"]
         main.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=5, columnspacing=1.2)
         visible = s[median, -1] != 0
-        colours = [_side(side) for side in s[median, -1, visible]]
+        colours = [side(orientation) for orientation in s[median, -1, visible]]
         rug(main, last[visible], colours=colours, base=0.012, height=0.05)
-        _rug_key(main, "breakpoints" if len(chosen) == 1 else "breakpoints of the median network")
+        rug_key(main, "breakpoints" if len(chosen) == 1 else "breakpoints of the median network")
 
         paths = figure.add_subplot(parts[0, 1])
         breakpoint_paths(paths, times[shown], beta[median, shown], s[median, shown], mu[median, -1])
-        paths.set(xscale="log", ylim=_range(grid, 0), ylabel=x_name, title="The paths of these breakpoints")
+        paths.set(xscale="log", ylim=range_of(grid, 0), ylabel=x_name, title="The paths of these breakpoints")
 
         history = figure.add_subplot(parts[1, 1], sharex=paths)
         losses(history, times[shown], loss[:, shown], highlight=highlight, floor=floor)
@@ -196,18 +200,14 @@ def flow_figure(
     return figure
 
 
-def _side(s: float) -> str:
-    return RIGHT if s > 0 else LEFT
-
-
-def _rug_key(ax: Axes, text: str) -> None:
+def rug_key(ax: Axes, text: str, height: float = 0.068) -> None:
     """A line above the rug that names its two colours."""
-    part = ax.annotate(f"{text}: ", (0.008, 0.068), xycoords="axes fraction", fontsize=9.5, va="bottom")
-    for word, colour in (("right-facing", RIGHT), (" and ", INK), ("left-facing", LEFT)):
+    part = ax.annotate(f"{text}: ", (0.008, height), xycoords="axes fraction", fontsize=9.5, va="bottom")
+    for word, colour in (("right-facing", theme().right), (" and ", theme().ink), ("left-facing", theme().left)):
         part = ax.annotate(word, (1, 0), xycoords=part, color=colour, fontsize=9.5, va="bottom")
 
 
-def _range(values: np.ndarray, margin: float = 0.04) -> tuple[float, float]:
+def range_of(values: np.ndarray, margin: float = 0.04) -> tuple[float, float]:
     low, high = float(np.min(values)), float(np.max(values))
     pad = margin * (high - low) or (0.0 if high > low else 0.5)
     return low - pad, high + pad

@@ -11,25 +11,25 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from jspline.plot._style import COLOURS, INK, LEFT, QUIET, RIGHT, style
+from jspline.plot._style import style, theme
 
-CAUSES = {
-    "non-zero": (INK, "not zero"),
-    "dead": (QUIET, "dead neurons"),
-    "silent": (COLOURS[3], "v = 0"),
-    "constant": (COLOURS[2], "w = 0 < b"),
-    "scale": (COLOURS[4], "scale symmetry"),
-    "functional": (COLOURS[0], "between the data"),
-    "unexplained": (COLOURS[1], "unexplained"),
+CAUSES: dict[str, tuple[str | int, str]] = {
+    "non-zero": ("ink", "not zero"),
+    "dead": ("quiet", "dead neurons"),
+    "silent": (3, "v = 0"),
+    "constant": (2, "w = 0 < b"),
+    "scale": (4, "scale symmetry"),
+    "functional": (0, "between the data"),
+    "unexplained": (1, "unexplained"),
 }
-"""Colour and label of each cause of a zero eigenvalue, and of the eigenvalues that are not 0."""
+"""Colour (of the style) and label of each cause of a zero eigenvalue, and of the eigenvalues that are not 0."""
 
-KNOTS = (("passthrough", "|", QUIET), ("repeller", "^", LEFT), ("attractor", "v", RIGHT))
-"""Name, marker and colour of each type of knot, in the order of `landscape.KNOTS`."""
+KNOTS = (("passthrough", "|", "quiet"), ("repeller", "^", "left"), ("attractor", "v", "right"))
+"""Name, marker and colour (of the style) of each type of knot, in the order of `landscape.KNOTS`."""
 
 
 def eigenvalues(
-    ax: Axes, values: ArrayLike, *, count: int, colour: str = INK, label: str | None = None
+    ax: Axes, values: ArrayLike, *, count: int, colour: str | None = None, label: str | None = None
 ) -> list[Line2D]:
     """Sizes of the largest eigenvalues, in decreasing order, on a logarithmic axis; negative ones hollow.
 
@@ -37,10 +37,11 @@ def eigenvalues(
         ax: where to draw.
         values: eigenvalues, `(params,)`.
         count: how many to draw: as many as are not 0.
-        colour, label: of the positive ones.
+        colour, label: of the positive ones; ink by default.
     """
     shown = np.asarray(values)
     shown = shown[np.argsort(-np.abs(shown))][:count]
+    colour = theme().ink if colour is None else colour
     place, negative = 1 + np.arange(len(shown)), shown < 0
     lines = ax.plot(place[~negative], shown[~negative], "o", ms=4, color=colour, mew=0, label=label)
     lines += ax.plot(place[negative], -shown[negative], "o", ms=4.5, mfc="none", mec=colour, mew=0.9)
@@ -60,11 +61,11 @@ def census(ax: Axes, rows: Mapping[str, Mapping[str, int]]) -> list[Rectangle]:
         left = 0
         for cause, (colour, _) in CAUSES.items():
             count = counts.get(cause, 0)
-            patches += ax.barh(row, count, left=left, height=0.62, color=colour).patches
+            patches += ax.barh(row, count, left=left, height=0.62, color=theme().pick(colour)).patches
             if count > 0.045 * sum(counts.values()):
                 light = cause in ("dead", "scale")
                 ax.text(left + count / 2, row, str(count), ha="center", va="center",
-                        color=INK if light else "white", fontsize=9.5)  # fmt: skip
+                        color=theme().ink if light else theme().paper, fontsize=9.5)  # fmt: skip
             left += count
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5))
     ax.margins(x=0)
@@ -86,13 +87,15 @@ def loss_slice(
         now: the breakpoint, outside of the picture perhaps.
     """
     x, height, codes = np.asarray(knots), np.asarray(at_knots), np.asarray(types)
-    lines = ax.plot(beta, values, color=INK, lw=1.4, zorder=1)
+    lines = ax.plot(beta, values, color=theme().ink, lw=1.4, zorder=1)
     for kind, (_, marker, colour) in enumerate(KNOTS):
         of_kind = codes == kind
-        lines += ax.plot(x[of_kind], height[of_kind], marker, ms=5 if kind == 0 else 7, color=colour, zorder=2 + kind)
+        lines += ax.plot(
+            x[of_kind], height[of_kind], marker, ms=5 if kind == 0 else 7, color=theme().pick(colour), zorder=2 + kind
+        )
     low, high = ax.get_xlim()
     if low < now < high:
-        ax.axvline(now, color=COLOURS[2], lw=1.6, zorder=0)
+        ax.axvline(now, color=theme().pick(2), lw=1.6, zorder=0)
     return lines
 
 
@@ -122,17 +125,24 @@ def hessian_figure(
         columns = figure.add_gridspec(1, 2, width_ratios=[1.35, 1])
         left = columns[0].subgridspec(2, 1, height_ratios=[3.4, 0.45 + 0.35 * len(spectra)])
         top, bottom = figure.add_subplot(left[0]), figure.add_subplot(left[1])
-        colours = {1: [INK], 2: [INK, COLOURS[0]], 3: [QUIET, INK, COLOURS[0]]}[len(spectra)]
+        colours = {
+            1: [theme().ink],
+            2: [theme().ink, theme().pick(0)],
+            3: [theme().quiet, theme().ink, theme().pick(0)],
+        }[len(spectra)]
         for colour, (name, values) in zip(colours, spectra.items(), strict=True):
             eigenvalues(top, values, count=counts[name]["non-zero"], colour=colour, label=name)
         top.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
-        handles = [*top.get_legend_handles_labels()[0], Line2D([], [], ls="", marker="o", mfc="none", mec=INK, ms=4.5)]
+        handles = [
+            *top.get_legend_handles_labels()[0],
+            Line2D([], [], ls="", marker="o", mfc="none", mec=theme().ink, ms=4.5),
+        ]
         top.legend(handles, [*spectra, "hollow: negative"], loc="upper right")
         census(bottom, counts)
         bottom.set(title="All of them, and why the others are zero", xlabel="eigenvalues")
         there = [cause for cause in CAUSES if any(row.get(cause, 0) for row in counts.values())]
         bottom.legend(
-            [Rectangle((0, 0), 1, 1, color=CAUSES[cause][0]) for cause in there],
+            [Rectangle((0, 0), 1, 1, color=theme().pick(CAUSES[cause][0])) for cause in there],
             [CAUSES[cause][1] for cause in there],
             loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=len(there), columnspacing=1.0,
             handlelength=1.0,
@@ -148,8 +158,8 @@ def hessian_figure(
                 ax.set(title=text, ylabel="loss")
                 ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
             ax.set(xlabel=x_name)
-            keys = [Line2D([], [], ls="", marker=m, color=c, ms=7, label=f"{n}s") for n, m, c in KNOTS]
-            keys.append(Line2D([], [], color=COLOURS[2], lw=1.6, label="where it is"))
+            keys = [Line2D([], [], ls="", marker=m, color=theme().pick(c), ms=7, label=f"{n}s") for n, m, c in KNOTS]
+            keys.append(Line2D([], [], color=theme().pick(2), lw=1.6, label="where it is"))
             ax.legend(
                 handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
                 handletextpad=0.3, handlelength=1.4, fontsize=10,

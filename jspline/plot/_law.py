@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jspline.plot._style import COLOURS, INK, QUIET, style
+from jspline.plot._style import style, theme
 
 
 def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
@@ -46,7 +46,7 @@ def _joint(ax: Any, figure: Figure, law: Any, width: int, beta: np.ndarray, mu: 
         x, y, np.maximum(density, top * 1e-4).T, norm=LogNorm(top * 1e-3, top), cmap="Blues", rasterized=True
     )
     levels = top * np.geomspace(3e-3, 0.5, 5)
-    ax.contour(grid_x, grid_y, exact.T, levels=levels, colors=INK, linewidths=0.9)
+    ax.contour(grid_x, grid_y, exact.T, levels=levels, colors=theme().ink, linewidths=0.9)
     figure.colorbar(shown, ax=ax, pad=0.01)
     ax.set(xlabel="breakpoint beta", ylabel="delta-slope mu", title="Joint density: counted, exact as lines")
 
@@ -59,9 +59,9 @@ def _marginal(ax: Any, edges: np.ndarray, share: np.ndarray, pdf: Any, name: str
     middle = np.sqrt(np.maximum(positive[:-1], positive[1] / 2) * positive[1:])
     kept = density > 0
     line = np.geomspace(middle[0], positive[-1], 400)
-    ax.plot(middle[kept], density[kept], "o", ms=4, color=COLOURS[0], label="counted")
+    ax.plot(middle[kept], density[kept], "o", ms=4, color=theme().pick(0), label="counted")
     exact = np.asarray(pdf(line))
-    ax.plot(line, np.where(exact > 0, exact, np.nan), color=INK, lw=1.3, label="exact")
+    ax.plot(line, np.where(exact > 0, exact, np.nan), color=theme().ink, lw=1.3, label="exact")
     ax.set(xscale="log", yscale="log", xlabel=f"|{name}|", title=f"Density of the {name}")
     ax.set_ylim(density[kept].min() / 3, density[kept].max() * 3)
     ax.legend()
@@ -70,8 +70,8 @@ def _marginal(ax: Any, edges: np.ndarray, share: np.ndarray, pdf: Any, name: str
 def _tail(ax: Any, counted: Any) -> None:
     edges, tail, bound = counted.excess_edge.values[:-1], counted["tail"].values, counted.tail_bound.values
     there = (edges > 0) & (tail > 0)
-    ax.step(edges[there], tail[there], where="post", color=COLOURS[0], lw=1.8, label="counted")
-    ax.plot(edges[there], bound[there], color=QUIET, lw=1.5, label="bound of theorem 2")
+    ax.step(edges[there], tail[there], where="post", color=theme().pick(0), lw=1.8, label="counted")
+    ax.plot(edges[there], bound[there], color=theme().quiet, lw=1.5, label="bound of theorem 2")
     ax.set(xscale="log", yscale="log", xlabel="standard deviations above the mean", title="Tail of the roughness")
     ax.legend()
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from jspline.plot._style import COLOURS, INK, style
+from jspline.plot._style import style, theme
 
 MEASURES = {"regime": "regime index: 0 linear, 1 cubic", "loss": "loss at the end", "steps": "steps"}
 
@@ -31,11 +31,11 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
         ax = figure.add_subplot()
         for k, place in enumerate(np.ndindex(*shape)):
             label = ", ".join(f"{name} {met[name].values[i]:g}" for name, i in zip(axes[:-1], place, strict=True))
-            colour = COLOURS[k % len(COLOURS)]
+            colour = theme().pick(k)
             ax.fill_between(x, low[k], high[k], color=colour, alpha=0.25, lw=0)
             ax.plot(x, share[k], "o-", color=colour, lw=1.8, ms=4.5, label=label or "share")
         for label, values in (references or {}).items():
-            ax.plot(x, values, color=INK, lw=1, ls=(0, (4, 3)), label=label)
+            ax.plot(x, values, color=theme().ink, lw=1, ls=(0, (4, 3)), label=label)
         ax.set(xscale="log", yscale="log", xlabel=axes[-1], ylabel="share of networks")
         ax.set_xticks(x, [f"{value:g}" for value in x])
         ax.xaxis.set_minor_locator(NullLocator())
@@ -67,7 +67,7 @@ def sweep_figure(title: str, result: Any) -> Figure:
             low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
             for k, rest in enumerate(np.ndindex(middle.shape[1:])):
                 label = ", ".join(f"{a} {result[a].values[i]}" for a, i in zip(axes[1:], rest, strict=True))
-                colour = COLOURS[k % len(COLOURS)]
+                colour = theme().pick(k)
                 ax.fill_between(place, low[:, *rest], high[:, *rest], color=colour, alpha=0.2, lw=0)
                 ax.plot(place, middle[:, *rest], "o-", color=colour, lw=1.8, ms=4, label=label or None)
             if numbers and x.min() > 0 and x.max() / x.min() > 5:

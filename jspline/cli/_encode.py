@@ -1,0 +1,56 @@
+"""Frames into files: mp4 and gif. The libraries come with their encoders; nothing of the system is needed."""
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+INSTALL = 'pip install "relu-jspline[watch]" (in a clone: pip install ".[watch]")'
+
+
+def need(module: str, what: str) -> Any:
+    """A module of the extra `watch`.
+
+    Raises:
+        ValueError: with a sentence that says what to install, if it is not there.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ValueError(f"{what} needs the package {module}: {INSTALL}.") from None
+
+
+def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int) -> None:
+    """H.264, in the pixel format that every player takes, with the index in front."""
+    av = need("av", "An mp4 film")
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as file:
+        stream = None
+        for frame in frames:
+            if stream is None:
+                stream = file.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "fast"})
+                # Sides must be even.
+                stream.height, stream.width = (side // 2 * 2 for side in frame.shape[:2])
+                stream.pix_fmt, stream.thread_count = "yuv420p", 0
+            cut = np.ascontiguousarray(frame[: stream.height, : stream.width])
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(cut, format="rgb24")))
+        if stream is not None:
+            file.mux(stream.encode())
+
+
+def write_gif(path: Path, frames: Iterable[np.ndarray], fps: int) -> None:
+    """A gif that repeats. One palette for all frames, so that nothing flickers."""
+    from PIL import Image
+
+    def images() -> Iterable[Any]:
+        palette = None
+        for frame in frames:
+            image = Image.fromarray(np.ascontiguousarray(frame))
+            if palette is None:
+                palette = image.quantize(128, dither=Image.Dither.NONE)
+            yield image.quantize(palette=palette, dither=Image.Dither.NONE)
+
+    every = iter(images())
+    first = next(every)
+    first.save(path, format="GIF", save_all=True, append_images=every, duration=1000 / fps, loop=0, optimize=False)

@@ -1,0 +1,138 @@
+"""`jspline explore`: a page on this machine where one moves a network's settings and its data, and sees it learn."""
+
+import signal
+import webbrowser
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from jspline.cli._app import Device, Seed, app, configure, one_sentence
+from jspline.cli._encode import need
+from jspline.cli._explore_solve import Solver
+from jspline.cli._explore_state import INITS, POINTS, WIDTH, Points, State
+from jspline.cli._problem import DATA_HELP, check_positive, check_seed, read
+
+SPARE, MOST = 4, 60
+"""Points that may be added to the data, and the most data that are taken."""
+
+HOST = "127.0.0.1"
+
+
+@app.command("explore")
+def explore_command(
+    data: Annotated[
+        str | None, typer.Argument(help=f"{DATA_HELP} By default functions to choose from.", show_default=False)
+    ] = None,
+    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
+    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    width: Annotated[int, typer.Option(help=f"Neurons to begin with, at most {WIDTH}.")] = 50,
+    init: Annotated[str, typer.Option(help=f"Initialization to begin with: {', '.join(INITS)}.")] = "he",
+    alpha: Annotated[float, typer.Option(help="Scale to begin with, from 0.01 to 100.")] = 1.0,
+    seed: Seed = 0,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 for a free one.")] = 5006,
+    show: Annotated[bool, typer.Option("--show/--no-show", help="Open the page in a browser.")] = True,
+    device: Device = None,
+) -> None:
+    """Move a network's settings and its data in the browser, and see it learn again at once.
+
+    The page is served to this machine only, needs no network, and ends with Ctrl-C. Its address holds the state of the
+    controls and the data that were moved.
+
+    Examples:
+
+    - `jspline explore`
+
+    - `jspline explore my.csv --x time --y height --width 100`
+    """
+    with one_sentence():
+        need("bokeh", "The explorer")
+        check_seed(seed)
+        check_positive(alpha=alpha)
+        if not 1 <= width <= WIDTH:
+            raise ValueError(f"--width must be from 1 to {WIDTH}; got {width}.")
+        if not 0.01 <= alpha <= 100:
+            raise ValueError(f"--alpha must be from 0.01 to 100; got {alpha:g}.")
+        if init not in INITS:
+            raise ValueError(f"--init must be one of {', '.join(INITS)}; got {init}.")
+        if not 0 <= port < 65536:
+            raise ValueError(f"--port must be from 0 to 65535; got {port}.")
+        configure("float64", device)
+        given, names = _given(data, x, y)
+        default = State(width=width, init=init, alpha=alpha, seed=seed)
+        if given:
+            default = replace(default, target="data")
+        solver = Solver(WIDTH, max(POINTS, len(given)) + SPARE)
+        typer.echo("Compiling the flow for all widths ...")
+        warm(solver)
+        server = serve(solver, default, given, names, port)
+    address = f"http://{HOST}:{server.port}/"
+    typer.echo(f"The explorer is at {address}, for this machine only. Ctrl-C ends it.")
+    if show:
+        server.io_loop.add_callback(webbrowser.open, address)
+    # A page that is still open does not keep it alive.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.io_loop.start()
+    except KeyboardInterrupt:
+        typer.echo("Ended.")
+
+
+def warm(solver: Solver) -> None:
+    """Compile, so that the first visitor does not wait."""
+    x = np.linspace(-1, 1, 5)
+    solver.look(solver.run(x, x**2, State(width=2)), 0, 0)
+
+
+def serve(solver: Solver, default: State, given: Points, names: tuple[str, str], port: int) -> Any:
+    """A started server, bound to the loopback interface; pages of other origins are refused the connection.
+
+    Raises:
+        ValueError: when the port is taken.
+    """
+    from bokeh.application import Application
+    from bokeh.application.handlers.function import FunctionHandler
+    from bokeh.server.server import Server
+    from bokeh.server.util import bind_sockets
+
+    from jspline.cli._explore_page import Page
+
+    try:
+        sockets, port = bind_sockets(HOST, port)
+    except OSError as error:
+        raise ValueError(
+            f"Port {port} of {HOST} is not free ({error.strerror}): choose another --port, or 0."
+        ) from None
+    for socket in sockets:
+        socket.close()
+
+    def visit(doc: Any) -> None:
+        Page(doc, solver, default, given, names)
+
+    server = Server(
+        {"/": Application(FunctionHandler(visit))},
+        address=HOST,
+        port=port,
+        allow_websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"],
+    )
+    server.start()
+    return server
+
+
+def _given(data: str | None, x: str | None, y: str | None) -> tuple[Points, tuple[str, str]]:
+    if data is None:
+        if x is not None or y is not None:
+            raise ValueError("--x and --y choose columns of a CSV file; name the file too.")
+        return (), ("x", "y")
+    table = read(data, x, y)
+    merged = table.data.merged()
+    if merged.size < 2:
+        raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
+    if merged.size > MOST:
+        # Evenly chosen groups of neighbours, each by its means.
+        parts = np.array_split(np.arange(merged.size), MOST)
+        xy = [(float(np.mean(merged.x[p])), float(np.mean(merged.y[p]))) for p in parts]
+        typer.echo(f"{data} has {merged.size} distinct x; the explorer takes the means of {MOST} groups of neighbours.")
+        return tuple(xy), (table.x_name, table.y_name)
+    return tuple(zip(merged.x.tolist(), merged.y.tolist(), strict=True)), (table.x_name, table.y_name)

@@ -1,0 +1,312 @@
+"""The page of the explorer: controls, six pictures, and what happens when something is moved."""
+
+import html
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from bokeh.document import Document
+from bokeh.events import DocumentReady
+from bokeh.layouts import column, row
+from bokeh.models import (
+    Button,
+    ColumnDataSource,
+    CustomJS,
+    Div,
+    HoverTool,
+    PointDrawTool,
+    Range1d,
+    Select,
+    Slider,
+    Span,
+    Spinner,
+    TapTool,
+    TextInput,
+)
+from bokeh.plotting import figure
+
+from jspline.cli._explore_solve import Run, Solver, edges
+from jspline.cli._explore_state import INITS, TARGETS, WIDTH, Points, State, from_query
+from jspline.plot import KNOTS, THEMES
+
+COLOURS = THEMES["light"]
+
+
+class Page:
+    """One visitor's page. Every change becomes a new `State`; `update` shows it."""
+
+    def __init__(self, doc: Document, solver: Solver, default: State, given: Points, names: tuple[str, str]):
+        """Build the page for a document, at the state that its address says.
+
+        Args:
+            doc: of this visit.
+            solver: shared by all visits.
+            default: the state where the address says nothing.
+            given: the data of the command line; empty without.
+            names: labels of the axes for these data.
+        """
+        self.doc, self.solver, self.given, self.names = doc, solver, given, names
+        context = doc.session_context
+        said = context.request.arguments if context is not None and context.request is not None else {}
+        self.default = default
+        self.state, self.complaints = from_query(said, default, solver.points)
+        self.run: Run | None = None
+        self.pending = self.quiet = False
+        self._controls()
+        self._pictures()
+        self.address = TextInput(visible=False, name="address")
+        self.address.js_on_change("value", CustomJS(code=PUSH))
+        doc.js_on_event(DocumentReady, CustomJS(code="document.documentElement.lang = 'en'"))
+        rows = [row(*line, sizing_mode="stretch_both") for line in self.figures]
+        right = column(self.message, *rows, sizing_mode="stretch_both", min_height=640)
+        doc.add_root(row(self.controls, right, self.address, sizing_mode="stretch_both"))
+        doc.title = "jspline: a network learning"
+        self.update()
+
+    # Controls.
+
+    def _controls(self) -> None:
+        s, wide = self.state, {"width": 250}
+        targets = [*TARGETS, *(["data"] if self.given else [])]
+        self.target = Select(title="Function to learn", options=targets, value=s.target, name="target", **wide)
+        self.init = Select(title="Initialization", options=list(INITS), value=s.init, name="init", **wide)
+        self.width = Slider(title="Width", start=1, end=WIDTH, step=1, value=s.width, name="width", **wide)
+        # In tenths of the decimal logarithm.
+        power = round(10 * math.log10(s.alpha))
+        self.alpha = Slider(start=-20, end=20, step=1, value=power, show_value=False, name="alpha", **wide)
+        self.seed = Spinner(title="Seed", low=0, high=2**32 - 1, step=1, value=s.seed, name="seed", **wide)
+        self.time = Slider(start=0, end=100, step=1, value=s.time, show_value=False, name="time", **wide)
+        self.reset = Button(label="Put the data back", name="reset", **wide)
+        self.facts, self.message = Div(name="facts", **wide), Div(name="message", sizing_mode="stretch_width")
+        self.target.on_change("value", self._take(lambda v: {"target": v, "points": ()}))
+        self.init.on_change("value", self._take(lambda v: {"init": v}))
+        self.width.on_change("value", self._take(lambda v: {"width": v, "neuron": -1}))
+        self.alpha.on_change("value", self._take(lambda v: {"alpha": float(f"{10 ** (v / 10):.4g}")}))
+        self.seed.on_change("value", self._take(lambda v: {"seed": int(v)} if v is not None else {}))
+        self.time.on_change("value", self._take(lambda v: {"time": v}))
+        self.reset.on_click(lambda: self._change(points=()))
+        parts = (self.target, self.init, self.width, self.alpha, self.seed, self.time, self.facts, self.reset)
+        self.controls = column(*parts, Div(text=HELP, **wide), width=270)
+
+    def _take(self, how: Callable[[Any], dict[str, Any]]) -> Callable[[str, Any, Any], None]:
+        def changed(attribute: str, old: Any, new: Any) -> None:
+            if not self.quiet:
+                self._change(**how(new))
+
+        return changed
+
+    def _change(self, **what: Any) -> None:
+        """Note the change. A slider that is moved quickly sends many; they are shown together."""
+        self.state, self.complaints = replace(self.state, **what), []
+        if not self.pending:
+            self.pending = True
+            self.doc.add_next_tick_callback(self.update)
+
+    def _dragged(self, attribute: str, old: Any, new: Any) -> None:
+        if self.quiet:
+            return
+        pairs = [(x, y) for x, y in zip(new["x"], new["y"], strict=True) if x is not None and y is not None]
+        # To the digits that the address holds, so that a reload gives the same flow.
+        points = tuple(sorted((float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in pairs))
+        if len({x for x, _ in points}) < 2:
+            self.message.text = _alert(["Two points at least must differ in x: the data are back."])
+            self._change()
+            return
+        self._change(points=points)
+
+    def _tapped(self, attribute: str, old: Any, new: Any) -> None:
+        if new and not self.quiet:
+            self._change(neuron=int(new[0]))
+
+    # Pictures.
+
+    def _pictures(self) -> None:
+        c, (x_name, y_name) = COLOURS, self.names
+        self.x_range = Range1d(-1, 1)
+
+        def picture(title: str, **options: Any) -> Any:
+            p = figure(title=title, sizing_mode="stretch_both", min_width=260, min_height=220, tools="",
+                       toolbar_location=None, output_backend="canvas", **options)  # fmt: skip
+            p.grid.grid_line_alpha = 0.25
+            p.outline_line_color = None
+            p.title.text_font_size = "15px"
+            p.title.text_font_style = "normal"
+            p.axis.axis_label_text_font_style = "normal"
+            p.axis.major_label_text_font_size = p.axis.axis_label_text_font_size = "13px"
+            return p
+
+        source = {name: ColumnDataSource(data=start) for name, start in START.items()}
+        self.sources = source
+
+        main = picture("The function: drag its data", x_range=self.x_range, y_range=Range1d(-1, 1), name="function")
+        main.line("x", "y", source=source["fit"], color=c.ink, line_width=2.5)
+        main.segment("beta", "low", "beta", "high", source=source["neurons"], color="colour", line_width=2,
+                     nonselection_alpha=0.8)  # fmt: skip
+        points = main.scatter("x", "y", source=source["points"], size=11, fill_color=c.paper, line_color=c.ink,
+                              line_width=1.8)  # fmt: skip
+        draw = PointDrawTool(renderers=[points], num_objects=self.solver.points)
+        main.add_tools(draw)
+        main.toolbar.active_drag = main.toolbar.active_tap = draw
+        main.xaxis.axis_label, main.yaxis.axis_label = x_name, y_name
+
+        drive = picture("The drive \N{GREEK SMALL LETTER PSI}, over its largest", x_range=self.x_range)
+        for side, colour in (("right", c.right), ("left", c.left)):
+            drive.line("x", side, source=source["drive"], color=colour, line_width=1.8, legend_label=f"{side}-facing")
+        drive.y_range = Range1d(-1.1, 1.1)
+        drive.add_layout(Span(location=0, dimension="width", line_color=c.quiet))
+        drive.legend.background_fill_alpha, drive.legend.border_line_color = 0.6, None
+        drive.legend.label_text_font_size, drive.legend.padding, drive.legend.spacing = "12px", 2, 0
+
+        plane = picture("Neurons: choose one", x_range=self.x_range, name="plane")
+        dots = plane.scatter("beta", "mu", source=source["neurons"], size=9, color="colour", alpha=0.75,
+                             nonselection_alpha=0.55)  # fmt: skip
+        dots.selection_glyph = dots.glyph.clone()
+        dots.selection_glyph.update(size=14, line_color=c.ink, line_width=2.5, fill_alpha=1)
+        plane.add_tools(TapTool(renderers=[dots]), HoverTool(renderers=[dots], tooltips=TIPS))
+        plane.xaxis.axis_label, plane.yaxis.axis_label = "breakpoint beta", "delta-slope mu"
+
+        history = picture("Loss", x_axis_type="log", y_axis_type="log")
+        history.line("t", "loss", source=source["history"], color=c.ink, line_width=2)
+        self.cursor = Span(location=1, dimension="height", line_color=c.colours[0], line_width=2)
+        history.add_layout(self.cursor)
+        history.xaxis.axis_label = "time t"
+
+        self.along = picture("Slice", x_range=self.x_range, name="slice")
+        self.along.line("x", "y", source=source["slice"], color=c.ink, line_width=1.8)
+        self.along.scatter("x", "y", source=source["knots"], marker="marker", color="colour", size="size")
+        self.here = Span(location=0, dimension="height", line_color=c.colours[2], line_width=2)
+        self.along.add_layout(self.here)
+        self.along.xaxis.axis_label, self.along.yaxis.axis_label = "breakpoint of this neuron", "loss"
+
+        modes = picture("Eigenvalues of the Gram matrix", y_axis_type="log")
+        modes.scatter("rank", "value", source=source["spectrum"], size=8, color=c.ink)
+        modes.xaxis.axis_label = "rank"
+        self.figures = [[main, plane, history], [drive, self.along, modes]]
+        source["points"].on_change("data", self._dragged)
+        source["neurons"].selected.on_change("indices", self._tapped)
+        self.solved: Any = None
+        self.main = main
+
+    # Showing.
+
+    def points(self) -> np.ndarray:
+        """The data of the state, `(points, 2)`."""
+        if self.state.points:
+            return np.array(self.state.points)
+        if self.state.target == "data":
+            return np.array(self.given)
+        data = TARGETS[self.state.target](20)
+        return np.stack([np.asarray(data.x), np.asarray(data.y)], axis=1)
+
+    def update(self) -> None:
+        """Solve if something has changed that the flow depends on, and show the state."""
+        self.pending, s = False, self.state
+        xy = self.points()
+        wanted = (s.width, s.alpha, s.init, s.seed, s.target, s.points)
+        if self.run is None or self.solved != wanted:
+            self.run, self.solved = self.solver.run(xy[:, 0], xy[:, 1], s), wanted
+        r = self.run
+        k = round(s.time / 100 * (len(r.times) - 1))
+        seen = (r.beta[k] > r.grid[0]) & (r.beta[k] < r.grid[-1]) & (r.s[k] != 0)
+        neuron = s.neuron if 0 <= s.neuron < s.width else int(np.argmax(np.where(seen, np.abs(r.mu[k]), -1)))
+        view = self.solver.look(r, k, neuron)
+        self.quiet = True
+        try:
+            self._show(xy, r, k, neuron, seen, view)
+        finally:
+            self.quiet = False
+        lines = [*self.complaints, *([f"The flow did not reach its end: {r.warning}"] if r.warning else [])]
+        self.message.text = _alert(lines)
+        self.address.value = s.query()
+
+    def _show(self, xy: np.ndarray, r: Run, k: int, neuron: int, seen: np.ndarray, view: Any) -> None:
+        s, c, source = self.state, COLOURS, self.sources
+        low, high = float(xy[:, 1].min()), float(xy[:, 1].max())
+        tall = (high - low) or 1.0
+        self.x_range.update(start=float(r.grid[0]), end=float(r.grid[-1]))
+        self.main.y_range.update(start=low - 0.3 * tall, end=high + 0.2 * tall)
+        source["points"].data = {"x": xy[:, 0].tolist(), "y": xy[:, 1].tolist()}
+        source["fit"].data = {"x": r.grid, "y": r.fit[k]}
+        mu, largest = r.mu[k], float(np.max(np.abs(r.mu[k][seen]), initial=0.0)) or 1.0
+        base = low - 0.29 * tall
+        reach = 0.03 + 0.12 * np.sqrt(np.minimum(np.abs(mu) / largest, 1))
+        source["neurons"].data = {
+            "beta": np.where(r.s[k] != 0, r.beta[k], np.nan),
+            "mu": mu,
+            "low": np.full(mu.shape, base),
+            "high": base + reach * tall,
+            "colour": [c.right if side > 0 else c.left for side in r.s[k]],
+            "place": list(range(mu.size)),
+        }
+        source["neurons"].selected.indices = [neuron]
+        size = float(np.max(np.abs(view.psi))) or 1.0
+        source["drive"].data = {"x": edges(r), "right": view.psi[0] / size, "left": view.psi[1] / size}
+        after = r.times > 0
+        source["history"].data = {"t": r.times[after], "loss": np.maximum(r.loss[after], 1e-32)}
+        self.cursor.location = float(max(r.times[k], r.times[after][0]))
+        source["slice"].data = {"x": r.grid, "y": view.slice}
+        x = edges(r)[1:-1:2]
+        kinds = view.slice_types
+        source["knots"].data = {
+            "x": x,
+            "y": view.at_knots,
+            "marker": [{"passthrough": "dash", "repeller": "triangle", "attractor": "inverted_triangle"}[KNOTS[kind][0]]
+                       for kind in kinds],
+            "colour": [c.pick(KNOTS[kind][2]) for kind in kinds],
+            "size": [7 if kind == 0 else 11 for kind in kinds],
+        }  # fmt: skip
+        self.along.title.text = f"Loss along breakpoint {neuron}"
+        self.here.location = float(r.beta[k, neuron])
+        values = view.eigenvalues
+        there = values > 1e-14 * max(float(values[0]), 1e-300)
+        source["spectrum"].data = {"rank": 1 + np.flatnonzero(there), "value": values[there]}
+        self.alpha.title = f"alpha: {s.alpha:.3g} (small: adaptive, large: kernel)"
+        self.time.title = f"Time: t = {r.times[k]:.3g}"
+        self.facts.text = (
+            f"<p role='status'>Loss <b class='loss'>{r.loss[k]:.6g}</b> at t = {r.times[k]:.3g}, "
+            f"<b class='last'>{r.loss[-1]:.6g}</b> at t = {r.times[-1]:g}; {r.steps} steps.</p>"
+            f"<p>Neuron {neuron}, on the {x.size} data: {_counts(view.slice_types)} of the slice, "
+            f"{_counts(view.flow_types)} of the flow.</p>"
+        )
+        # The controls, where the change came from elsewhere.
+        self.target.value, self.init.value, self.width.value, self.seed.value = s.target, s.init, s.width, s.seed
+        self.reset.disabled = not s.points
+
+
+def _counts(types: np.ndarray) -> str:
+    """How many attractors and repellers, in words."""
+    named = ((2, "attractor"), (1, "repeller"))
+    return " and ".join(f"{(n := int(np.sum(types == kind)))} {name}{'s' * (n != 1)}" for kind, name in named)
+
+
+def _alert(lines: list[str]) -> str:
+    return "".join(f"<p role='alert' class='alert' style='{ALERT}'>{html.escape(line)}</p>" for line in lines)
+
+
+ALERT = "margin: 4px 8px; padding: 4px 10px; border-left: 4px solid #D55E00; font-size: 14px"
+
+HELP = """<p>Drag a datum; click beside the data to add one, and backspace removes the one that was clicked. Click a dot
+to choose a neuron. The address holds all of this: share it.</p>
+<p>Gradient flow of the mean squared error of the standardized data, from the first network of <code>jspline
+flow</code>. Along a breakpoint a triangle down attracts it, and one up repels it; the flow moves w, b and v together,
+and its types differ.</p>"""
+
+PUSH = """
+const query = cb_obj.value;
+window.history.replaceState(null, "", window.location.pathname + (query ? "?" + query : ""));
+"""
+
+TIPS = [("neuron", "@place"), ("beta", "@beta"), ("mu", "@mu")]
+
+START: dict[str, Any] = {
+    "points": {"x": [], "y": []},
+    "fit": {"x": [], "y": []},
+    "neurons": {"beta": [], "mu": [], "low": [], "high": [], "colour": [], "place": []},
+    "drive": {"x": [], "right": [], "left": []},
+    "history": {"t": [], "loss": []},
+    "slice": {"x": [], "y": []},
+    "knots": {"x": [], "y": [], "marker": [], "colour": [], "size": []},
+    "spectrum": {"rank": [], "value": []},
+}

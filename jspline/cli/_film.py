@@ -1,0 +1,305 @@
+"""`jspline film`: one network learns a data set, as a film."""
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import typer
+import xarray as xr
+from tqdm import tqdm
+
+from jspline import flow, plot, rescale
+from jspline.charts import ReLUNet
+from jspline.claims import _fig7
+from jspline.cli._app import Device, Seed, app, configure, on_host, one_sentence
+from jspline.cli._encode import need, write_gif, write_mp4
+from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._problem import (
+    ALPHA_HELP,
+    DATA_HELP,
+    INIT_HELP,
+    check_counts,
+    check_positive,
+    check_seed,
+    choose_law,
+    pose,
+)
+from jspline.datasets import Dataset, Units
+from jspline.dynamics import KINDS, RESULTS, Solution, result_names
+
+FIGURE_7 = "figure_7"
+FORMATS, PACES, THEMES = ("html", "mp4", "gif"), ("events", "log"), ("light", "dark")
+EVENTS = 50_000
+"""Events that are kept; of more, the later ones are not shown."""
+
+HOLD = 1.0
+"""Seconds that the first frame stays, and the last."""
+
+GIF_HEIGHT, GIF_FPS = 540, 15
+"""A gif does not compress what moves: it is smaller and slower."""
+
+CODES: Any = RESULTS
+
+
+@app.command("film")
+def film_command(
+    data: Annotated[str, typer.Argument(help=f"{DATA_HELP[:-1]}, or figure_7, the paper's own network.")],
+    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
+    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    width: Annotated[int, typer.Option(help="Neurons of the network.")] = 100,
+    init: Annotated[str, typer.Option(help=INIT_HELP)] = "he",
+    alpha: Annotated[float, typer.Option(help=ALPHA_HELP)] = 1.0,
+    seed: Seed = 0,
+    t1: Annotated[
+        float | None, typer.Option(help="Time to integrate to. By default 1000; 1e5 for figure_7.", show_default=False)
+    ] = None,
+    rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
+    max_steps: Annotated[int, typer.Option(help="Most steps the network may take.")] = 10_000,
+    format: Annotated[str, typer.Option(help="html, mp4 or gif, or several with commas between them.")] = "html",
+    seconds: Annotated[float, typer.Option(help="How long the film runs.")] = 20.0,
+    fps: Annotated[int, typer.Option(help="Frames in a second.")] = 30,
+    pace: Annotated[
+        str, typer.Option(help="events: slower where breakpoints meet data. log: evenly in the logarithm of time.")
+    ] = "events",
+    stills: Annotated[
+        str, typer.Option(help="Times with commas between them: each is a frame, and a PNG of its own.")
+    ] = "",
+    theme: Annotated[str, typer.Option(help="light or dark. The html film follows its reader.")] = "light",
+    height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
+    out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("film"),
+    device: Device = None,
+) -> None:
+    """A film of one network learning a data set by gradient flow.
+
+    Above, the function with its data and breakpoints (coloured by orientation, taller with |mu|), and the neurons in
+    the plane of breakpoint and delta-slope. Below, the drive psi: where it changes sign, breakpoints gather or part.
+    Beside it the loss, and every event. The film begins when something is seen to move.
+
+    The data are standardized and weighted 2/N, as in `jspline flow`; it is the first network of that command. Data and
+    arrays are in the original units, the drive and the times in those of the flow.
+
+    The html film is one page that needs nothing else, with play, scrub and keys. mp4 needs the extra `watch`.
+
+    Examples:
+
+    - `jspline film mcycle`
+
+    - `jspline film my.csv --x time --y height --format html,mp4 --out film`
+
+    - `jspline film sine --alpha 0.1 --width 300 --t1 1e5 --theme dark --stills 0,100,1e5`
+
+    - `jspline film figure_7 --stills 0,1000,4000,10000,100000`
+    """
+    arguments = dict(locals())
+    with one_sentence():
+        if t1 is None:
+            arguments["t1"] = t1 = _fig7.TIMES[-1] if data == FIGURE_7 else 1000.0
+        formats, times = _check(arguments)
+        configure("float64", device)
+        prepare(out)
+        with on_host():
+            it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, init, width, alpha, seed)
+        net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
+    where = next(iter(net.b0.devices()))
+    typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}.")
+    count = max(round(seconds * fps), 3 + len(times))
+    began = time.perf_counter()
+    try:
+        with one_sentence():
+            sol = run(net, given, t1, rtol, max_steps, count, pace, times)
+            solved = time.perf_counter()
+            reel = plot.reel(sol, given, units=it.units, points=it.points)
+            typer.echo(_summary(sol, reel))
+            names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
+            written = write(out, reel, names, formats, times, fps, theme, height)
+            with whole(out / "film.nc") as path:
+                dataset(reel, it.x_name, it.y_name).to_netcdf(path, engine="h5netcdf")
+            facts = {"seconds": round(time.perf_counter() - began, 3), "seconds_of_the_flow": round(solved - began, 3)}
+            write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, where, **facts)
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"Flow in {solved - began:.1f} s, film in {time.perf_counter() - solved:.1f} s.")
+    typer.echo(f"Wrote {', '.join(str(out / name) for name in (*written, 'film.nc', 'run.json'))}.")
+
+
+class Subject(NamedTuple):
+    """What is filmed."""
+
+    net: ReLUNet
+    data: Dataset
+    units: Units | None
+    points: tuple[Any, Any]
+    title: str
+    text: str
+    x_name: str = "x"
+    y_name: str = "y"
+
+
+def _learned(data: str, x: str | None, y: str | None, init: str, width: int, alpha: float, seed: int) -> Subject:
+    table, given, units = pose(data, x, y)
+    law = choose_law(init, width, given)
+    net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
+    text = (
+        f"{data}: {table.data.size} points, {given.size} distinct {table.x_name}; both columns standardized, weights "
+        f"2/N.\nOne network of width {width}, {init} initialization, alpha = {alpha:g}, seed {seed}."
+    )
+    title = f"A ReLU network of width {width} learning {Path(data).stem}"
+    return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
+
+
+def _figure_7(seed: int) -> Subject:
+    net, data = _fig7.problem(seed)
+    text = (
+        f"The problem of figure 7: {data.size} points, a network of width {net.width}, seed {seed}. Time in steps of "
+        f"gradient descent on the mean squared error at the learning rate {_fig7.RATE:g}."
+    )
+    return Subject(net, data, None, (data.x, data.y), "Figure 7: breakpoints gather where psi changes sign", text)
+
+
+def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
+    """The formats and the times of stills."""
+    check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
+    check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
+    check_seed(a["seed"])
+    formats = [name.strip() for name in a["format"].split(",") if name.strip()]
+    for name in formats or [""]:
+        if name not in FORMATS:
+            raise ValueError(f"--format must be of {', '.join(FORMATS)}; got {name or 'none'}.")
+    for option, choices in (("pace", PACES), ("theme", THEMES)):
+        if a[option] not in choices:
+            raise ValueError(f"--{option} must be {' or '.join(choices)}; got {a[option]}.")
+    if not 240 <= a["height"] <= 4320:
+        raise ValueError(f"--height must be from 240 to 4320; got {a['height']}.")
+    if a["seconds"] * a["fps"] > 20_000:
+        raise ValueError(f"A film holds at most 20,000 frames; --seconds and --fps make {a['seconds'] * a['fps']:g}.")
+    try:
+        times = sorted({float(word) for word in a["stills"].split(",") if word.strip()})
+    except ValueError:
+        raise ValueError(f"--stills must be times with commas between them; got {a['stills']}.") from None
+    if times and not (times[0] >= 0 and times[-1] <= a["t1"]):
+        raise ValueError(f"--stills must be from 0 to --t1, {a['t1']:g}; got {a['stills']}.")
+    if "mp4" in formats:
+        need("av", "An mp4 film")
+    return formats, times
+
+
+def run(
+    net: ReLUNet, data: Dataset, t1: float, rtol: float, max_steps: int, frames: int, pace: str, stills: list[float]
+) -> Solution:
+    """The flow, twice: once to see when things happen, and again to keep the nets then. It is compiled once.
+
+    Raises:
+        ValueError: when the flow breaks down, so that there is nothing to show.
+    """
+
+    def solve(times: np.ndarray) -> Solution:
+        ts, atol = jnp.asarray(times, net.b0.dtype), 1e-3 * rtol
+        sol = flow(net, data, ts[-1], rtol=rtol, atol=atol, ts=ts, events=EVENTS, max_steps=max_steps)
+        return jax.block_until_ready(sol)
+
+    sol = solve(np.concatenate([[0.0], np.geomspace(1e-12 * t1, t1, frames - 1)]))
+    end = float(sol.t)
+    if not (end > 0 and np.isfinite(np.asarray(sol.loss)) and sol.result != CODES.diverged):
+        raise ValueError(f"The flow came to t = {end:g} only: {CODES[sol.result]}")
+    when = np.asarray(sol.events.time if sol.events is not None and pace == "events" else [])
+    when = when[np.isfinite(when)]
+    first = min(plot.first_change(sol, data), 0.5 * end)
+    if (stills or [0])[-1] > end:
+        raise ValueError(f"The flow came to t = {end:g} only, before the still at {stills[-1]:g}: {CODES[sol.result]}")
+    return solve(plot.film_times(first, end, frames, events=when, stills=stills))
+
+
+def _summary(sol: Solution, reel: plot.Reel) -> str:
+    code = str(result_names(sol.result))
+    counts = [(k, int(np.sum(reel.event_kinds == k))) for k in range(len(KINDS))]
+    lines = [
+        f"Loss from {reel.loss[0]:.4g} to {reel.loss[-1]:.4g}, in {int(sol.stats['num_steps'])} steps to "
+        f"t = {reel.times[-1]:g}.",
+        f"The film begins at t = {reel.times[1]:.3g}, when something is seen to move; "
+        f"events: {', '.join(plot.event_name(k, n) for k, n in counts if n) or 'none'}.",
+    ]
+    if sol.events is not None and bool(sol.events.overflow):
+        lines.append(f"Warning: of {int(sol.events.total)} events the first {EVENTS} are shown.")
+    if code not in ("end_time", "stationary", "interpolated"):
+        lines.append(f"Warning: {code}. {CODES[sol.result]}")
+    return "\n".join(lines)
+
+
+def write(
+    out: Path,
+    reel: plot.Reel,
+    names: dict[str, str],
+    formats: list[str],
+    stills: list[float],
+    fps: int,
+    theme: Any,
+    height: int,
+) -> list[str]:
+    """The film in each format, its last frame as PNG and SVG, and the stills; the names of the files."""
+    film = plot.Film(reel, **names, theme=theme, height=height)
+    last = len(reel.times) - 1
+    written = []
+    if "mp4" in formats:
+        with whole(out / "film.mp4") as path:
+            write_mp4(path, _frames(film, _paced(last, fps, 1), "mp4"), fps)
+        written.append("film.mp4")
+    if "gif" in formats:
+        every = max(1, round(fps / GIF_FPS))
+        small = film if height <= GIF_HEIGHT else plot.Film(reel, **names, theme=theme, height=GIF_HEIGHT)
+        with whole(out / "film.gif") as path:
+            write_gif(path, _frames(small, _paced(last, fps, every), "gif"), max(1, round(fps / every)))
+        written.append("film.gif")
+    if "html" in formats:
+        with whole(out / "film.html") as path:
+            path.write_text(plot.film_html(film, fps=fps), encoding="utf-8")
+        written.append("film.html")
+    pictures = {"film.png": last, "film.svg": last}
+    pictures |= {f"film_{t:g}.png": int(np.argmin(np.abs(reel.times - t))) for t in stills}
+    for name, k in pictures.items():
+        with whole(out / name) as path:
+            film.save(path, k)
+    return [*written, *pictures]
+
+
+def _paced(last: int, fps: int, every: int) -> list[int]:
+    """The numbers of the frames, the first and the last held for a while."""
+    hold = max(1, round(HOLD * fps / every))
+    middle = list(range(0, last, every))
+    return [0] * (hold - 1) + middle + [last] * hold
+
+
+def _frames(film: plot.Film, numbers: list[int], name: str) -> Iterator[np.ndarray]:
+    yield from tqdm(film.frames(numbers), desc=f"film.{name}", total=len(numbers), unit="frame", disable=None)
+
+
+def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:
+    """The arrays of a reel, labelled."""
+    each = ("frames",)
+    return xr.Dataset(
+        {
+            "x": ("points", reel.x, {"long_name": x_name}),
+            "y": ("points", reel.y, {"long_name": y_name}),
+            "fit": ((*each, "grid"), reel.fit, {"long_name": y_name}),
+            "beta": ((*each, "width"), reel.beta, {"long_name": "breakpoint"}),
+            "mu": ((*each, "width"), reel.mu, {"long_name": "delta-slope"}),
+            "s": ((*each, "width"), reel.s, {"long_name": "orientation"}),
+            "psi": ((*each, "side", "ends"), reel.psi, {"long_name": "drive, in units of the flow"}),
+            "loss": (each, reel.loss, {"long_name": "mean squared error of the standardized data"}),
+            "event_time": ("events", reel.event_times, {"long_name": "time of the event"}),
+            "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].tolist(), {"long_name": "kind of the event"}),
+        },
+        coords={
+            "times": ("frames", reel.times, {"long_name": "time of the frame"}),
+            "grid": ("grid", reel.grid, {"long_name": x_name}),
+            "ends": ("ends", reel.edges, {"long_name": "both ends of each interval between data"}),
+            "side": ["right", "left"],
+        },
+        attrs={"least_possible_loss": reel.floor},
+    )

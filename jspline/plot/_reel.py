@@ -1,0 +1,214 @@
+"""What a film shows: the arrays of every frame, and times at which things happen."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset, Units
+from jspline.dynamics import Solution
+from jspline.landscape import drive, drive_zeros
+from jspline.objective import loss
+
+VISIBLE = 0.004
+"""A change of less than this part of a picture is not seen."""
+
+
+class Reel(NamedTuple):
+    """The arrays of a film, in the units of x and y, which may differ from those the flow was computed in.
+
+    Attributes:
+        x, y: the points, `(points,)`.
+        times: of the frames, `(frames,)`; the first may be 0.
+        grid, fit: where the function is drawn, `(grid,)`, and its values, `(frames, grid)`.
+        beta, mu, s: breakpoints, delta-slopes and orientations, `(frames, width)`.
+        edges: both ends of every interval between data, with the two outer ones as far as the grid, `(ends,)`.
+        psi: the drive there, right-facing and left-facing, `(frames, 2, ends)`: a line on each interval, in the units
+            of the flow.
+        zeros: where the drives change sign, between data and at them, `(frames, 2, places)`; NaN where not.
+        signs: 1 where a drive goes from below 0 to above, which attracts breakpoints with mu > 0 and repels those with
+            mu < 0; -1 the other way about, `(frames, 2, places)`. (beta' = -(v / w) psi.)
+        loss: `(frames,)`.
+        floor: the least possible loss.
+        event_times, event_kinds: the events, places in `dynamics.KINDS`.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    times: np.ndarray
+    grid: np.ndarray
+    fit: np.ndarray
+    beta: np.ndarray
+    mu: np.ndarray
+    s: np.ndarray
+    edges: np.ndarray
+    psi: np.ndarray
+    zeros: np.ndarray
+    signs: np.ndarray
+    loss: np.ndarray
+    floor: float
+    event_times: np.ndarray
+    event_kinds: np.ndarray
+
+
+def reel(
+    sol: Solution,
+    data: Dataset,
+    *,
+    units: Units | None = None,
+    points: tuple[Any, Any] | None = None,
+    margin: float = 0.04,
+    size: int = 601,
+) -> Reel:
+    """The arrays of a film, from a flow and what it learned.
+
+    Args:
+        sol: of one net, with `ts`, the times of the frames, and `events` if they are to be shown.
+        data: what the flow learned.
+        units: the way back to the units to draw in, if the data were standardized.
+        points: x and y to draw, if they are not those of the data.
+        margin: how far to draw beyond the data, in parts of their range.
+        size: points of the grid.
+
+    Raises:
+        ValueError: when the flow kept no nets.
+    """
+    nets, times = _kept(sol)
+    x = np.unique(np.asarray(data.x))
+    reach = margin * (x[-1] - x[0]) or 1.0
+    low, high = x[0] - reach, x[-1] + reach
+    ends = np.concatenate([[low], x, [high]])
+    edges = np.repeat(ends, 2)[1:-1]
+    grid, middle = np.linspace(low, high, size), (ends[1:] + ends[:-1]) / 2
+    dtype = nets.b0.dtype
+
+    @jax.jit
+    @jax.vmap
+    def frame(net: ReLUNet) -> tuple:
+        drives, zeros = drive(net, data, jnp.asarray(middle, dtype)), drive_zeros(net, data)
+        fit, spline = net(jnp.asarray(grid, dtype)), net.to_spline()
+        return fit, spline, drives, zeros, loss(net, data), None if units is None else units.restore(net).to_spline()
+
+    fit, spline, drives, zeros, losses, restored = jax.tree.map(np.asarray, frame(nets))
+    psi, places, signs = [], [], []
+    for value, slope, zero, jump in (
+        (drives.right, drives.right_slope, zeros.right, zeros.right_jump),
+        (drives.left, drives.left_slope, zeros.left, zeros.left_jump),
+    ):
+        half = np.diff(ends) / 2 * slope
+        psi.append(np.stack([value - half, value + half], axis=-1).reshape(len(value), -1))
+        inside = np.where(np.isfinite(zero), np.sign(_per_interval(slope, zero.shape[-1], x, data)), 0)
+        places.append(np.concatenate([zero, np.where(jump == 0, np.nan, np.asarray(data.x))], axis=-1))
+        signs.append(np.concatenate([inside, jump], axis=-1))
+    psi_, zeros_, signs_ = (np.stack(part, axis=1) for part in (psi, places, signs))
+    if units is not None:
+        grid, edges, zeros_ = (np.asarray(units.x(jnp.asarray(part))) for part in (grid, edges, zeros_))
+        fit = np.asarray(units.y(jnp.asarray(fit)))
+        spline = restored
+    shown = (data.x, data.y) if points is None else points
+    if points is None and units is not None:
+        shown = units.x(data.x), units.y(data.y)
+    when, kinds = np.zeros(0), np.zeros(0, int)
+    if sol.events is not None:
+        written = np.isfinite(np.asarray(sol.events.time))
+        when, kinds = np.asarray(sol.events.time)[written], np.asarray(sol.events.kind)[written]
+    return Reel(
+        x=np.asarray(shown[0]),
+        y=np.asarray(shown[1]),
+        times=times,
+        grid=grid,
+        fit=fit,
+        beta=spline.beta,
+        mu=spline.mu,
+        s=spline.s,
+        edges=edges,
+        psi=psi_,
+        zeros=zeros_,
+        signs=signs_,
+        loss=losses,
+        floor=float(data.tie_constant()),
+        event_times=when,
+        event_kinds=kinds,
+    )
+
+
+def _kept(sol: Solution) -> tuple[ReLUNet, np.ndarray]:
+    if sol.nets is None or sol.ts is None or sol.ts.ndim != 1:
+        raise ValueError("A film needs one flow with the nets on the way: give `ts` to jspline.flow.")
+    return sol.nets, np.asarray(sol.ts)
+
+
+def _per_interval(slope: np.ndarray, count: int, x: np.ndarray, data: Dataset) -> np.ndarray:
+    """From the intervals between distinct x to those between data: those between equal x have no zeros."""
+    if count == slope.shape[-1]:
+        return slope
+    return slope[:, np.searchsorted(x, np.append(np.asarray(data.x), np.inf))]
+
+
+def film_times(
+    first: float, last: float, frames: int, *, events: Sequence[float] | np.ndarray = (), stills: Sequence[float] = ()
+) -> np.ndarray:
+    """Times of frames: 0, and then from `first` to `last`, evenly in log t, or half by events where there are any.
+
+    With events, the clock is the mean of two: log t, and the share of the events that have happened. So a burst of
+    events runs in slow motion, and no stretch of log t is left out.
+
+    Args:
+        first, last: of the times after 0.
+        frames: how many times in all, at least 3.
+        events: times of events; those outside are ignored.
+        stills: times that have to be among them; each replaces the nearest in log t.
+
+    Raises:
+        ValueError: when 0 < first < last fails, there are too few frames, or a still is not from 0 to `last`.
+    """
+    if not 0 < first < last < np.inf:
+        raise ValueError(f"The times of a film must satisfy 0 < first < last; got {first:g} and {last:g}.")
+    extra = np.unique(np.asarray(stills, float))
+    if np.any(~(extra >= 0)) or np.any(extra > last):
+        raise ValueError(f"Stills must be at times from 0 to {last:g}; got {', '.join(f'{t:g}' for t in stills)}.")
+    extra = extra[extra > 0]
+    if frames < 3 + extra.size:
+        raise ValueError(f"A film needs at least {3 + extra.size} frames; got {frames}.")
+    begin = min([first, *extra])
+    share = np.linspace(0, 1, frames - 1)
+    when = np.asarray(events, float)
+    when = np.unique(when[(when > begin) & (when < last)])
+    knots = np.unique(np.concatenate([np.geomspace(begin, last, 2001)[1:-1], when, [begin, last]]))
+    clock = np.log(knots / begin) / np.log(last / begin)
+    if when.size:
+        clock = (clock + np.searchsorted(when, knots, side="right") / when.size) / 2
+        clock /= clock[-1]
+    times = np.exp(np.interp(share, clock, np.log(knots)))
+    times[0], times[-1] = begin, last
+    # Each still takes the place of a time of its own, so none is lost and the order stays.
+    taken = {0, frames - 2}
+    for still in extra[(extra > begin) & (extra < last)]:
+        order = np.argsort(np.abs(np.log(times / still)))
+        place = next(int(k) for k in order if int(k) not in taken)
+        taken.add(place)
+        times[place] = still
+    times = np.sort(times)
+    return np.concatenate([[0.0], times])
+
+
+def first_change(sol: Solution, data: Dataset) -> float:
+    """The last of the times kept before anything is seen to move: the fit, or a breakpoint among the data.
+
+    Raises `ValueError` when the flow kept no nets.
+    """
+    nets, times = _kept(sol)
+    low, high = data.x[0], data.x[-1]
+    x = jnp.linspace(low, high, 65, dtype=data.x.dtype)
+    fit, beta = jax.tree.map(np.asarray, jax.jit(jax.vmap(lambda net: (net(x), net.to_spline().beta)))(nets))
+    tall = max(np.ptp(np.asarray(data.y)), np.ptp(fit[0])) or 1.0
+    moved = np.abs(fit - fit[0]).max(axis=1) / tall
+    inside = (beta[0] > low) & (beta[0] < high)
+    if inside.any():
+        moved = np.maximum(moved, np.abs(beta - beta[0])[:, inside].max(axis=1) / (float(high - low) or 1.0))
+    place = int(np.argmax(moved > VISIBLE)) if np.any(moved > VISIBLE) else 1
+    positive = times[max(place - 1, 0)] or times[times > 0][0]
+    return float(positive)
