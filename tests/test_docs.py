@@ -1,7 +1,11 @@
 """The examples in the documentation and the notebooks run."""
 
+import importlib
+import inspect
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -51,3 +55,34 @@ def test_notebooks(path):
         exec(compile(cell.source, str(path), "exec"), names)
     assert os.environ["JSPLINE_FAST"] == "1"
     assert names["FAST"]
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_every_public_name_is_on_it(tmp_path):
+    """Without a warning and without a network; each function and class leads to a statement of the paper."""
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(ROOT / "docs"), str(tmp_path)]
+    environment = {
+        **os.environ,
+        "no_proxy": "",
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(build, capture_output=True, text=True, timeout=500, env=environment)
+    assert done.returncode == 0, done.stderr
+    rooms = [path.name for path in (ROOT / "jspline").iterdir() if (path / "__init__.py").exists()]
+    for module in ["jspline", *(f"jspline.{room}" for room in sorted(rooms) if room != "cli")]:
+        package = importlib.import_module(module)
+        page = (tmp_path / "api" / f"{module}.html").read_text()
+        for name in package.__all__:
+            thing = getattr(package, name)
+            if inspect.ismodule(thing):
+                assert (tmp_path / "api" / f"{thing.__name__}.html").exists()
+                continue
+            assert f"{module}.{name}" in page or f'<span class="pre">{name}</span>' in page, f"{module}.{name}"
+            if inspect.isfunction(thing):
+                assert "paper.html#" in page.split(f'<span class="pre">{name}</span>', 1)[1].split("<dt class", 1)[0]
+    for page in tmp_path.rglob("*.html"):
+        outside = re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"(https?:[^\"]*)", page.read_text())
+        assert outside == [], f"{page.name} loads {outside}"
+    assert "<math" in (tmp_path / "api" / "paper.html").read_text()
+    assert (tmp_path / "searchindex.js").exists()
