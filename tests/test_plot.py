@@ -58,7 +58,7 @@ def test_a_style_inside_a_style_is_the_outer_one():
 
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_colours_are_seen_and_told_apart(name):
-    """Text and lines stand out from the paper, and both orientations differ for the colour-blind (Vienot's matrices)."""
+    """Text and lines stand out from the paper, and both orientations differ for the colour-blind (by Vienot)."""
     theme = plot.THEMES[name]
     paper = luminance(theme.paper)
 
