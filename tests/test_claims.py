@@ -311,10 +311,17 @@ def test_planted_faults_turn_the_verdict(name, k):
     assert CLAIMS[name].planted(**FAULTS[name][k]).run("quick", seed=0).verdict != outcome(name).verdict
 
 
+PARTLY = {"lit-mulayoff"}
+"""Claims whose arrays have gaps: a descent that does not converge has no end."""
+
+
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.figure is not None])
 def test_figures_are_drawn_from_what_was_found(name, tmp_path):
     found = outcome(name)
-    assert all(np.all(np.isfinite(array)) for array in found.evidence.arrays.values())
+    for part, array in found.evidence.arrays.items():
+        if array.dtype.kind == "f":
+            assert np.all(np.isfinite(array) | (np.isnan(array) & (name in PARTLY))), part
+            assert np.any(np.isfinite(array)), part
     plot.save(CLAIMS[name].figure(found.evidence.arrays), tmp_path / "figure.png")
     assert found.evidence.compared
     assert all(text for row in found.evidence.compared for text in row)

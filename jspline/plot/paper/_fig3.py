@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jspline.plot._hessian import KNOTS
-from jspline.plot._style import COLOURS, QUIET, RIGHT, style
+from jspline.plot._style import COLOURS, QUIET, RIGHT, style, theme
 
 TITLES = {"passthrough": "Type I, passthrough", "repeller": "Type II, repeller", "attractor": "Type III, attractor"}
 
@@ -26,7 +26,7 @@ def fig3(arrays: Mapping[str, np.ndarray]) -> Figure:
                     ax.plot(beta[least], curve[least], "o", ms=5, mfc="white", mec=shade)
             low, high = height.min(), height.max()
             ax.axvline(knot, color=QUIET, lw=0.8, zorder=0)
-            ax.plot(knot, np.interp(knot, beta, height), marker, ms=9, color=colour, zorder=4)
+            ax.plot(knot, np.interp(knot, beta, height), marker, ms=9, color=theme().pick(colour), zorder=4)
             ax.set(title=TITLES[name], xlabel="breakpoint", ylim=(low - 0.5 * (high - low), high + 0.5 * (high - low)))
             ax.set_xticks([knot], labels=["$x_n$"])
             ax.set_yticks([])
