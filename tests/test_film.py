@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
@@ -245,6 +245,7 @@ def test_a_frame_is_the_figure(flowed, tmp_path):
     st.lists(st.floats(1e-7, 1e6), max_size=30),
     st.lists(st.floats(0, 1), max_size=5),
 )
+@example(1.0, 2.0, 10, [], [5e-324])
 def test_times_of_frames(first, last, frames, events, parts):
     stills = sorted({part * last for part in parts})
     times = plot.film_times(first, last, frames, events=events, stills=stills)

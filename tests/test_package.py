@@ -167,3 +167,12 @@ def test_values_are_pytrees_that_save_and_load(tmp_path, key):
         eqx.tree_serialise_leaves(path, value)
         again = eqx.tree_deserialise_leaves(path, jax.tree.map(jnp.zeros_like, value))
         assert relative(again, value) == 0
+
+
+def test_importing_starts_no_backend():
+    """Devices, and several processes, can only be set up before JAX has started."""
+    program = (
+        "import jspline.cli, jspline.claims; from jax._src import xla_bridge as bridge; "
+        "raise SystemExit(bridge.backends_are_initialized())"
+    )
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0

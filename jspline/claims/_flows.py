@@ -1,6 +1,7 @@
 """One ensemble of exact flows that several claims look at, computed once: flat starts at three scales."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -80,7 +81,17 @@ def flows(budget: Budget, seed: int) -> Flows:
         return measure(flow(net, data, 1e4, ts=jnp.asarray(TIMES), max_steps=5_000, **options), data)
 
     alphas, numbers = jnp.repeat(jnp.asarray(ALPHAS), inits), jnp.tile(jnp.arange(inits), len(ALPHAS))
-    found = jax.jit(jax.vmap(one), compiler_options=compiler_options())(alphas, numbers)
+    found = compiled(jax.vmap(one))(alphas, numbers)
     return Flows(
         **{name: np.asarray(value).reshape(len(ALPHAS), inits, *value.shape[1:]) for name, value in found.items()}
     )
+
+
+def compiled(function: Callable) -> Callable:
+    """`function`, compiled as flows want it when it is first called: at import JAX must not start."""
+
+    @functools.cache
+    def at_last() -> Callable:
+        return jax.jit(function, compiler_options=compiler_options())
+
+    return lambda *arguments: at_last()(*arguments)

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jspline.charts import ReLUNet
+from jspline.claims._flows import compiled
 from jspline.datasets import Dataset
-from jspline.dynamics import compiler_options, flow
+from jspline.dynamics import flow
 
 LANES, WIDTH, SIZE, LOOKS = 20, 200, 6, 40
 
@@ -56,7 +57,7 @@ def _run(net: jax.Array, x: jax.Array, y: jax.Array, p: jax.Array, t1: jax.Array
     return jax.vmap(one, (0, None))(net, ts)
 
 
-_compiled = jax.jit(_run, compiler_options=compiler_options())
+_compiled = compiled(_run)
 
 
 def ends(nets: np.ndarray, x: Any, y: Any, p: Any, t1: float, ts: Any) -> Ends:

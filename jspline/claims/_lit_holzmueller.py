@@ -19,8 +19,9 @@ from scipy import stats
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Finding, Run
 from jspline.claims._decide import LEVEL, at_most, finding
+from jspline.claims._flows import compiled
 from jspline.datasets import Dataset, six_points
-from jspline.dynamics import RESULTS, compiler_options, condense, flow
+from jspline.dynamics import RESULTS, condense, flow
 from jspline.plot.paper import meetings
 
 WIDTHS, OFFSETS = (16, 64, 256, 1024), (0.0, 0.1)
@@ -41,7 +42,7 @@ def _settle(w: jax.Array, v: jax.Array, p: jax.Array, offset: jax.Array) -> tupl
     return sol.result == CODES.first_event, sol.net(points.x)
 
 
-settle = jax.jit(jax.vmap(_settle, (0, 0, 0, None)), compiler_options=compiler_options())
+settle = compiled(jax.vmap(_settle, (0, 0, 0, None)))
 
 
 def from_lines(x: np.ndarray, y: np.ndarray, p: np.ndarray, fit: np.ndarray) -> float:

@@ -13,9 +13,10 @@ import optax
 
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget
+from jspline.claims._flows import compiled
 from jspline.datasets import Dataset
 from jspline.descent import train
-from jspline.dynamics import compiler_options, flow
+from jspline.dynamics import flow
 
 SIZES, WIDTH, LANES, LOOKS = (12, 40), 100, 24, 5
 RATES = 1e-2, 1e-3
@@ -107,5 +108,5 @@ def _parts(net: ReLUNet) -> tuple[Any, ...]:
     return net.w, net.b, net.v, net.b0
 
 
-_flow_compiled = jax.jit(jax.vmap(_one_flow, in_axes=(0, 0, None, None, None)), compiler_options=compiler_options())
+_flow_compiled = compiled(jax.vmap(_one_flow, in_axes=(0, 0, None, None, None)))
 _descend = jax.jit(jax.vmap(_one_descent, in_axes=(0, 0, None)), static_argnums=2)

@@ -72,7 +72,8 @@ def explore_command(
     if show:
         server.io_loop.add_callback(webbrowser.open, address)
     # A page that is still open does not keep it alive.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background without the first
+        signal.signal(number, signal.default_int_handler)
     try:
         server.io_loop.start()
     except KeyboardInterrupt:

@@ -178,7 +178,7 @@ def film_times(
     when = np.asarray(events, float)
     when = np.unique(when[(when > begin) & (when < last)])
     knots = np.unique(np.concatenate([np.geomspace(begin, last, 2001)[1:-1], when, [begin, last]]))
-    clock = np.log(knots / begin) / np.log(last / begin)
+    clock = (np.log(knots) - np.log(begin)) / (np.log(last) - np.log(begin))
     if when.size:
         clock = (clock + np.searchsorted(when, knots, side="right") / when.size) / 2
         clock /= clock[-1]
@@ -187,7 +187,7 @@ def film_times(
     # Each still takes the place of a time of its own, so none is lost and the order stays.
     taken = {0, frames - 2}
     for still in extra[(extra > begin) & (extra < last)]:
-        order = np.argsort(np.abs(np.log(times / still)))
+        order = np.argsort(np.abs(np.log(times) - np.log(still)))
         place = next(int(k) for k in order if int(k) not in taken)
         taken.add(place)
         times[place] = still
