@@ -246,6 +246,7 @@ def test_a_frame_is_the_figure(flowed, tmp_path):
     st.lists(st.floats(0, 1), max_size=5),
 )
 @example(1.0, 2.0, 10, [], [5e-324])
+@example(1.0, 2.0, 10, [1e-07, 1.0000000000000001e-07], [1.72e-26])
 def test_times_of_frames(first, last, frames, events, parts):
     stills = sorted({part * last for part in parts})
     times = plot.film_times(first, last, frames, events=events, stills=stills)

@@ -177,6 +177,8 @@ def film_times(
     share = np.linspace(0, 1, frames - 1)
     when = np.asarray(events, float)
     when = np.unique(when[(when > begin) & (when < last)])
+    # Events at one time, to rounding, are one: no two frames could tell them apart.
+    when = when[np.diff(np.log(when), prepend=-np.inf) > 1e-9]
     knots = np.unique(np.concatenate([np.geomspace(begin, last, 2001)[1:-1], when, [begin, last]]))
     clock = (np.log(knots) - np.log(begin)) / (np.log(last) - np.log(begin))
     if when.size:
