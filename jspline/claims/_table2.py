@@ -17,7 +17,7 @@ from scipy.interpolate import CubicSpline
 from jspline.charts import ReLUNet, rescale
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_most, more_often
-from jspline.claims._training import WIDTH, flows
+from jspline.claims._training import WIDTH, flows, rms
 from jspline.datasets import Dataset
 from jspline.init import UniformBreakpoints, flat, he
 from jspline.plot import paper
@@ -85,7 +85,7 @@ def check(run: Run, stated: Any) -> Evidence:
         more_often(f"alpha = {ALPHAS[0]:g}: standard He nearer to its nearer target than flat He",
                    np.sum(off[he_usual, 0] < off[flat_he, 0]), n),
         at_most(f"alpha = {ALPHAS[-1]:g}: largest distance of standard from flat He",
-                float(np.max(_rms(fits[he_usual, -1] - fits[flat_he, -1]))), 0.1),
+                float(np.max(rms(fits[he_usual, -1] - fits[flat_he, -1]))), 0.1),
     ]  # fmt: skip
     middle = {"linear": np.median(linear, axis=-1), "cubic": np.median(cubic, axis=-1)}
 
@@ -107,11 +107,6 @@ def check(run: Run, stated: Any) -> Evidence:
         ),
         arrays={"alphas": ALPHAS, "linear": linear, "cubic": cubic},
     )  # fmt: skip
-
-
-def _rms(difference: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
-    return np.sqrt(np.mean(difference**2, axis=-1))
 
 
 CLAIM = Claim(

@@ -17,7 +17,7 @@ import optax
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import more_often
-from jspline.claims._training import RATES, WIDTH, descents, flows
+from jspline.claims._training import RATES, WIDTH, descents, flows, rms
 from jspline.datasets import Dataset
 from jspline.descent import DeepNet, train
 from jspline.init import Spiky, UniformBreakpoints
@@ -92,7 +92,7 @@ def _train_deep(nets: DeepNet, data: Dataset, steps: int) -> DeepNet:
 def check(run: Run, stated: Any) -> Evidence:
     fits = dict(zip(KINDS, trained(run.budget, run.seed), strict=True))
     train_error, test_error = (
-        {kind: _rms(getattr(fits[kind], part) - target(at)) for kind in KINDS}
+        {kind: rms(getattr(fits[kind], part) - target(at)) for kind in KINDS}
         for part, at in (("at_data", X), ("end", GRID))
     )
     findings, n = [], train_error["spiky"].shape[1]
@@ -114,11 +114,6 @@ def check(run: Run, stated: Any) -> Evidence:
         ),
         arrays={"medians": medians},
     )  # fmt: skip
-
-
-def _rms(difference: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
-    return np.sqrt(np.mean(difference**2, axis=-1))
 
 
 CLAIM = Claim(

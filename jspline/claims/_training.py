@@ -63,6 +63,11 @@ def descents(starts: Sequence[tuple[ReLUNet, Dataset]], budget: Budget) -> Train
     return _all(starts, lambda nets, data: _descend(nets, data, 4_000 if budget == "quick" else 20_000), 0)
 
 
+def rms(difference: np.ndarray) -> np.ndarray:
+    """The root mean square over the last axis."""
+    return np.sqrt(np.mean(difference**2, axis=-1))
+
+
 def _all(starts: Sequence[tuple[ReLUNet, Dataset]], run: Any, looks: int) -> Trained:
     found = []
     for k in range(0, len(starts), LANES):

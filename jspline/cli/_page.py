@@ -36,7 +36,7 @@ def write_figures(audited: Sequence[Audited], folder: Path) -> dict[str, Path]:
             for suffix in (".svg", ".png"):
                 pictures[claim.id] = folder / f"{claim.id}{suffix}"
                 with whole(pictures[claim.id]) as path:
-                    plot.save_repeatable(figure, path)
+                    plot.save(figure, path)
     return pictures
 
 

@@ -93,6 +93,8 @@ def style(name: Literal["light", "dark"] | None = None) -> Iterator[Theme]:
 
 
 def save(figure: Figure, path: Path, *, dpi: float = 144) -> None:
-    """Write a figure in the style it was drawn in (text stays text in an SVG)."""
-    with style():
-        figure.savefig(path, dpi=dpi, facecolor=figure.get_facecolor())
+    """Write a figure in the style it was drawn in (text stays text in an SVG): the same figure, the same bytes."""
+    # An SVG would have the date, and random identifiers.
+    metadata = {"Date": None} if path.suffix == ".svg" else {}
+    with style(), mpl.rc_context({"svg.hashsalt": "jspline"}):
+        figure.savefig(path, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata)
