@@ -18,6 +18,9 @@ from jspline.plot import paper
 
 SIZES, DEGREES = (5, 10, 20), np.array([0.25, 1.0, 4.0, 16.0])
 
+DRAWN_AT_ONCE = 1 << 22
+"""Breakpoints: of 200,000 partitions with 6,400 each the memory would not hold three copies."""
+
 
 def lonely_at_random(x: np.ndarray, beta: np.ndarray) -> np.ndarray:
     """The same for random breakpoints: between any two neighbouring data there is one."""
@@ -36,7 +39,9 @@ def check(run: Run, stated: Any) -> Evidence:
         for j, degree in enumerate(DEGREES):
             H = int(degree * N * N)
             even[i, j], name = np.mean(lonely(x, H)), f"N = {N}, H = {H}"
-            drawn[i, j] = np.mean(lonely_at_random(x, rng.uniform(size=(draws, H))))
+            parts = np.array_split(x, -(-draws * H // DRAWN_AT_ONCE))
+            alone = [lonely_at_random(part, rng.uniform(size=(len(part), H))) for part in parts]
+            drawn[i, j] = np.mean(np.concatenate(alone))
             happened = round(even[i, j] * draws)
             printed.append(share(f"{name}: print", happened, draws, stated.printed(N, H)))
             exact.append(share(f"{name}: exact", happened, draws, stated.even(N, H)))
