@@ -77,6 +77,16 @@ def test_flow_is_the_flow_of_each_on_any_number_of_devices(key):
     np.testing.assert_array_equal(short.result.values == "out_of_steps", one.steps.values > 7)
 
 
+def test_what_fails_on_one_device_stops_all(key):
+    def fail(done, lanes, last):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        ensemble.flow(
+            make, GRID, measure, key=key, tile=4, devices=jax.devices()[:2], progress=fail, max_steps=7, **OPTIONS
+        )
+
+
 @pytest.mark.parametrize(
     ("grid", "message"),
     [

@@ -1,7 +1,9 @@
 """`flow`: gradient flows of a grid of networks, through slots that are filled again as soon as their flow has ended."""
 
 import inspect
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
 from jspline.ensemble._run import Point, point_and_key, shapes
-from jspline.ensemble._tile import Bound, fitting, key_data, placed, tiled, working_devices
+from jspline.ensemble._tile import Bound, fitting, key_data, placed, programs_at_once, tiled, working_devices
 from jspline.ensemble._work import Job, Progress, Work, fingerprint, jobs
 
 STEPS = 10
@@ -92,16 +94,74 @@ def flow(
     }
     work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
     try:
-        fill, go, harvest = (
-            tiled(function, devices, flow=True) for function in (Bound(_filled, (begin,)), _advanced, end)
-        )
+        functions = Bound(_filled, (begin,)), _advanced, end
         for job, each, one in zip(work.jobs, makes, states, strict=True):
             if len(todo := work.todo(job)):
-                slots = Slots(job, tiled(each, devices), fill, go, harvest, data, devices, one)
-                slots.drain(work, todo, max_steps)
+                queue = Queue(work, job, todo, max_steps)
+                slots = [Slots(queue, (each, *functions), data, part, one) for part in _apart(devices)]
+                _side_by_side(slots, queue)
         return work.dataset(_named)
     finally:
         work.close()
+
+
+def _apart(devices: tuple[jax.Device, ...]) -> list[tuple[jax.Device, ...]]:
+    """The devices that go on in step with each other: on a CPU each by itself, so that none waits for another.
+
+    On a GPU all of them: a program is compiled once for all, which takes long there.
+    """
+    if devices[0].platform != "cpu":
+        return [devices]
+    return [(device,) for device in devices[: programs_at_once(devices[0])]]
+
+
+def _side_by_side(slots: list["Slots"], queue: "Queue") -> None:
+    """A thread for each; what fails in one of them, or Ctrl-C, stops all."""
+    if len(slots) == 1:
+        slots[0].drain(queue)
+        return
+    x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+
+    def drain(each: Slots) -> None:
+        with jax.enable_x64(x64):  # in a thread of its own JAX does not know what `with` said outside
+            each.drain(queue)
+
+    with ThreadPoolExecutor(len(slots)) as threads:
+        try:
+            for future in wait([threads.submit(drain, each) for each in slots], return_when=FIRST_EXCEPTION).done:
+                future.result()
+        finally:
+            queue.stop()
+
+
+class Queue:
+    """The lanes of a group that wait, and what becomes of those that have ended. Threads share it."""
+
+    def __init__(self, work: Work, job: Job, todo: np.ndarray, max_steps: int):
+        self.work, self.job, self.max_steps = work, job, max_steps
+        self.lock, self.stopped = threading.Lock(), False
+        # A lane has its column of the tile, on whichever device: a compiled loop rounds differently at its end, where
+        # what is left over does not fill a vector.
+        self.columns = [list(todo[todo % job.tile == column][::-1]) for column in range(job.tile)]
+
+    def stop(self) -> None:
+        """Nothing more is handed out, and those that run are left."""
+        self.stopped = True
+
+    def take(self, held: np.ndarray) -> bool:
+        """Put lanes that wait into the free slots of `held`, `(devices, tile)`; whether there were any."""
+        taken = False
+        with self.lock:
+            for device, column in np.argwhere(held < 0):
+                if self.columns[column]:
+                    held[device, column] = self.columns[column].pop()
+                    taken = True
+        return taken
+
+    def put(self, lanes: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+        """Keep what these lanes gave."""
+        with self.lock:
+            self.work.put(self.job, lanes, values)
 
 
 class Slots:
@@ -109,48 +169,44 @@ class Slots:
 
     def __init__(
         self,
-        job: Job,
-        make: Callable,
-        fill: Callable,
-        go: Callable,
-        harvest: Callable,
+        queue: Queue,
+        functions: tuple[Callable, Callable, Callable, Callable],
         key: np.ndarray,
         devices: tuple[jax.Device, ...],
         one: Running,
     ):
-        self.job, self.make, self.fill, self.go, self.harvest, self.key = job, make, fill, go, harvest, key
-        self.held = np.full((len(devices), job.tile), -1)
+        make, *others = functions
+        self.make = tiled(make, devices)
+        self.fill, self.go, self.harvest = (tiled(each, devices, flow=True) for each in others)
+        self.group, self.key = queue.job.group, key
+        self.held = np.full((len(devices), queue.job.tile), -1)
         # Placed as it will come back: or everything would be compiled once more for what it has become.
         zeros = jax.tree.map(lambda leaf: np.zeros((*self.held.shape, *leaf.shape), leaf.dtype), one)
         self.state = placed(zeros, devices)
 
-    def drain(self, work: Work, todo: np.ndarray, max_steps: int) -> None:
-        """Do these lanes: fill slots, advance, measure those that have ended, until there are no more."""
-        limit = np.full(self.held.shape, max_steps, np.int32)
-        # A lane has its column of the tile, on whichever device: a compiled loop rounds differently at its end, where
-        # what is left over does not fill a vector.
-        columns = [list(todo[todo % self.job.tile == column][::-1]) for column in range(self.job.tile)]
-        running, empty = 0, True
-        while running or any(columns):
+    def drain(self, queue: Queue) -> None:
+        """Fill slots, advance, measure those that have ended, until no lanes are left."""
+        limit = np.full(self.held.shape, queue.max_steps, np.int32)
+        while True:
             free = self.held < 0
-            if any(columns[column] for column in np.flatnonzero(free.any(axis=0))) or empty:
-                empty = False
-                for device, column in np.argwhere(free):
-                    if columns[column]:
-                        self.held[device, column] = columns[column].pop()
-                lane = self.job.group.lane(self.held, self.key)
+            if queue.take(self.held):
+                lane = self.group.lane(self.held, self.key)
                 self.state = self.fill(self.state, self.make(lane), lane["live"], free)
+            running = self.held >= 0
+            if not running.any():
+                return
             while True:
                 self.state = self.go(self.state, limit)
-                ended = np.asarray(self.state.done) | (np.asarray(self.state.stats["num_steps"]) >= max_steps)
-                ended &= self.held >= 0
-                running = int(np.sum((self.held >= 0) & ~ended))
-                if running == 0 or ended.sum() >= REFILL * ended.size:
+                ended = np.asarray(self.state.done) | (np.asarray(self.state.stats["num_steps"]) >= queue.max_steps)
+                ended &= running
+                if queue.stopped:
+                    return
+                if ended.sum() >= min(REFILL * ended.size, running.sum()):
                     break
             values = jax.device_get(self.harvest(self.state))
             lanes = self.held[ended]
             self.held[ended] = -1
-            work.put(self.job, lanes, {name: value[ended] for name, value in values.items()})
+            queue.put(lanes, {name: value[ended] for name, value in values.items()})
 
 
 def _made(make: Callable, static: tuple, impl: str, lane: dict[str, Any]) -> tuple[ReLUNet, Dataset]:

@@ -72,15 +72,17 @@ def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = F
     devices in each of its steps. With `flow` the compiler gets what suits flows, and little else.
     """
 
+    mesh = None if devices[0].platform == "cpu" else _mesh(devices)
     try:
         hash(function)
+        compiled = _compiled(function, mesh, flow)
     except TypeError:  # it holds arrays, which cannot be looked up
-        return _tiled.__wrapped__(function, devices, flow)
-    return _tiled(function, devices, flow)
+        compiled = _compiled.__wrapped__(function, mesh, flow)
+    return _one_by_one(compiled, devices) if mesh is None else compiled
 
 
 @functools.lru_cache(maxsize=64)
-def _tiled(function: Callable, devices: tuple[jax.Device, ...], flow: bool) -> Callable:
+def _compiled(function: Callable, mesh: Mesh | None, flow: bool) -> Callable:
     def here(*arguments: Any) -> Any:
         mine = jax.tree.map(lambda leaf: leaf[0], arguments)
         if all(len(leaf) == 1 for leaf in jax.tree.leaves(mine)):
@@ -89,11 +91,9 @@ def _tiled(function: Callable, devices: tuple[jax.Device, ...], flow: bool) -> C
             return jax.tree.map(lambda leaf: leaf[None, None], alone)
         return jax.tree.map(lambda leaf: leaf[None], jax.vmap(lambda *lane: function(*lane))(*mine))
 
-    options = compiler_options() if flow else None
-    if devices[0].platform == "cpu":
-        return _one_by_one(jax.jit(here, compiler_options=options), devices)
-    spread = jax.shard_map(here, mesh=_mesh(devices), in_specs=SPEC, out_specs=SPEC, check_vma=False)
-    return jax.jit(spread, compiler_options=options)
+    if mesh is not None:
+        here = jax.shard_map(here, mesh=mesh, in_specs=SPEC, out_specs=SPEC, check_vma=False)
+    return jax.jit(here, compiler_options=compiler_options() if flow else None)
 
 
 def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable:
@@ -102,10 +102,7 @@ def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable
     A program for several devices is optimized otherwise than one for a single device: of 40 flows 28 came out different
     in the last places. On a GPU, where that has to be put up with, a program is compiled once for all devices.
     """
-    sharding = NamedSharding(_mesh(devices), SPEC)
-    # The devices of a CPU share as many threads as there are cores, or devices if these are more. A batched Cholesky
-    # factorization waits in one of them for the others: with one in each, all would wait for each other for good.
-    at_once = max(1, max(cores(), len(devices[0].client.local_devices())) - 1)
+    sharding, at_once = NamedSharding(_mesh(devices), SPEC), programs_at_once(devices[0])
 
     def spread(*arguments: Any) -> Any:
         leaves, structure = jax.tree.flatten(placed(arguments, devices))
@@ -123,6 +120,15 @@ def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable
         )
 
     return spread
+
+
+def programs_at_once(device: jax.Device) -> int:
+    """How many programs may run at a time on the devices of a CPU.
+
+    They share as many threads as there are cores, or devices if these are more. A batched Cholesky factorization waits
+    in one of them for the others: with one in each, all would wait for each other for good.
+    """
+    return max(1, max(cores(), len(device.client.local_devices())) - 1)
 
 
 def placed(tree: Any, devices: tuple[jax.Device, ...]) -> Any:
