@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4 --xla_cpu_use_fusion_emitters=false"
@@ -9,6 +10,8 @@ os.environ["XLA_FLAGS"] = (
 os.environ.setdefault("MPLBACKEND", "agg")
 # Compiling is most of the time of the tests, and of the programs that they start.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import hypothesis
 import jax
@@ -29,6 +32,15 @@ with install_import_hook("jspline", "beartype.beartype"):
 
 OPTIMIZED = {"test_exact", "test_dynamics", "test_ensemble"}
 """Modules compiled as users compile: the flow, and what compares roundings. The others take half the time without."""
+
+
+def pytest_configure(config):
+    """What one process has compiled the others need not: the workers, and the programs that they start."""
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = tempfile.mkdtemp(prefix="jspline-tests-")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        jax.config.update("jax_compilation_cache_dir", folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -278,6 +279,25 @@ main()
     assert [p.name for p in out.iterdir() if not p.name.startswith(".")] == ["flow.nc"]
     # The next run into the folder is not disturbed.
     assert run(*arguments).exit_code == 0
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_compiled_programs_are_kept_for_the_next_command(tmp_path, writable):
+    home = tmp_path / "home"
+    home.mkdir() if writable else home.write_text("a file, and no folder")
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    program = "import sys; from jspline.cli import main; main()"
+    arguments = ["law", "he", "--width", "4", "--neurons", "1e5", "--out", str(tmp_path / "o")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=plain | {"XDG_CACHE_HOME": str(home), "MPLCONFIGDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "cache" not in done.stderr
+    assert any(path.is_file() for path in home.rglob("*")) == writable
 
 
 @pytest.mark.slow

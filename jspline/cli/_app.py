@@ -1,12 +1,15 @@
 """The `jspline` command: options that all its commands share, and what happens to an error."""
 
 import os
+import platform
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
+import platformdirs
 import typer
 
 from jspline import __version__
@@ -77,6 +80,7 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     if dtype not in ("float32", "float64"):
         raise ValueError(f"--dtype must be float32 or float64; got {dtype}.")
     jax.config.update("jax_enable_x64", True)
+    _keep_programs()
     if spread and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX has started already
             jax.config.update("jax_num_cpu_devices", cores() + 1)
@@ -89,6 +93,26 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     except RuntimeError:
         there_are = ", ".join(sorted({d.platform for d in jax.devices()}))
         raise ValueError(f"--device {device} is not available here; available: {there_are}.") from None
+
+
+def _keep_programs() -> None:
+    """Let JAX keep what it compiles in the user's cache folder, as the same command would spend most of its time on it.
+
+    Unless JAX is told of another folder, JAX_COMPILATION_CACHE_DIR, or not to, JAX_ENABLE_COMPILATION_CACHE=false.
+    """
+    if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
+        return
+    # A home may be shared between machines; what is compiled for one CPU may not run on another.
+    try:
+        described = Path("/proc/cpuinfo").read_text()
+        cpu = next(line for line in described.splitlines() if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        cpu = platform.processor()
+    folder = platformdirs.user_cache_path("jspline") / f"{platform.machine()}-{zlib.crc32(cpu.encode()):08x}"
+    with suppress(OSError):  # a home that cannot be written to
+        folder.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def distribute() -> None:
