@@ -65,7 +65,7 @@ def film_command(
     seconds: Annotated[float, typer.Option(help="How long the film runs.")] = 20.0,
     fps: Annotated[int, typer.Option(help="Frames in a second.")] = 30,
     pace: Annotated[
-        str, typer.Option(help="events: slower where breakpoints meet data. log: evenly in the logarithm of time.")
+        str, typer.Option(help="events: slower where more happens. log: evenly in the logarithm of time.")
     ] = "events",
     stills: Annotated[
         str, typer.Option(help="Times with commas between them: each is a frame, and a PNG of its own.")
@@ -160,7 +160,7 @@ def _figure_7(seed: int) -> Subject:
         f"The problem of figure 7: {data.size} points, a network of width {net.width}, seed {seed}. Time in steps of "
         f"gradient descent on the mean squared error at the learning rate {_fig7.RATE:g}."
     )
-    return Subject(net, data, None, (data.x, data.y), "Figure 7: breakpoints gather where psi changes sign", text)
+    return Subject(net, data, None, (data.x, data.y), "Figure 7: breakpoints gather where \N{GREEK SMALL LETTER PSI} changes sign", text)
 
 
 def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
@@ -208,12 +208,14 @@ def run(
     end = float(sol.t)
     if not (end > 0 and np.isfinite(np.asarray(sol.loss)) and sol.result != CODES.diverged):
         raise ValueError(f"The flow came to t = {end:g} only: {CODES[sol.result]}")
-    when = np.asarray(sol.events.time if sol.events is not None and pace == "events" else [])
-    when = when[np.isfinite(when)]
+    when, motion = np.zeros(0), None
+    if pace == "events":
+        when = np.asarray(sol.events.time if sol.events is not None else when)
+        when, motion = when[np.isfinite(when)], plot.travelled(sol, data)
     first = min(plot.first_change(sol, data), 0.5 * end)
     if (stills or [0])[-1] > end:
         raise ValueError(f"The flow came to t = {end:g} only, before the still at {stills[-1]:g}: {CODES[sol.result]}")
-    return solve(plot.film_times(first, end, frames, events=when, stills=stills))
+    return solve(plot.film_times(first, end, frames, events=when, motion=motion, stills=stills))
 
 
 def _summary(sol: Solution, reel: plot.Reel) -> str:
