@@ -19,6 +19,7 @@ import jspline
 from jspline import plot
 from jspline.claims import _fig7
 from jspline.cli import app
+from jspline.cli._film import watch
 from jspline.cli._problem import choose_law, pose
 
 CSV = "time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n5,1\n"
@@ -35,9 +36,21 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("film")
     path = folder / "my <b> data.csv"
     path.write_text(CSV)
-    result = run("film", path, *SMALL, "--format", "html,mp4,gif", "--out", folder / "o")
+    opened = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+        result = run("film", path, *SMALL, "--format", "html,mp4,gif", "--show", "--out", folder / "o")
     assert result.exit_code == 0, result.output
+    assert opened == [(folder / "o" / "film.html").as_uri()]
     return folder / "o", result.output
+
+
+def test_it_says_how_to_watch(monkeypatch, capsys, tmp_path):
+    watch(tmp_path / "film.html", show=False)
+    assert f"Open {tmp_path / 'film.html'} in a browser; space plays" in capsys.readouterr().out
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    watch(tmp_path / "film.mp4", show=True)
+    assert capsys.readouterr().out == f"No browser was found here: open {tmp_path / 'film.mp4'} in one.\n"
 
 
 @pytest.fixture(scope="module")
@@ -283,8 +296,8 @@ def test_a_burst_of_events_runs_slowly():
     assert np.diff(np.log(slow[1:])).max() < 2.1 * np.log(1e6) / 599
     # All of the motion in one stretch: half of the frames again, and a third where there are events elsewhere.
     motion = np.array([0.0, 1e-4, 0.1, 0.2, 1e3]), np.array([0.0, 0.0, 0.0, 1.0, 1.0])
-    for given, least in (({}, 299), ({"events": events}, 199)):
-        times = plot.film_times(1e-3, 1e3, 601, motion=motion, **given)
+    for others, least in (({}, 299), ({"events": events}, 199)):
+        times = plot.film_times(1e-3, 1e3, 601, motion=motion, **others)
         assert np.sum((times >= 0.1) & (times <= 0.2)) >= least
     still = plot.film_times(1e-3, 1e3, 601, motion=(motion[0], np.zeros(5)))
     np.testing.assert_allclose(still, even)

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -73,6 +74,7 @@ def film_command(
     theme: Annotated[str, typer.Option(help="light or dark. The html film follows its reader.")] = "light",
     height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
     out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("film"),
+    show: Annotated[bool, typer.Option("--show/--no-show", help="Open the film in a browser.")] = False,
     device: Device = None,
 ) -> None:
     """A film of one network learning a data set by gradient flow.
@@ -88,7 +90,7 @@ def film_command(
 
     Examples:
 
-    - `jspline film mcycle`
+    - `jspline film mcycle --show`
 
     - `jspline film my.csv --x time --y height --format html,mp4 --out film`
 
@@ -107,7 +109,7 @@ def film_command(
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, init, width, alpha, seed)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
-    typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}.")
+    typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}; compiling first ...")
     count = max(round(seconds * fps), 3 + len(times))
     began = time.perf_counter()
     try:
@@ -126,7 +128,17 @@ def film_command(
         typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"Flow in {solved - began:.1f} s, film in {time.perf_counter() - solved:.1f} s.")
-    typer.echo(f"Wrote {', '.join(str(out / name) for name in (*written, 'film.nc', 'run.json'))}.")
+    typer.echo(f"Wrote to the folder {out}: {', '.join((*written, 'film.nc', 'run.json'))}.")
+    watch(out / ("film.html" if "html" in formats else written[0]), show)
+
+
+def watch(path: Path, show: bool) -> None:
+    """Open a film in the browser, or say how."""
+    how = "; space plays and pauses" if path.suffix == ".html" else ""
+    if not show:
+        typer.echo(f"Open {path} in a browser{how}. With --show it opens by itself.")
+    elif not webbrowser.open(path.resolve().as_uri()):
+        typer.echo(f"No browser was found here: open {path} in one{how}.")
 
 
 class Subject(NamedTuple):
@@ -160,7 +172,8 @@ def _figure_7(seed: int) -> Subject:
         f"The problem of figure 7: {data.size} points, a network of width {net.width}, seed {seed}. Time in steps of "
         f"gradient descent on the mean squared error at the learning rate {_fig7.RATE:g}."
     )
-    return Subject(net, data, None, (data.x, data.y), "Figure 7: breakpoints gather where \N{GREEK SMALL LETTER PSI} changes sign", text)
+    title = "Figure 7: breakpoints gather where \N{GREEK SMALL LETTER PSI} changes sign"
+    return Subject(net, data, None, (data.x, data.y), title, text)
 
 
 def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:

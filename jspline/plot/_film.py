@@ -137,7 +137,8 @@ class Film:
         self.x_range = float(reel.grid[0]), float(reel.grid[-1])
         low, high = range_of(np.concatenate([reel.y, _bulk(reel.fit, 0.002)]))
         self.y_range = low - 0.2 * (high - low), high
-        self.mu_range = range_of(_bulk(seen, 0.0005), 0.08)
+        # What is there at the end is inside, however far it came.
+        self.mu_range = range_of(np.concatenate([_bulk(seen, 0.0005), reel.mu[-1][shown[-1]]]), 0.08)
         self.loss_range = _loss_range(reel)
         self._moving: list[Artist] = []
         with style(theme):
@@ -169,7 +170,7 @@ class Film:
         drive = self.figure.add_subplot(parts[1, 0])
         drive.set(xlim=self.x_range, ylim=(-1.12, 1.12), xlabel=self.x_name)
         up, down = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
-        key = f"{up} attracts {MU} > 0   {down} attracts {MU} < 0"
+        key = f"{up} attracts {MU} > 0  {down} attracts {MU} < 0"
         drive.annotate(key, (1, 1.03), xycoords="axes fraction", ha="right", va="bottom", fontsize=11)
         self.lines = [self._moves(line) for line in drives(drive, r.edges, r.psi[0])]
         self.markers = [self._moves(marker) for marker in drive_signs(drive, r.zeros[0], r.signs[0])]
@@ -201,7 +202,7 @@ class Film:
     def draw(self, k: int) -> list[Artist]:
         """Show frame k, and return the artists that change. `figure.savefig` then writes that frame."""
         r, t = self.reel, self.reel.times[k]
-        self.clock.set_text(f"t = {t:,.0f}" if t >= 1000 or t == 0 else f"t = {t:#.3g}")
+        self.clock.set_text(f"t = {t:,.0f}" if t >= 100 or t == 0 else f"t = {t:#.3g}")
         self.line.set_ydata(r.fit[k])
         shown = _in_view(r, k)
         heights = 0.012 + 0.112 * np.sqrt(np.abs(r.mu[k][shown]) / self.largest).clip(0.12, 1)
@@ -211,7 +212,7 @@ class Film:
         for line, row in zip(self.lines, r.psi[k] / max(size, self.faint), strict=True):
             line.set_ydata(row)
         place_signs(self.markers, r.zeros[k], r.signs[k])
-        self.scale.set_text(f"The drive {PSI}, over its largest, {size:.2g}")
+        self.scale.set_text(f"Drive {PSI} over its largest, {size:.2g}")
         at = max(t, self.cursor.axes.get_xlim()[0])
         self.cursor.set_xdata([at, at])
         self.dot.set_data([at], [r.loss[k]])
