@@ -39,7 +39,7 @@ def made(tmp_path_factory):
     opened = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
-        result = run("film", path, *SMALL, "--format", "html,mp4,gif", "--show", "--out", folder / "o")
+        result = run("film", path, *SMALL, "--format", "html,mp4", "--format", "gif", "--show", "--out", folder / "o")
     assert result.exit_code == 0, result.output
     assert opened == [(folder / "o" / "film.html").as_uri()]
     return folder / "o", result.output

@@ -333,8 +333,8 @@ CONTROLS_CSS = f"""
   .bk-input, .bk-btn, .bk-spin-btn {{ background-color: #262B31 !important; color: {THEMES["dark"].ink} !important;
     border-color: {THEMES["dark"].quiet} !important; }}
   .noUi-target, .noUi-handle {{ background: #3A4149 !important; border-color: {THEMES["dark"].quiet} !important; }}
-  .bk-spin-btn {{ filter: invert(0.85); }}
-  select.bk-input {{ appearance: auto; background-image: none !important; color-scheme: dark; }}
+  /* The arrows are pictures in black. */
+  .bk-spin-btn, select.bk-input {{ background-color: #5F6871 !important; }}
   .bk-btn[disabled], .bk-btn.bk-disabled {{ opacity: 0.5; }}
 }}
 """

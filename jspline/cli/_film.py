@@ -62,7 +62,9 @@ def film_command(
     ] = None,
     rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
     max_steps: Annotated[int, typer.Option(help="Most steps the network may take.")] = 10_000,
-    format: Annotated[str, typer.Option(help="html, mp4 or gif, or several with commas between them.")] = "html",
+    format: Annotated[
+        list[str], typer.Option(help="html, mp4 or gif; several with commas between them, or each with its option.")
+    ] = ["html"],  # noqa: B006  typer's way
     seconds: Annotated[float, typer.Option(help="How long the film runs.")] = 20.0,
     fps: Annotated[int, typer.Option(help="Frames in a second.")] = 30,
     pace: Annotated[
@@ -181,7 +183,7 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
     check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
     check_seed(a["seed"])
-    formats = [name.strip() for name in a["format"].split(",") if name.strip()]
+    formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]
     for name in formats or [""]:
         if name not in FORMATS:
             raise ValueError(f"--format must be of {', '.join(FORMATS)}; got {name or 'none'}.")
