@@ -64,7 +64,8 @@ PICTURES = (
 
 def page() -> str:
     """The gallery's page."""
-    lines = ["# Gallery", "", "Each picture leads to the page that explains it; below stands the command that makes it."]
+    lines = ["# Gallery", ""]
+    lines += ["Each picture leads to the page that explains it; below stands the command that makes it."]
     section = ""
     for picture in PICTURES:
         if picture.section != section:

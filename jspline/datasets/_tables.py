@@ -112,10 +112,11 @@ def _frame(path: Path) -> pd.DataFrame:
     except pd.errors.ParserError as error:
         raise ValueError(f"{path} is not a table: {str(error).strip()}.") from None
     first = [cell.strip() for cell in rows.iloc[0]]
-    numbers = sum(map(_is_number, first))
+    plain = [cell.replace(",", ".") for cell in first]  # decimal commas are numbers too, to be complained of
+    numbers = sum(map(_is_number, plain))
     if numbers == 0:
         names, rows = first, rows.iloc[1:]
-    elif all(_is_number(cell) or not cell for cell in first):
+    elif all(_is_number(cell) or not cell for cell in plain):
         names = [str(i + 1) for i in range(len(first))]
     else:
         raise ValueError(f"The first line of {path} has both names and numbers; name every column, or none.")
