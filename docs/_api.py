@@ -29,6 +29,51 @@ MODULES = {
 }
 """Public modules: a title, and the statement of the paper that what is in them rests on where it names none itself."""
 
+BY_NAME = {
+    "jspline.charts": {"charge": "th6", "rescale": "text-speed", "roughness": "text-roughness",
+                       "slope_variation": "text-roughness", "variation_norm": "text-roughness"},
+    "jspline.datasets": {"smooth_gap": "fig11", "sharp_gap": "fig11", "teacher": "fig9", "quadratic": "fig9"},
+    "jspline.init": {"Balanced": "th6", "FromData": "table1", "UniformBreakpoints": "table1", "Spiky": "table3",
+                     "flat": "text-regimes", "from_curvature": "eq3"},
+    "jspline.objective": {"predict": "eq1"},
+    "jspline.curvature": {"Columns": "eq4", "columns": "eq4", "residual_blocks": "eq4", "delta_slopes": "fig6",
+                          "DeltaSlopes": "fig6", "flat": "fig5", "kernel": "lemma2", "tangent": "lemma2",
+                          "ZeroModes": "remark2"},
+    "jspline.landscape": {"Drive": "eq6", "drive": "eq6", "drift_outside": "eq6", "Zeros": "text-extrema",
+                          "drive_zeros": "text-extrema", "is_lonely": "lemma1", "partitions": "lemma1",
+                          "CriticalPoint": "th4", "Pieces": "th4", "pieces": "th4", "count_fits": "th4",
+                          "cancel_in_gap": "fig5", "rotate_about_datum": "fig5", "Knots": "fig3"},
+    "jspline.dynamics": {"spline_field": "eq6"},
+    "jspline.kernel": {"natural_cubic": "eq9", "weighted_spline": "cor4", "regime": "table2", "WideFit": "cor4",
+                       "lazy_distance": "text-regimes", "LazyDistance": "text-regimes"},
+    "jspline.pwl": {"sparsest_interpolant": "fig9", "criterion": "fig9"},
+    "jspline.descent": {"train": "fig9", "BatchNormNet": "table1", "DeepNet": "fig9"},
+    "jspline.ensemble": {"LawBins": "th1", "LawBlock": "th1", "LawSample": "th1"},
+    "jspline.plot": {"census": "remark2", "eigenvalues": "remark2", "hessian_figure": "remark2", "loss_slice": "th3",
+                     "law_figure": "th1", "fit_figure": "fig9", "sweep_figure": "text-regimes",
+                     "events_figure": "lit-holzmueller", "drives": "fig7", "drive_signs": "fig7",
+                     "breakpoint_paths": "fig7", "flow_figure": "fig7", "Film": "fig7", "Reel": "fig7", "reel": "fig7",
+                     "film_html": "fig7", "film_times": "fig7", "first_change": "fig7", "travelled": "fig7",
+                     "event_ticks": "fig7", "event_name": "fig7", "delta_slopes": "th1"},
+}  # fmt: skip
+"""The statements of names whose docstrings name none, where they do not rest on that of their module."""
+
+GUIDES = {
+    "jspline": "tutorial",
+    "jspline.charts": "idea",
+    "jspline.ranks": "idea",
+    "jspline.objective": "idea",
+    "jspline.curvature": "curvature",
+    "jspline.landscape": "landscape",
+    "jspline.dynamics": "design",
+    "jspline.kernel": "baselines",
+    "jspline.pwl": "baselines",
+    "jspline.ensemble": "sweep",
+    "jspline.claims": "audit",
+    "jspline.plot": "film",
+}
+"""The page that shows a module at work."""
+
 NAMED = re.compile(r"\b(theorem|corollary|lemma|remark|equation)s?\s+\(?(\d+)\)?", re.IGNORECASE)
 SHORT = {"theorem": "th", "corollary": "cor", "lemma": "lemma", "remark": "remark", "equation": "eq"}
 IDS = {claim.id: claim for claim in claims.CLAIMS}
@@ -88,7 +133,9 @@ def _module(module: str, title: str) -> str:
     thing = jspline
     for part in module.split(".")[1:]:
         thing = getattr(thing, part)
-    lines = [f"# {title}: `{module}`", "", "```{eval-rst}", f".. automodule:: {module}", "   :no-members:", ""]
+    lines = [f"# {title}: `{module}`", ""]
+    lines += [f"At work: [](../{GUIDES[module]}.md).", ""] if module in GUIDES else []
+    lines += ["```{eval-rst}", f".. automodule:: {module}", "   :no-members:", ""]
     for name in _names(module):
         value = getattr(thing, name)
         # Under the package's own name only once: there a name that lives in a room is a link to it.
@@ -162,8 +209,8 @@ def _plain(text: str) -> str:
     return re.sub(r"([*_<>$\[\]])", r"\\\1", text)
 
 
-def statements(docstring: str, module: str) -> list[str]:
-    """The ids that a docstring names, or the one its module rests on."""
+def statements(docstring: str, module: str, name: str) -> list[str]:
+    """The ids that a docstring names, or the one that the thing or its module rests on."""
     found = [SHORT[kind.lower()] + number for kind, number in NAMED.findall(docstring)]
     found = [name for name in dict.fromkeys(found) if name in IDS]
-    return found or [MODULES.get(module, ("", "eq1"))[1]]
+    return found or [BY_NAME.get(module, {}).get(name) or MODULES.get(module, ("", "eq1"))[1]]

@@ -16,12 +16,13 @@ from _api import IDS, statements, write_pages  # noqa: E402
 project, author, copyright = "jspline", "the jspline authors", "2026, the jspline authors"
 version = release = jspline.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-exclude_patterns = ["figures"]
+exclude_patterns = ["figures", "static"]
 suppress_warnings = ["myst.xref_missing"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 4
 html_theme, html_title = "furo", "jspline"
 html_show_sourcelink = False
+html_static_path, html_css_files = ["static"], ["gallery.css"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
@@ -48,10 +49,10 @@ OUTSIDE = {"benchmarks/RESULTS.md": "performance.html", "CONTRIBUTING.md": "cont
 def _docstring(app, what, name, obj, options, lines):
     """Docstrings are plain text with `code`; nothing else is markup. At the end stand the statements they rest on."""
     text = "\n".join(lines)
-    room = ".".join(name.split(".")[:2])
+    room, last = ".".join(obj.__module__.split(".")[:2]) if hasattr(obj, "__module__") else "", name.split(".")[-1]
     lines[:] = [_escaped(line) for line in lines]
     if what in ("function", "class"):
-        links = ", ".join(f":ref:`{IDS[i].title} <{i}>`" for i in statements(text, room))
+        links = ", ".join(f":ref:`{IDS[i].title} <{i}>`" for i in statements(text, room, last))
         lines += ["", f"Paper: {links}.", ""]
 
 

@@ -185,6 +185,9 @@ def test_reading_csv(tmp_path):
         (b"x,y\n1\n2,3\n", {}, "column 'y' must hold finite numbers; data row 1 is empty"),
         (b"1,2,a\n3,4,b\n5,6,c\n", {}, "has both names and numbers"),
         (b"x ,x\n1,2\n2,3\n", {}, "has two columns 'x'"),
+        (b"x;y\n1,5;2\n2,5;3\n", {}, r"column 'x'.* data row 1 is '1,5': write a decimal point, not a comma\.$"),
+        (b"1,5;2,25\n2,5;3,5\n", {}, r"data row 1 is '1,5': write a decimal point, not a comma\.$"),
+        (b"x;y\n1;1.234,5\n2;3\n", {}, r"data row 1 is '1.234,5': write a decimal point"),
         (b"x,y\n1,2\n2,3\n", {"x": "y", "y": "y"}, "must be two columns; both were given as 'y'"),
     ],
 )

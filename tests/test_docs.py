@@ -1,9 +1,11 @@
 """The examples in the documentation and the notebooks run."""
 
 import importlib
+import importlib.util
 import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,11 @@ import jax
 import jupytext
 import matplotlib.pyplot as plt
 import pytest
+import typer
 from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
+
+from jspline.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -38,10 +43,70 @@ def test_examples(page):
         example.evaluate()
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+OTHERS = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+COMMAND = typer.main.get_command(app)
+
+
+def commands(text):
+    """Every command that a page shows: lines of `sh` blocks and of indented ones, and what stands in backquotes."""
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    lines += re.findall(r"^    (\w.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    lines += re.findall(r"`([^`\n]+)`", text)
+    for line in lines:
+        for command in re.split(r"&&|\|\|?", line):
+            # Names of commands alone, and those with a part left open, are no commands.
+            words = shlex.split(command, comments=True) if not re.search(r"\.\.\.|[()]|\w'\w", command) else []
+            if len(words) > 1 and words[0] in ("jspline", "python"):
+                yield words
+
+
+def parse(words):
+    """What the command line itself makes of it, without running anything."""
+    name, *rest = words
+    if name.startswith("-"):
+        return
+    command = COMMAND.commands[name]
+    with command.make_context(name, rest or [], resilient_parsing=not rest) as context:
+        assert context.args == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, OTHERS[0], ROOT / "benchmarks/RESULTS.md"], ids=lambda path: path.name)
+def test_commands_on_the_pages_are_commands(page):
+    """Each `jspline` command parses, and each module or script that `python` is to run is there."""
+    for words in commands(page.read_text()):
+        if words[0] == "jspline":
+            try:
+                parse(words[1:])
+            except typer.Exit:  # --help
+                continue
+            except Exception as error:
+                raise AssertionError(f"{shlex.join(words)}: {error!r}") from error
+        elif words[1] == "-m":
+            assert importlib.util.find_spec(words[2]), shlex.join(words)
+        elif not words[1].startswith("-"):
+            assert (ROOT / words[1]).exists(), shlex.join(words)
+
+
+def test_a_wrong_command_is_found():
+    for text in ("`jspline fly mcycle`", "    jspline flow mcycle --depth 3\n", "```sh\njspline flow mcycle x\n```"):
+        (words,) = commands(text)
+        with pytest.raises(Exception, match=r"fly|--depth|unexpected extra argument"):
+            parse(words[1:])
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda path: path.name)
 def test_links_inside_the_repository(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_gallery_is_what_its_script_writes():
+    spec = importlib.util.spec_from_file_location("gallery", ROOT / "docs/figures/gallery.py")
+    gallery = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gallery)
+    assert (ROOT / "docs/gallery.md").read_text() == gallery.page()
+    for picture in gallery.PICTURES:
+        assert (ROOT / "docs" / picture.file).exists()
 
 
 @pytest.mark.slow

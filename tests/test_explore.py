@@ -22,6 +22,7 @@ import jspline
 from jspline.cli import app
 from jspline.cli._explore_solve import Solver, edges
 from jspline.cli._explore_state import INITS, TARGETS, State, from_query
+from jspline.plot import THEMES
 
 POINTS = ((-1.0, 0.5), (0.0, -1.0), (1.0, 2.0))
 
@@ -256,4 +257,10 @@ def test_the_page_is_driven(served, browser):
     bad = opened(browser, address + "?width=wide&seed=3", errors)
     assert "width = wide: it must be a whole number from 1 to 200." in bad.inner_text(".alert")
     assert "seed=3" in bad.evaluate("location.search")
+    # The pictures follow a browser that asks for dark, and back.
+    paper = "Bokeh.documents[0].get_model_by_name('function').background_fill_color"
+    for scheme in ("dark", "light"):
+        bad.emulate_media(color_scheme=scheme)
+        bad.wait_for_function(f"{paper} === '{THEMES[scheme].paper}'", timeout=60_000)
+    bad.wait_for_timeout(300)
     assert errors == []

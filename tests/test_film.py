@@ -19,6 +19,7 @@ import jspline
 from jspline import plot
 from jspline.claims import _fig7
 from jspline.cli import app
+from jspline.cli._film import watch
 from jspline.cli._problem import choose_law, pose
 
 CSV = "time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n5,1\n"
@@ -35,9 +36,21 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("film")
     path = folder / "my <b> data.csv"
     path.write_text(CSV)
-    result = run("film", path, *SMALL, "--format", "html,mp4,gif", "--out", folder / "o")
+    opened = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+        result = run("film", path, *SMALL, "--format", "html,mp4", "--format", "gif", "--show", "--out", folder / "o")
     assert result.exit_code == 0, result.output
+    assert opened == [(folder / "o" / "film.html").as_uri()]
     return folder / "o", result.output
+
+
+def test_it_says_how_to_watch(monkeypatch, capsys, tmp_path):
+    watch(tmp_path / "film.html", show=False)
+    assert f"Open {tmp_path / 'film.html'} in a browser; space plays" in capsys.readouterr().out
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    watch(tmp_path / "film.mp4", show=True)
+    assert capsys.readouterr().out == f"No browser was found here: open {tmp_path / 'film.mp4'} in one.\n"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +126,7 @@ def test_the_page_plays(made, browser):
     page.on("console", lambda message: errors.append(message.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((out / "film.html").as_uri())
-    page.wait_for_function("clock.textContent === 't = 20'", timeout=20_000)
+    page.wait_for_function("clock.textContent === 't = 20.0'", timeout=20_000)
     page.wait_for_function("document.getElementById('play').textContent === 'Play'")
     drawn = "film.toDataURL()"
     last = page.evaluate(drawn)
@@ -136,7 +149,7 @@ def test_the_page_plays(made, browser):
     calm = browser.new_context(reduced_motion="reduce")
     page = calm.new_page()
     page.goto((out / "film.html").as_uri())
-    assert page.inner_text("#clock") == "t = 20"
+    assert page.inner_text("#clock") == "t = 20.0"
     assert page.inner_text("#play") == "Play"
     calm.close()
     assert errors == []
@@ -257,15 +270,37 @@ def test_times_of_frames(first, last, frames, events, parts):
     assert set(stills) <= set(times)
 
 
+def test_how_far_the_picture_has_moved(flowed):
+    sol, data = flowed
+    times, way = plot.travelled(sol, data)
+    np.testing.assert_array_equal(times, sol.ts)
+    assert way[0] == 0
+    assert way[-1] == pytest.approx(1)
+    assert np.all(np.diff(way) >= 0)
+    # By hand, for the step from time 3 to time 4.
+    x, low, high = np.linspace(data.x[0], data.x[-1], 65), float(data.x[0]), float(data.x[-1])
+    fit = np.abs(np.diff([np.asarray(jax.tree.map(lambda leaf: leaf[k], sol.nets)(x)) for k in range(16)], axis=0))  # noqa: B023
+    beta = np.abs(np.diff(np.asarray(jax.vmap(lambda net: net.to_spline().beta)(sol.nets)).clip(low, high), axis=0))
+    parts = [fit.max(axis=1), beta.mean(axis=1)]
+    assert way[4] - way[3] == pytest.approx(sum(part[3] / part.sum() for part in parts) / 2)
+
+
 def test_a_burst_of_events_runs_slowly():
     """Half of the frames follow the events, the other half log t."""
-    events = np.linspace(10, 11, 200)
+    events = np.linspace(10, 11, 201)
     slow = plot.film_times(1e-3, 1e3, 601, events=events)
     even = plot.film_times(1e-3, 1e3, 601)
     assert np.sum((slow > 10) & (slow < 11)) >= 300
     assert np.sum((even > 10) & (even < 11)) < 10
     np.testing.assert_allclose(np.diff(np.log(even[1:])), np.log(1e6) / 599, rtol=1e-9)
     assert np.diff(np.log(slow[1:])).max() < 2.1 * np.log(1e6) / 599
+    # All of the motion in one stretch: half of the frames again, and a third where there are events elsewhere.
+    motion = np.array([0.0, 1e-4, 0.1, 0.2, 1e3]), np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+    for others, least in (({}, 299), ({"events": events}, 199)):
+        times = plot.film_times(1e-3, 1e3, 601, motion=motion, **others)
+        assert np.sum((times >= 0.1) & (times <= 0.2)) >= least
+    still = plot.film_times(1e-3, 1e3, 601, motion=(motion[0], np.zeros(5)))
+    np.testing.assert_allclose(still, even)
     for arguments in ((0.0, 1.0, 9), (2.0, 1.0, 9), (1.0, np.inf, 9)):
         with pytest.raises(ValueError, match="0 < first < last"):
             plot.film_times(*arguments)

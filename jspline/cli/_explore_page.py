@@ -14,7 +14,9 @@ from bokeh.models import (
     Button,
     ColumnDataSource,
     CustomJS,
+    CustomJSTickFormatter,
     Div,
+    GlobalInlineStyleSheet,
     HoverTool,
     PointDrawTool,
     Range1d,
@@ -30,8 +32,6 @@ from bokeh.plotting import figure
 from jspline.cli._explore_solve import Run, Solver, edges
 from jspline.cli._explore_state import INITS, TARGETS, WIDTH, Points, State, from_query
 from jspline.plot import KNOTS, THEMES
-
-COLOURS = THEMES["light"]
 
 
 class Page:
@@ -53,33 +53,41 @@ class Page:
         self.default = default
         self.state, self.complaints = from_query(said, default, solver.points)
         self.run: Run | None = None
+        self.colours = THEMES["light"]
         self.pending = self.quiet = False
         self._controls()
         self._pictures()
         self.address = TextInput(visible=False, name="address")
         self.address.js_on_change("value", CustomJS(code=PUSH))
-        doc.js_on_event(DocumentReady, CustomJS(code="document.documentElement.lang = 'en'"))
-        rows = [row(*line, sizing_mode="stretch_both") for line in self.figures]
-        right = column(self.message, *rows, sizing_mode="stretch_both", min_height=640)
-        doc.add_root(row(self.controls, right, self.address, sizing_mode="stretch_both"))
+        # Only the browser knows whether its reader likes it dark; controls follow by their style sheets.
+        self.scheme = TextInput(visible=False, name="scheme", value="light")
+        self.scheme.on_change("value", self._painted)
+        doc.js_on_event(DocumentReady, CustomJS(args={"scheme": self.scheme}, code=READY))
+        self.right = column(self.message, *self._rows(), sizing_mode="stretch_both", min_height=640)
+        sheet = GlobalInlineStyleSheet(css=PAGE_CSS)
+        roots = (self.controls, self.right, self.address, self.scheme)
+        doc.add_root(row(*roots, sizing_mode="stretch_both", stylesheets=[sheet]))
         doc.title = "jspline: a network learning"
         self.update()
 
     # Controls.
 
     def _controls(self) -> None:
-        s, wide = self.state, {"width": 250}
+        s, wide = self.state, {"width": 250, "stylesheets": [CONTROLS_CSS]}
         targets = [*TARGETS, *(["data"] if self.given else [])]
         self.target = Select(title="Function to learn", options=targets, value=s.target, name="target", **wide)
         self.init = Select(title="Initialization", options=list(INITS), value=s.init, name="init", **wide)
         self.width = Slider(title="Width", start=1, end=WIDTH, step=1, value=s.width, name="width", **wide)
         # In tenths of the decimal logarithm.
         power = round(10 * math.log10(s.alpha))
-        self.alpha = Slider(start=-20, end=20, step=1, value=power, show_value=False, name="alpha", **wide)
+        self.alpha = Slider(title="Scale alpha (small: adaptive)", start=-20, end=20, step=1, value=power, name="alpha",
+                            format=CustomJSTickFormatter(code=POWER), **wide)  # fmt: skip
         self.seed = Spinner(title="Seed", low=0, high=2**32 - 1, step=1, value=s.seed, name="seed", **wide)
-        self.time = Slider(start=0, end=100, step=1, value=s.time, show_value=False, name="time", **wide)
+        clock = CustomJSTickFormatter(args={"times": self.solver.times.tolist()}, code=CLOCK)
+        self.time = Slider(title="Time t", start=0, end=100, step=1, value=s.time, format=clock, name="time", **wide)
         self.reset = Button(label="Put the data back", name="reset", **wide)
-        self.facts, self.message = Div(name="facts", **wide), Div(name="message", sizing_mode="stretch_width")
+        self.facts = Div(name="facts", **wide)
+        self.message = Div(name="message", sizing_mode="stretch_width", stylesheets=[CONTROLS_CSS])
         self.target.on_change("value", self._take(lambda v: {"target": v, "points": ()}))
         self.init.on_change("value", self._take(lambda v: {"init": v}))
         self.width.on_change("value", self._take(lambda v: {"width": v, "neuron": -1}))
@@ -122,15 +130,28 @@ class Page:
 
     # Pictures.
 
+    def _rows(self) -> list[Any]:
+        return [row(*line, sizing_mode="stretch_both") for line in self.figures]
+
+    def _painted(self, attribute: str, old: str, new: str) -> None:
+        """Draw all pictures again in the colours that the browser asks for."""
+        self.colours = THEMES["dark" if new == "dark" else "light"]
+        self._pictures()
+        self.update()  # before they are shown: empty pictures on logarithmic axes make the browser complain
+        self.right.children = [self.message, *self._rows()]
+
     def _pictures(self) -> None:
-        c, (x_name, y_name) = COLOURS, self.names
+        c, (x_name, y_name) = self.colours, self.names
         self.x_range = Range1d(-1, 1)
 
         def picture(title: str, **options: Any) -> Any:
             p = figure(title=title, sizing_mode="stretch_both", min_width=260, min_height=220, tools="",
                        toolbar_location=None, output_backend="canvas", **options)  # fmt: skip
-            p.grid.grid_line_alpha = 0.25
+            p.grid.grid_line_alpha, p.grid.grid_line_color = 0.25, c.quiet
             p.outline_line_color = None
+            p.background_fill_color = p.border_fill_color = c.paper
+            p.title.text_color = p.axis.axis_label_text_color = p.axis.major_label_text_color = c.ink
+            p.axis.axis_line_color = p.axis.major_tick_line_color = p.axis.minor_tick_line_color = c.quiet
             p.title.text_font_size = "15px"
             p.title.text_font_style = "normal"
             p.axis.axis_label_text_font_style = "normal"
@@ -157,6 +178,7 @@ class Page:
         drive.y_range = Range1d(-1.1, 1.1)
         drive.add_layout(Span(location=0, dimension="width", line_color=c.quiet))
         drive.legend.background_fill_alpha, drive.legend.border_line_color = 0.6, None
+        drive.legend.background_fill_color, drive.legend.label_text_color = c.paper, c.ink
         drive.legend.label_text_font_size, drive.legend.padding, drive.legend.spacing = "12px", 2, 0
 
         plane = picture("Neurons: choose one", x_range=self.x_range, name="plane")
@@ -222,7 +244,7 @@ class Page:
         self.address.value = s.query()
 
     def _show(self, xy: np.ndarray, r: Run, k: int, neuron: int, seen: np.ndarray, view: Any) -> None:
-        s, c, source = self.state, COLOURS, self.sources
+        s, c, source = self.state, self.colours, self.sources
         low, high = float(xy[:, 1].min()), float(xy[:, 1].max())
         tall = (high - low) or 1.0
         self.x_range.update(start=float(r.grid[0]), end=float(r.grid[-1]))
@@ -262,10 +284,8 @@ class Page:
         values = view.eigenvalues
         there = values > 1e-14 * max(float(values[0]), 1e-300)
         source["spectrum"].data = {"rank": 1 + np.flatnonzero(there), "value": values[there]}
-        self.alpha.title = f"alpha: {s.alpha:.3g} (small: adaptive, large: kernel)"
-        self.time.title = f"Time: t = {r.times[k]:.3g}"
         self.facts.text = (
-            f"<p role='status'>Loss <b class='loss'>{r.loss[k]:.6g}</b> at t = {r.times[k]:.3g}, "
+            f"<p role='status'>Loss <b class='loss'>{r.loss[k]:.6g}</b> at t = {r.times[k]:.4g}, "
             f"<b class='last'>{r.loss[-1]:.6g}</b> at t = {r.times[-1]:g}; {r.steps} steps.</p>"
             f"<p>Neuron {neuron}, on the {x.size} data: {_counts(view.slice_types)} of the slice, "
             f"{_counts(view.flow_types)} of the flow.</p>"
@@ -292,6 +312,35 @@ to choose a neuron. The address holds all of this: share it.</p>
 <p>Gradient flow of the mean squared error of the standardized data, from the first network of <code>jspline
 flow</code>. Along a breakpoint a triangle down attracts it, and one up repels it; the flow moves w, b and v together,
 and its types differ.</p>"""
+
+READY = """
+document.documentElement.lang = "en";
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const say = () => { scheme.value = dark.matches ? "dark" : "light"; };
+dark.addEventListener("change", say);
+say();
+"""
+
+PAGE_CSS = f"""
+:root {{ color-scheme: light dark; }}
+body {{ background: {THEMES["light"].paper}; color: {THEMES["light"].ink}; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: {THEMES["dark"].paper}; color: {THEMES["dark"].ink}; }} }}
+"""
+
+CONTROLS_CSS = f"""
+@media (prefers-color-scheme: dark) {{
+  :host {{ color: {THEMES["dark"].ink}; }}
+  .bk-input, .bk-btn, .bk-spin-btn {{ background-color: #262B31 !important; color: {THEMES["dark"].ink} !important;
+    border-color: {THEMES["dark"].quiet} !important; }}
+  .noUi-target, .noUi-handle {{ background: #3A4149 !important; border-color: {THEMES["dark"].quiet} !important; }}
+  /* The arrows are pictures in black. */
+  .bk-spin-btn, select.bk-input {{ background-color: #5F6871 !important; }}
+  .bk-btn[disabled], .bk-btn.bk-disabled {{ opacity: 0.5; }}
+}}
+"""
+
+POWER = "return String(+(10 ** (tick / 10)).toPrecision(3));"
+CLOCK = "return String(+times[Math.round(tick / 100 * (times.length - 1))].toPrecision(3));"
 
 PUSH = """
 const query = cb_obj.value;

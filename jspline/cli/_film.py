@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -61,11 +62,13 @@ def film_command(
     ] = None,
     rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
     max_steps: Annotated[int, typer.Option(help="Most steps the network may take.")] = 10_000,
-    format: Annotated[str, typer.Option(help="html, mp4 or gif, or several with commas between them.")] = "html",
+    format: Annotated[
+        list[str], typer.Option(help="html, mp4 or gif; several with commas between them, or each with its option.")
+    ] = ["html"],  # noqa: B006  typer's way
     seconds: Annotated[float, typer.Option(help="How long the film runs.")] = 20.0,
     fps: Annotated[int, typer.Option(help="Frames in a second.")] = 30,
     pace: Annotated[
-        str, typer.Option(help="events: slower where breakpoints meet data. log: evenly in the logarithm of time.")
+        str, typer.Option(help="events: slower where more happens. log: evenly in the logarithm of time.")
     ] = "events",
     stills: Annotated[
         str, typer.Option(help="Times with commas between them: each is a frame, and a PNG of its own.")
@@ -73,6 +76,7 @@ def film_command(
     theme: Annotated[str, typer.Option(help="light or dark. The html film follows its reader.")] = "light",
     height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
     out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("film"),
+    show: Annotated[bool, typer.Option("--show/--no-show", help="Open the film in a browser.")] = False,
     device: Device = None,
 ) -> None:
     """A film of one network learning a data set by gradient flow.
@@ -88,7 +92,7 @@ def film_command(
 
     Examples:
 
-    - `jspline film mcycle`
+    - `jspline film mcycle --show`
 
     - `jspline film my.csv --x time --y height --format html,mp4 --out film`
 
@@ -107,7 +111,7 @@ def film_command(
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, init, width, alpha, seed)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
-    typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}.")
+    typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}; compiling first ...")
     count = max(round(seconds * fps), 3 + len(times))
     began = time.perf_counter()
     try:
@@ -126,7 +130,17 @@ def film_command(
         typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"Flow in {solved - began:.1f} s, film in {time.perf_counter() - solved:.1f} s.")
-    typer.echo(f"Wrote {', '.join(str(out / name) for name in (*written, 'film.nc', 'run.json'))}.")
+    typer.echo(f"Wrote to the folder {out}: {', '.join((*written, 'film.nc', 'run.json'))}.")
+    watch(out / ("film.html" if "html" in formats else written[0]), show)
+
+
+def watch(path: Path, show: bool) -> None:
+    """Open a film in the browser, or say how."""
+    how = "; space plays and pauses" if path.suffix == ".html" else ""
+    if not show:
+        typer.echo(f"Open {path} in a browser{how}. With --show it opens by itself.")
+    elif not webbrowser.open(path.resolve().as_uri()):
+        typer.echo(f"No browser was found here: open {path} in one{how}.")
 
 
 class Subject(NamedTuple):
@@ -160,7 +174,8 @@ def _figure_7(seed: int) -> Subject:
         f"The problem of figure 7: {data.size} points, a network of width {net.width}, seed {seed}. Time in steps of "
         f"gradient descent on the mean squared error at the learning rate {_fig7.RATE:g}."
     )
-    return Subject(net, data, None, (data.x, data.y), "Figure 7: breakpoints gather where psi changes sign", text)
+    title = "Figure 7: breakpoints gather where \N{GREEK SMALL LETTER PSI} changes sign"
+    return Subject(net, data, None, (data.x, data.y), title, text)
 
 
 def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
@@ -168,7 +183,7 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
     check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
     check_seed(a["seed"])
-    formats = [name.strip() for name in a["format"].split(",") if name.strip()]
+    formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]
     for name in formats or [""]:
         if name not in FORMATS:
             raise ValueError(f"--format must be of {', '.join(FORMATS)}; got {name or 'none'}.")
@@ -208,12 +223,14 @@ def run(
     end = float(sol.t)
     if not (end > 0 and np.isfinite(np.asarray(sol.loss)) and sol.result != CODES.diverged):
         raise ValueError(f"The flow came to t = {end:g} only: {CODES[sol.result]}")
-    when = np.asarray(sol.events.time if sol.events is not None and pace == "events" else [])
-    when = when[np.isfinite(when)]
+    when, motion = np.zeros(0), None
+    if pace == "events":
+        when = np.asarray(sol.events.time if sol.events is not None else when)
+        when, motion = when[np.isfinite(when)], plot.travelled(sol, data)
     first = min(plot.first_change(sol, data), 0.5 * end)
     if (stills or [0])[-1] > end:
         raise ValueError(f"The flow came to t = {end:g} only, before the still at {stills[-1]:g}: {CODES[sol.result]}")
-    return solve(plot.film_times(first, end, frames, events=when, stills=stills))
+    return solve(plot.film_times(first, end, frames, events=when, motion=motion, stills=stills))
 
 
 def _summary(sol: Solution, reel: plot.Reel) -> str:

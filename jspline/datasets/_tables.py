@@ -100,7 +100,10 @@ def _frame(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path} is not a text file in UTF-8.")
     if not text.strip():
         raise ValueError(f"{path} is empty.")
-    separator = max(",;\t", key=text.lstrip().splitlines()[0].count)
+    line = text.lstrip().splitlines()[0]
+    separator = max(",;\t", key=line.count)
+    if separator == "," and ";" in line and all(_is_number(cell.replace(",", ".")) for cell in line.split(";")):
+        separator = ";"  # numbers with decimal commas, and no names
     try:
         # Every line as data: with a header, pandas would take a column too many for an index, and shift the others.
         rows = pd.read_csv(
@@ -109,10 +112,11 @@ def _frame(path: Path) -> pd.DataFrame:
     except pd.errors.ParserError as error:
         raise ValueError(f"{path} is not a table: {str(error).strip()}.") from None
     first = [cell.strip() for cell in rows.iloc[0]]
-    numbers = sum(map(_is_number, first))
+    plain = [cell.replace(",", ".") for cell in first]  # decimal commas are numbers too, to be complained of
+    numbers = sum(map(_is_number, plain))
     if numbers == 0:
         names, rows = first, rows.iloc[1:]
-    elif all(_is_number(cell) or not cell for cell in first):
+    elif all(_is_number(cell) or not cell for cell in plain):
         names = [str(i + 1) for i in range(len(first))]
     else:
         raise ValueError(f"The first line of {path} has both names and numbers; name every column, or none.")
@@ -127,8 +131,13 @@ def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
     bad = ~np.isfinite(values)
     if bad.any():
         row = int(np.argmax(bad))
-        what = "empty" if not column.iloc[row].strip() else repr(column.iloc[row])
-        raise ValueError(f"{path}: column {column.name!r} must hold finite numbers; data row {row + 1} is {what}.")
+        cell = column.iloc[row].strip()
+        what = repr(cell) if cell else "empty"
+        # With a decimal comma or one between thousands? Only the writer of the file knows.
+        comma = ": write a decimal point, not a comma" if "," in cell and _is_number(cell.replace(",", "")) else ""
+        raise ValueError(
+            f"{path}: column {column.name!r} must hold finite numbers; data row {row + 1} is {what}{comma}."
+        )
     return values
 
 

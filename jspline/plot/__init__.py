@@ -6,7 +6,7 @@ from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._hessian import KNOTS, census, eigenvalues, hessian_figure, loss_slice
 from jspline.plot._law import law_figure
-from jspline.plot._reel import Reel, film_times, first_change, reel
+from jspline.plot._reel import Reel, film_times, first_change, reel, travelled
 from jspline.plot._style import COLOURS, LEFT, RIGHT, THEMES, save, style, theme
 from jspline.plot._sweep import events_figure, sweep_figure
 
@@ -43,4 +43,5 @@ __all__ = [
     "style",
     "sweep_figure",
     "theme",
+    "travelled",
 ]

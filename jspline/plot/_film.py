@@ -18,6 +18,10 @@ from jspline.plot._flow import range_of, rug, rug_key
 from jspline.plot._reel import Reel
 from jspline.plot._style import save, style, theme
 
+BETA, MU, PSI = "\N{GREEK SMALL LETTER BETA}", "\N{GREEK SMALL LETTER MU}", "\N{GREEK SMALL LETTER PSI}"
+APART = 0.075
+"""Triangles of the two drives often share a place: the right-facing are this much above 0, the others below."""
+
 EVENTS = (("crossing", "ink"), ("slide", 0), ("release", 2), ("flip", 1), ("parking", 3), ("departure", 3))
 """Name and colour (of the style) of each kind of event, in the order of `dynamics.KINDS`."""
 
@@ -65,7 +69,7 @@ def drive_signs(ax: Axes, zeros: ArrayLike, signs: ArrayLike) -> list[Line2D]:
     markers = []
     for colour in (theme().right, theme().left):
         for marker in "^v":
-            markers += ax.plot([], [], marker, ms=8, mfc=colour, mec=theme().paper, mew=0.8, ls="", clip_on=True)
+            markers += ax.plot([], [], marker, ms=8.5, mfc=colour, mec=theme().paper, mew=0.8, ls="", clip_on=True)
     place_signs(markers, np.asarray(zeros), np.asarray(signs))
     return markers
 
@@ -81,17 +85,21 @@ def event_ticks(ax: Axes, times: ArrayLike, kinds: ArrayLike) -> list[LineCollec
     rows = []
     for row, kind in enumerate(np.unique(kinds)):
         colour = theme().pick(EVENTS[kind][1])
-        base = 0.02 + 0.075 * row
+        base = 0.02 + ROW * row
         when = times[kinds == kind]
         # Thousands of ticks on top of each other are a bar: lighter, so that their density shows.
         alpha = float(np.clip(40 / max(len(when), 1), 0.12, 0.9))
-        ticks = LineCollection([[(t, base), (t, base + 0.06)] for t in when], colors=colour, lw=1.2)
+        ticks = LineCollection([[(t, base), (t, base + 0.8 * ROW)] for t in when], colors=colour, lw=1.4)
         ticks.set(transform=ax.get_xaxis_transform(), alpha=alpha)
         ax.add_collection(ticks, autolim=False)
-        ax.text(1.012, base + 0.03, event_name(kind, len(when)), transform=ax.transAxes, va="center", fontsize=8.5,
+        ax.text(1.012, base + 0.4 * ROW, event_name(kind, len(when)), transform=ax.transAxes, va="center", fontsize=10,
                 color=colour)  # fmt: skip
         rows.append(ticks)
     return rows
+
+
+ROW = 0.085
+"""Height of a row of event ticks, in parts of the axes."""
 
 
 class Film:
@@ -129,7 +137,8 @@ class Film:
         self.x_range = float(reel.grid[0]), float(reel.grid[-1])
         low, high = range_of(np.concatenate([reel.y, _bulk(reel.fit, 0.002)]))
         self.y_range = low - 0.2 * (high - low), high
-        self.mu_range = range_of(_bulk(seen, 0.0005), 0.08)
+        # What is there at the end is inside, however far it came.
+        self.mu_range = range_of(np.concatenate([_bulk(seen, 0.0005), reel.mu[-1][shown[-1]]]), 0.08)
         self.loss_range = _loss_range(reel)
         self._moving: list[Artist] = []
         with style(theme):
@@ -142,35 +151,35 @@ class Film:
     def _stage(self) -> None:
         r, colours = self.reel, theme()
         self.figure.text(0.02, 0.945, self.title, fontsize=17)
-        self.clock = self._moves(self.figure.text(0.98, 0.945, "", fontsize=17, ha="right"))
+        # From a fixed left edge, so that the clock does not jitter with the width of its digits.
+        self.clock = self._moves(self.figure.text(0.872, 0.945, "", fontsize=17))
         parts = self.figure.add_gridspec(
-            2, 2, width_ratios=[1.5, 1], height_ratios=[1.45, 1], left=0.064, right=0.915, top=0.885, bottom=0.085,
-            wspace=0.16, hspace=0.3,
+            2, 2, width_ratios=[1.5, 1], height_ratios=[1.45, 1], left=0.064, right=0.905, top=0.885, bottom=0.085,
+            wspace=0.19, hspace=0.3,
         )  # fmt: skip
 
         main = self.figure.add_subplot(parts[0, 0])
-        main.plot(r.x, r.y, "o", ms=4.5, mfc="none", mec=colours.quiet, mew=1.1, zorder=1)
+        main.plot(r.x, r.y, "o", ms=4.5, mfc="none", mec=colours.quiet, mew=1.3, zorder=1)
         self.line = self._moves(main.plot(r.grid, r.fit[0], color=colours.ink, lw=2.4, zorder=3)[0])
         main.set(xlim=self.x_range, ylim=self.y_range, ylabel=self.y_name)
         main.set_title("The function, and its breakpoints below")
-        rug_key(main, "breakpoints, taller with |mu|", height=0.135)
+        rug_key(main, f"breakpoints, taller with |{MU}|", height=0.135, size=11)
         self.rug = self._moves(rug(main, r.beta[0], base=0.012, height=0.12))
+        self.rug.set_linewidth(1.8)
 
         drive = self.figure.add_subplot(parts[1, 0])
-        drive.set(xlim=self.x_range, ylim=(-1.12, 1.12), xlabel=self.x_name, ylabel="of the largest")
-        drive.set_title("The drive \N{GREEK SMALL LETTER PSI}")
+        drive.set(xlim=self.x_range, ylim=(-1.12, 1.12), xlabel=self.x_name)
         up, down = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
-        key = f"zeros: {up} attracts mu > 0, repels mu < 0;  {down} the reverse"
-        drive.annotate(key, (1, 1.03), xycoords="axes fraction", ha="right", va="bottom", fontsize=10)
+        key = f"{up} attracts {MU} > 0  {down} attracts {MU} < 0"
+        drive.annotate(key, (1, 1.03), xycoords="axes fraction", ha="right", va="bottom", fontsize=11)
         self.lines = [self._moves(line) for line in drives(drive, r.edges, r.psi[0])]
         self.markers = [self._moves(marker) for marker in drive_signs(drive, r.zeros[0], r.signs[0])]
-        self.scale = self._moves(drive.text(0.012, 0.95, "", fontsize=10, transform=drive.transAxes, va="top"))
-        self.scale.set_bbox({"facecolor": colours.paper, "alpha": 0.8, "edgecolor": "none", "pad": 2})
+        self.scale = self._moves(drive.set_title(" "))
 
         plane = self.figure.add_subplot(parts[0, 1])
         plane.axhline(0, color=colours.quiet, lw=0.8, zorder=0)
-        plane.set(xlim=self.x_range, ylim=self.mu_range, xlabel=self.x_name)
-        plane.set_title("Breakpoints beta and delta-slopes mu")
+        plane.set_xlabel(f"breakpoint {BETA}" + f", {self.x_name}" * (self.x_name != "x"))
+        plane.set_title(f"Breakpoints {BETA} and delta-slopes {MU}")
         self.dots = self._moves(delta_slopes(plane, r.beta[0], r.mu[0], r.s[0]))
         plane.set(xlim=self.x_range, ylim=self.mu_range)
 
@@ -193,7 +202,7 @@ class Film:
     def draw(self, k: int) -> list[Artist]:
         """Show frame k, and return the artists that change. `figure.savefig` then writes that frame."""
         r, t = self.reel, self.reel.times[k]
-        self.clock.set_text(f"t = {t:,.0f}" if t >= 1000 or t == 0 else f"t = {t:.3g}")
+        self.clock.set_text(f"t = {t:,.0f}" if t >= 100 or t == 0 else f"t = {t:#.3g}")
         self.line.set_ydata(r.fit[k])
         shown = _in_view(r, k)
         heights = 0.012 + 0.112 * np.sqrt(np.abs(r.mu[k][shown]) / self.largest).clip(0.12, 1)
@@ -203,7 +212,7 @@ class Film:
         for line, row in zip(self.lines, r.psi[k] / max(size, self.faint), strict=True):
             line.set_ydata(row)
         place_signs(self.markers, r.zeros[k], r.signs[k])
-        self.scale.set_text(f"largest: {size:.2g}")
+        self.scale.set_text(f"Drive {PSI} over its largest, {size:.2g}")
         at = max(t, self.cursor.axes.get_xlim()[0])
         self.cursor.set_xdata([at, at])
         self.dot.set_data([at], [r.loss[k]])
@@ -253,7 +262,7 @@ def place_signs(markers: list[Line2D], zeros: np.ndarray, signs: np.ndarray) -> 
     kinds = [(row, sign) for row in (0, 1) for sign in (1, -1)]
     for marker, (row, sign) in zip(markers, kinds, strict=True):
         there = zeros[row][signs[row] == sign]
-        marker.set_data(there, np.zeros_like(there))
+        marker.set_data(there, np.full_like(there, APART if row == 0 else -APART))
 
 
 def _orientations() -> np.ndarray:
@@ -279,7 +288,7 @@ def _loss_range(reel: Reel) -> tuple[float, float]:
     if reel.floor > 0:
         bottom = min(bottom, reel.floor)
     decades = max(np.log10(top / bottom), 0.5)
-    room = 0.08 + 0.075 * np.unique(reel.event_kinds).size
+    room = 0.08 + ROW * np.unique(reel.event_kinds).size
     return bottom * 10 ** (-decades * room / (1 - room)), top * 10 ** (0.08 * decades)
 
 

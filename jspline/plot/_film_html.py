@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jspline.plot._film import EVENTS, Film, event_name
+from jspline.plot._film import APART, EVENTS, ROW, Film, event_name
 from jspline.plot._style import THEMES
 
 ARRAYS = ("x", "y", "times", "grid", "fit", "beta", "mu", "s", "edges", "psi", "zeros", "signs", "loss")
@@ -43,6 +43,8 @@ def film_html(film: Film, *, fps: float = 30.0, most: int = 600) -> str:
         "places": r.zeros.shape[-1],
         "largest": film.largest,
         "faint": film.faint,
+        "apart": APART,
+        "row": ROW,
         "floor": r.floor,
         "fps": fps * len(chosen) / count,
         "x_range": film.x_range,

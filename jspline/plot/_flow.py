@@ -200,11 +200,11 @@ def flow_figure(
     return figure
 
 
-def rug_key(ax: Axes, text: str, height: float = 0.068) -> None:
+def rug_key(ax: Axes, text: str, height: float = 0.068, size: float = 9.5) -> None:
     """A line above the rug that names its two colours."""
-    part = ax.annotate(f"{text}: ", (0.008, height), xycoords="axes fraction", fontsize=9.5, va="bottom")
+    part = ax.annotate(f"{text}: ", (0.008, height), xycoords="axes fraction", fontsize=size, va="bottom")
     for word, colour in (("right-facing", theme().right), (" and ", theme().ink), ("left-facing", theme().left)):
-        part = ax.annotate(word, (1, 0), xycoords=part, color=colour, fontsize=9.5, va="bottom")
+        part = ax.annotate(word, (1, 0), xycoords=part, color=colour, fontsize=size, va="bottom")
 
 
 def range_of(values: np.ndarray, margin: float = 0.04) -> tuple[float, float]:

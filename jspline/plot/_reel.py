@@ -149,17 +149,25 @@ def _per_interval(slope: np.ndarray, count: int, x: np.ndarray, data: Dataset) -
 
 
 def film_times(
-    first: float, last: float, frames: int, *, events: Sequence[float] | np.ndarray = (), stills: Sequence[float] = ()
+    first: float,
+    last: float,
+    frames: int,
+    *,
+    events: Sequence[float] | np.ndarray = (),
+    motion: tuple[np.ndarray, np.ndarray] | None = None,
+    stills: Sequence[float] = (),
 ) -> np.ndarray:
-    """Times of frames: 0, and then from `first` to `last`, evenly in log t, or half by events where there are any.
+    """Times of frames: 0, and then from `first` to `last`, such that things happen evenly.
 
-    With events, the clock is the mean of two: log t, and the share of the events that have happened. So a burst of
-    events runs in slow motion, and no stretch of log t is left out.
+    The clock is the mean of those of three that there are: log t, the share of the events that have happened, and the
+    share of the way that the picture has moved. So a burst of events and a quick move run in slow motion, and no
+    stretch of log t is left out.
 
     Args:
         first, last: of the times after 0.
         frames: how many times in all, at least 3.
         events: times of events; those outside are ignored.
+        motion: increasing times, and how far the picture has moved by then, as `travelled` gives them.
         stills: times that have to be among them; each replaces the nearest in log t.
 
     Raises:
@@ -179,12 +187,17 @@ def film_times(
     when = np.unique(when[(when > begin) & (when < last)])
     # Events at one time, to rounding, are one: no two frames could tell them apart.
     when = when[np.diff(np.log(when), prepend=-np.inf) > 1e-9]
-    knots = np.unique(np.concatenate([np.geomspace(begin, last, 2001)[1:-1], when, [begin, last]]))
-    clock = (np.log(knots) - np.log(begin)) / (np.log(last) - np.log(begin))
+    knots = np.log(np.unique(np.concatenate([np.geomspace(begin, last, 2001)[1:-1], when, [begin, last]])))
+    clocks = [knots]
     if when.size:
-        clock = (clock + np.searchsorted(when, knots, side="right") / when.size) / 2
-        clock /= clock[-1]
-    times = np.exp(np.interp(share, clock, np.log(knots)))
+        # Even from one event to the next: a clock that stopped at each would stutter.
+        ends = np.concatenate([knots[:1], np.log(when), knots[-1:]])
+        clocks += [np.interp(knots, ends, [0, *range(1, when.size + 1), when.size])]
+    if motion is not None:
+        there = motion[0] > 0
+        clocks += [np.interp(knots, np.log(motion[0][there]), motion[1][there])]
+    ways = [(clock - clock[0]) / (clock[-1] - clock[0]) for clock in clocks if clock[-1] > clock[0]]
+    times = np.exp(np.interp(share, np.mean(ways, axis=0), knots))
     times[0], times[-1] = begin, last
     # Each still takes the place of a time of its own, so none is lost and the order stays.
     taken = {0, frames - 2}
@@ -202,15 +215,32 @@ def first_change(sol: Solution, data: Dataset) -> float:
 
     Raises `ValueError` when the flow kept no nets.
     """
+    times, fit, beta = _picture(sol, data)
+    inside = (beta[0] > 0) & (beta[0] < 1)
+    seen = np.concatenate([fit, beta[:, inside]], axis=1)
+    moved = np.abs(seen - seen[0]).max(axis=1)
+    place = int(np.argmax(moved > VISIBLE)) if np.any(moved > VISIBLE) else 1
+    positive = times[max(place - 1, 0)] or times[times > 0][0]
+    return float(positive)
+
+
+def travelled(sol: Solution, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The times kept, and the way the picture has moved by each: half by the function, half by breakpoints.
+
+    Of the function it is the way of its fastest point, of the breakpoints the mean over those among the data.
+    Raises `ValueError` when the flow kept no nets.
+    """
+    times, fit, beta = _picture(sol, data)
+    ways = np.abs(np.diff(fit, axis=0)).max(axis=1), np.abs(np.diff(beta.clip(0, 1), axis=0)).mean(axis=1)
+    shares = [np.cumsum(way) / (way.sum() or 1.0) for way in ways]
+    return times, np.concatenate([[0.0], sum(shares) / 2])
+
+
+def _picture(sol: Solution, data: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The times kept, the function among the data in parts of its height, the breakpoints in parts of their width."""
     nets, times = _kept(sol)
     low, high = data.x[0], data.x[-1]
     x = jnp.linspace(low, high, 65, dtype=data.x.dtype)
     fit, beta = jax.tree.map(np.asarray, jax.jit(jax.vmap(lambda net: (net(x), net.to_spline().beta)))(nets))
     tall = max(np.ptp(np.asarray(data.y)), np.ptp(fit[0])) or 1.0
-    moved = np.abs(fit - fit[0]).max(axis=1) / tall
-    inside = (beta[0] > low) & (beta[0] < high)
-    if inside.any():
-        moved = np.maximum(moved, np.abs(beta - beta[0])[:, inside].max(axis=1) / (float(high - low) or 1.0))
-    place = int(np.argmax(moved > VISIBLE)) if np.any(moved > VISIBLE) else 1
-    positive = times[max(place - 1, 0)] or times[times > 0][0]
-    return float(positive)
+    return times, fit / tall, (beta - float(low)) / (float(high - low) or 1.0)
