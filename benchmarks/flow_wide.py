@@ -17,7 +17,7 @@ from benchmarks._report import duration, in_turns, machine, table
 from benchmarks.flow import dataset, how
 from jspline.dynamics import Running, Solution, advance, start
 from jspline.dynamics._carry import Carried, Journey
-from jspline.dynamics._flow import SEQUENTIAL
+from jspline.dynamics._compile import SEQUENTIAL
 from jspline.dynamics._rosenbrock import Cubic, rodas
 from jspline.dynamics._term import FlowTerm
 

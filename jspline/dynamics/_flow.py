@@ -1,8 +1,7 @@
 """`jspline.flow`: check, convert, compile, integrate."""
 
-import functools
+import dataclasses
 import warnings
-from collections.abc import Callable
 from typing import Any, Literal
 
 import diffrax
@@ -16,17 +15,11 @@ from jaxtyping import Array
 from jspline._checks import Reals, check_finite, check_positive, check_unbatched, is_concrete, is_zero
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
+from jspline.dynamics._compile import compiled
 from jspline.dynamics._diffrax import CHARTS, integrate
 from jspline.dynamics._running import Running, begin, conclude, step_on
+from jspline.dynamics._sensitivity import Sensitivity, differentiate, linearize
 from jspline.dynamics._solution import Options, Solution
-
-SEQUENTIAL = {
-    "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
-    "xla_cpu_use_fusion_emitters": False,
-}
-"""For the compiler: run the many small operations of a step one after another, since on a CPU the default spends a
-third of the time on handing them out to threads; and make its kernels in the older of two ways, which takes half the
-time to compile and to run. Has no effect on other devices, nor inside somebody else's `jax.jit`."""
 
 
 def flow(
@@ -50,8 +43,9 @@ def flow(
 ) -> Solution:
     """Gradient flow d theta / dt = -grad L from a net, on the loss L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2.
 
-    One net and one data set; `jax.vmap`, `jax.jit` and reverse-mode `jax.grad` compose over it. Time is in units of
-    1 / L: weights p_n = 2/N make it the time of the mean squared error.
+    One net and one data set; `jax.vmap`, `jax.jit`, `jax.grad` and (exact only) `jax.jvp` compose over it: see
+    `jspline.dynamics.sensitivity`. Time is in units of 1 / L: weights p_n = 2/N make it the time of the mean squared
+    error.
 
     Args:
         net: where to start.
@@ -103,9 +97,10 @@ def flow(
 
     # Compile and integrate.
     if method == "exact":
-        return _compiled(_exact)(
-            net, data, options, controller, train_b0, int(events), jnp.asarray(max_steps, jnp.int32)
-        )
+        steps = jnp.asarray(max_steps, jnp.int32)
+        # Only where JAX traces it can the flow be differentiated: with room for a record of its steps.
+        room = 0 if is_concrete((net, data, options)) else int(max_steps)
+        return compiled(_exact, traced=room > 0)(net, data, options, controller, train_b0, int(events), steps, room)
     return integrate(
         net,
         data,
@@ -117,6 +112,41 @@ def flow(
         train_b0,
         stops_early=not is_zero(loss_tol, grad_tol),
     )
+
+
+def sensitivity(
+    net: ReLUNet,
+    data: Dataset,
+    t1: ArrayLike = jnp.inf,
+    *,
+    rtol: ArrayLike,
+    atol: ArrayLike,
+    loss_tol: ArrayLike = 0.0,
+    grad_tol: ArrayLike = 0.0,
+    stepsize_controller: diffrax.AbstractStepSizeController | None = None,
+    max_steps: int | np.integer = 10_000,
+    train_b0: bool = True,
+) -> Sensitivity:
+    """The exact flow together with its derivative: with respect to the first net, the data and the end time.
+
+    Arguments as for `jspline.flow`, whose derivatives by `jax.jvp` and `jax.grad` these are; here also with a code for
+    where there is none, and many directions from one record of the flow.
+
+    Returns:
+        A `Sensitivity`. Its memory is `max_steps` rows of 33 bytes for each neuron (float64): lower it for wide nets
+        and large batches.
+
+    Raises:
+        ValueError: for an argument out of range, NaN in a concrete net, or a flow that nothing would end.
+
+    Numerical caveat: the derivative is as accurate as the flow, where no event is nearly tangential: a breakpoint that
+    meets a datum at speed z' moves the event by 1 / z' of what was changed.
+    """
+    _check_choices("exact", "nn", None, None, 0, max_steps)
+    _check_values(net, data, t1, None, loss_tol, grad_tol, rtol, atol, None)
+    options = _options(net, t1, rtol, atol, None, loss_tol, grad_tol, None)
+    controller, steps = _controller(stepsize_controller, options), jnp.asarray(max_steps, jnp.int32)
+    return compiled(_linearize)(net, data, options, controller, train_b0, steps, int(max_steps))
 
 
 def start(
@@ -147,7 +177,7 @@ def start(
 
 def advance(state: Running, steps: int | np.integer | Array) -> Running:
     """The flow after at most so many attempted steps more. Nothing changes once it has ended."""
-    return _compiled(step_on)(state, jnp.asarray(steps, jnp.int32))
+    return compiled(step_on)(state, jnp.asarray(steps, jnp.int32))
 
 
 def finish(state: Running) -> Solution:
@@ -158,6 +188,7 @@ def finish(state: Running) -> Solution:
 _begin, _finish = eqx.filter_jit(begin), eqx.filter_jit(conclude)
 
 
+@eqx.filter_custom_jvp
 def _exact(
     net: ReLUNet,
     data: Dataset,
@@ -166,35 +197,43 @@ def _exact(
     train_b0: bool,
     capacity: int,
     max_steps: Array,
+    room: int,
 ) -> Solution:
     return conclude(step_on(begin(net, data, options, controller, train_b0, capacity), max_steps))
 
 
-@functools.cache
-def _jit(function: Callable, staged: bool) -> Callable:
-    if staged or not _options_known():
-        return eqx.filter_jit(function)
-    return eqx.filter_jit(function, compiler_options=SEQUENTIAL)  # type: ignore[call-overload]
+@_exact.def_jvp
+def _(primals: tuple, tangents: tuple) -> tuple[Solution, Solution]:
+    net, data, options, controller, train_b0, capacity, max_steps, room = primals
+    if options.ts is not None or options.until is not None or capacity:
+        raise ValueError(
+            "Derivatives go through `net`, `t`, `loss` and `grad_norm`: leave out `ts`, `until` and `events`."
+        )
+    if jax.tree.leaves((eqx.tree_at(lambda o: o.t1, tangents[2], None, is_leaf=_is_none), tangents[3])):
+        raise ValueError("The flow has no derivative with respect to its tolerances.")
+    s = _linearize(net, data, options, controller, train_b0, max_steps, room)
+    net, data, t1 = (
+        jax.tree.map(lambda rate, of: jnp.zeros_like(of) if rate is None else rate, rates, of, is_leaf=_is_none)
+        for rates, of in ((tangents[0], net), (tangents[1], data), (tangents[2].t1, options.t1))
+    )
+    return s.solution, differentiate(s, net, data, t1)
 
 
-@functools.cache
-def _options_known() -> bool:
-    """Whether this version of the compiler knows the options: they are its own affair, and may go."""
-    try:
-        jax.jit(lambda x: x, compiler_options=SEQUENTIAL)(0)
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True
+def _is_none(leaf: Any) -> bool:
+    return leaf is None
 
 
-def compiler_options() -> dict[str, Any] | None:
-    """What suits the exact flow, for whoever compiles it inside a `jax.jit` of their own."""
-    return dict(SEQUENTIAL) if _options_known() else None
-
-
-def _compiled(function: Callable) -> Callable:
-    """The function, compiled. Options for the compiler can only be given where nobody else is compiling."""
-    return _jit(function, not is_concrete(jnp.zeros(())))
+def _linearize(
+    net: ReLUNet,
+    data: Dataset,
+    options: Options,
+    controller: diffrax.AbstractStepSizeController,
+    train_b0: bool,
+    max_steps: Array,
+    room: int,
+) -> Sensitivity:
+    options = dataclasses.replace(options, until="each_event")
+    return linearize(begin(net, data, options, controller, train_b0, 0), max_steps, room)
 
 
 def _options(
@@ -205,7 +244,7 @@ def _options(
     ts: Reals | None,
     loss_tol: ArrayLike,
     grad_tol: ArrayLike,
-    until: Literal["first_event"] | None,
+    until: Literal["first_event", "each_event"] | None,
 ) -> Options:
     def array(value: Reals) -> Array:
         return jnp.asarray(value, net.w.dtype)

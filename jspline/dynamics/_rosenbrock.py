@@ -125,11 +125,17 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
         return terms.vf(t0, y0, args)
 
 
-def rodas(term: FlowTerm, y0: ReLUNet, force: Force, h: Array) -> tuple[ReLUNet, ReLUNet, DenseInfo, Solver]:
+def rodas(
+    term: FlowTerm,
+    y0: ReLUNet,
+    force: Force,
+    h: Array,
+    factor: Callable[[FlowTerm, ReLUNet, Force, Array], Solver] = FlowTerm.factor,
+) -> tuple[ReLUNet, ReLUNet, DenseInfo, Solver]:
     """One step: the end, its error, what the dense output needs, and the solver of its linear systems."""
     g = GAMMA * h
     force = term.project(force)
-    solve = term.factor(y0, force, g)
+    solve = factor(term, y0, force, g)
     # Net and impulse in one vector: each sum below is one operation.
     begin = jnp.concatenate([flatten(y0), jnp.zeros_like(force.e)])
     parts = lambda vector: (vector[: -force.e.size], vector[-force.e.size :])  # noqa: E731

@@ -142,7 +142,7 @@ def attempt(run: Running) -> Running:
     allowed = options.atol + options.rtol * sizes.w
     tolerance = options.atol + options.rtol * _height(term, run.force)
     journey = Journey(term, start, dense, solve, allowed, tolerance, run.events)
-    carried, theta = journey.far(until_first=options.until == "first_event", enabled=keep & ~run.done)
+    carried, theta = journey.far(until_first=options.until is not None, enabled=keep & ~run.done)
     whole, met = theta >= 1, journey.first <= theta
     t = jnp.where(whole, t_end, run.t + theta * h)
     net, drift = _settle(carried.net, carried.term, run.start)

@@ -67,7 +67,10 @@ def result_codes(result: RESULTS) -> Int[Array, "..."]:
 
 
 class Options(eqx.Module):
-    """The arguments of `flow` that say when to stop and what to keep; changing the arrays compiles nothing."""
+    """The arguments of `flow` that say when to stop and what to keep; changing the arrays compiles nothing.
+
+    `until="each_event"` ends a step at each event, and not the flow.
+    """
 
     t1: Array
     rtol: Array
@@ -75,7 +78,7 @@ class Options(eqx.Module):
     loss_tol: Array
     grad_tol: Array
     ts: Array | None
-    until: Literal["first_event"] | None = eqx.field(static=True, default=None)
+    until: Literal["first_event", "each_event"] | None = eqx.field(static=True, default=None)
 
 
 KINDS = ("crossing", "slide", "release", "flip", "parking", "departure")

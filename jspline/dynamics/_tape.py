@@ -1,0 +1,294 @@
+"""The exact flow recorded step by step, and its derivative along the record: forwards, and backwards.
+
+While the cells stay, the derivative s of the state obeys the linearised flow. Where a neuron crosses datum m, with
+z = w x_m + b, its velocity jumps along n = (x_m, 1) from z'_- to z'_+, and so does the derivative at fixed time:
+
+    (s_w, s_b) += (rho - 1) (n / |n|^2) dz,    rho = z'_+ / z'_-,    dz = x_m s_w + s_b + w dx_m,
+
+the saltation term, in which the derivative of the event's time, -dz / z'_-, is already inserted. Where a slide begins
+rho = 0: the derivative is projected on the line of the slide. Where it ends the velocity is continuous, and rho = 1.
+Nothing else jumps: at z = 0 the neuron contributes nothing to the fit. So events of different neurons at one time do
+not disturb each other, and have a derivative.
+
+The steps of the record end at every event. Each is replayed from the net it began with, as one step of the same
+method (`_rosenbrock`), which JAX differentiates but for the linear systems, whose derivative is another right-hand
+side. Backwards the record is read from its end. So memory is one net for each step, not what is computed in between.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jspline.charts import ReLUNet
+from jspline.dynamics._rosenbrock import Solver, rodas
+from jspline.dynamics._running import Running, attempt
+from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, flatten, unflatten, velocity
+from jspline.ranks import Ranks
+
+
+class OBSTACLES(eqx.Enumeration):
+    """Why there is no derivative: `OBSTACLES[s.obstacle]` is the message."""
+
+    none = "There is a derivative."
+    tangential = (
+        "A breakpoint meets a datum, or leaves one it slid on, with no speed, as far as `rtol` can tell: the smallest "
+        "change may undo the event."
+    )
+    simultaneous = "One neuron meets two things at one time: which comes first depends on the direction of change."
+    repeller = "The flow could have gone on differently at some place: it jumps with the smallest change."
+    parked = "A neuron comes to (w, b) = 0, where its direction is lost."
+    on_datum = (
+        "A breakpoint starts on a datum and does not stay there: what it crosses depends on the direction of change."
+    )
+    unfinished = "The flow did not come to its end: look at `solution.result`."
+
+
+obstacles: Any = OBSTACLES  # to a type checker its members are strings
+CODES = ("none", "tangential", "simultaneous", "repeller", "parked", "on_datum", "unfinished")
+
+
+class Tape(eqx.Module):
+    """The record. The first `count` rows of each hold a step.
+
+    Attributes:
+        y: the parameters at its start, `(capacity, params)`.
+        h: its length, `(capacity,)`.
+        cells: the ranks of the neurons and what they slide on, a row for the cell before the start, one
+            for each step, and one for the end.
+        count: how many steps there are.
+        term: the cell at the end.
+        obstacle: place in `CODES`.
+    """
+
+    y: Float[Array, "capacity params"]
+    h: Float[Array, " capacity"]
+    cells: tuple[Array, ...]
+    count: Int[Array, ""]
+    term: FlowTerm
+    obstacle: Int[Array, ""]
+
+    def cell(self, row: Array, points: Points) -> FlowTerm:
+        """The cell of a row, around these points."""
+        rank, right, pin = (column[row] for column in self.cells)
+        return FlowTerm(points, Ranks(rank, right, self.term.ranks.size), pin, self.term.train_b0)
+
+    def result(self) -> OBSTACLES:
+        """The obstacle as a member of `OBSTACLES`."""
+        result = obstacles.none
+        for index, name in enumerate(CODES):
+            result = obstacles.where(self.obstacle == index, getattr(obstacles, name), result)
+        return result
+
+
+def record(run: Running, steps: Array, capacity: int) -> tuple[Running, Tape]:
+    """Advance a flow that stops at each event (`until="each_event"`), and keep what its derivative needs."""
+    limit = run.stats["num_steps"] + steps
+    points, before = run.term.points, cell(run.net, run.term.points, run.term.train_b0)
+    cells = tuple(jnp.zeros((capacity + 2, run.net.width), leaf.dtype) for leaf in _columns(before))
+    cells = tuple(
+        c.at[0].set(b).at[1].set(n) for c, b, n in zip(cells, _columns(before), _columns(run.term), strict=True)
+    )
+    on = (run.net.w[None] * points.x[:, None] == -run.net.b[None]) & (points.p > 0)[:, None]
+    stays = run.term.pin[None] == jnp.arange(len(points.x), dtype=jnp.int32)[:, None]
+    found = {"on_datum": jnp.any(on & ~stays), "repeller": run.stats["num_nonunique"] > 0}
+    tape = Tape(
+        y=jnp.zeros((capacity, flatten(run.net).size), run.net.w.dtype),
+        h=jnp.zeros((capacity,), run.net.w.dtype),
+        cells=cells,
+        count=jnp.zeros((), jnp.int32),
+        term=run.term,
+        obstacle=_first(jnp.zeros((), jnp.int32), found),
+    )
+
+    def write(state: tuple[Running, Tape]) -> tuple[Running, Tape]:
+        old, tape = state
+        new = attempt(old)
+        kept = new.stats["num_accepted"] > old.stats["num_accepted"]
+        place = jnp.where(kept, tape.count, capacity)
+        columns = (c.at[place + 2].set(n, mode="drop") for c, n in zip(tape.cells, _columns(new.term), strict=True))
+        return new, Tape(
+            y=tape.y.at[place].set(flatten(old.net), mode="drop"),
+            h=tape.h.at[place].set(new.t - old.t, mode="drop"),
+            cells=tuple(columns),
+            count=tape.count + kept,
+            term=new.term,
+            obstacle=jnp.where(kept, _first(tape.obstacle, _obstacles(old, new)), tape.obstacle),
+        )
+
+    run, tape = jax.lax.while_loop(
+        lambda state: ~state[0].done & (state[0].stats["num_steps"] < limit), write, (run, tape)
+    )
+    return run, tape
+
+
+def _columns(term: FlowTerm) -> tuple[Array, Array, Array]:
+    return term.ranks.rank, term.ranks.right, term.pin
+
+
+def _first(code: Array, found: dict[str, Array]) -> Array:
+    """The code, if there is one; or that of the first thing found."""
+    for name, happened in found.items():
+        code = jnp.where((code == 0) & happened, CODES.index(name), code).astype(jnp.int32)
+    return code
+
+
+class Jumps(eqx.Module):
+    """What the neurons meet between two cells, `(width,)` each.
+
+    Attributes:
+        datum: the datum that is met.
+        met: who crosses it or begins to slide on it.
+        released: who slid on it until now.
+        before, after: S in z' = v S, n's product with the force, on both sides.
+    """
+
+    datum: Int[Array, " width"]
+    met: Bool[Array, " width"]
+    released: Bool[Array, " width"]
+    before: Float[Array, " width"]
+    after: Float[Array, " width"]
+
+    @property
+    def rho(self) -> Float[Array, " width"]:
+        """z'_+ / z'_-."""
+        return jnp.where(self.met, self.after / jnp.where(self.met & (self.before != 0), self.before, 1), 1)
+
+
+def jumps(old: FlowTerm, new: FlowTerm, force: Force) -> Jumps:
+    """What happens between the cells `old` and `new`, where `force` is that of `new`."""
+    one, two, count = old.ranks, new.ranks, new.points.count
+    # The one datum that is seen in one of the cells only.
+    none = jnp.where(one.right, one.rank, two.rank) == count
+    datum = jnp.where(one.right == two.right, jnp.minimum(one.rank, two.rank), jnp.where(none, 0, count - 1))
+    sticks, released = (old.pin == FREE) & new.slides, old.slides & (new.pin == FREE)
+    datum = jnp.where(sticks, new.pin, jnp.where(old.slides, old.pin, datum)).astype(jnp.int32)
+    crosses = (old.pin == FREE) & (new.pin == FREE) & ((one.rank != two.rank) | (one.right != two.right))
+    datum = jnp.clip(datum, 0, len(new.points.x) - 1)
+
+    x = new.points.x[datum]
+    after, own = force.side(x), force.e[datum] * (1 + x**2)
+    saw, sees = _sees(one, datum), _sees(two, datum)
+    before = after + jnp.where(saw, own, 0) - jnp.where(sees, own, 0)
+    return Jumps(datum, crosses | sticks, released, before, jnp.where(sticks, 0, after))
+
+
+def _sees(ranks: Ranks, datum: Array) -> Array:
+    return jnp.where(ranks.right, datum >= ranks.rank, datum < ranks.rank)
+
+
+def _obstacles(old: Running, new: Running) -> dict[str, Array]:
+    """What stands in the way of a derivative at the end of a step."""
+    term, net, force = new.term, new.net, new.force
+    met = jumps(old.term, term, force)
+    x = term.points.x[met.datum]
+    small, reach = jnp.sqrt(new.options.rtol), jnp.sqrt(1 + x**2)
+    rate = velocity(net, term.project(force))
+    turning = term.gather(-term.points.p * term.push(net, rate))
+    size = jnp.sqrt(net.w**2 + net.b**2 + net.v**2)
+    slow = jnp.abs(met.before) <= small * reach * (force.rate + reach * jnp.abs(force.e[met.datum]))
+    slow = met.met & (slow | (jnp.abs(net.v) <= small * size))
+    fades = met.released & (jnp.abs(turning.side(x)) <= small * reach * turning.rate)
+    changed = met.met | met.released
+    kinds = ("num_crossings", "num_slides", "num_releases")
+    events = sum((new.stats[kind] - old.stats[kind] for kind in kinds), jnp.zeros((), jnp.int32))
+    return {
+        "repeller": new.stats["num_nonunique"] > old.stats["num_nonunique"],
+        "parked": jnp.any((term.pin == PARKED) | (old.term.pin == PARKED)),
+        "simultaneous": events > jnp.sum(changed, dtype=jnp.int32),
+        "tangential": jnp.any(slow | fades),
+    }
+
+
+Values = tuple[Float[Array, " data"], Float[Array, " data"], Float[Array, " data"]]
+"""x, y and p of the points: what of them has derivatives."""
+
+
+def values(points: Points) -> Values:
+    """What of the points has derivatives."""
+    return points.x, points.y, points.p
+
+
+def _replay(tape: Tape, points: Points, k: Array, y: Array, at: Values) -> Array:
+    """The parameters at the end of step k, as a function of those at its start and of the points."""
+    points = eqx.tree_at(values, points, at)
+    old, term = tape.cell(k, points), tape.cell(k + 1, points)
+    net = unflatten(y)
+
+    # The event it starts with: a function whose value is y and whose derivative is the saltation.
+    met = jax.lax.stop_gradient(jumps(old, term, term.force(net)))
+    x = points.x[met.datum]
+    z, n = net.w * x + net.b, jax.lax.stop_gradient(x)
+    change = (met.rho - 1) * (z - jax.lax.stop_gradient(z)) / (1 + n**2)
+    net = ReLUNet(net.w + change * n, net.b + change, net.v, net.b0)
+
+    return flatten(rodas(term, net, term.force(net), tape.h[k], _differentiable)[0])
+
+
+def _differentiable(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> Solver:
+    """`FlowTerm.factor` for AD: its factors are held, and serve for the derivatives of its solutions too.
+
+    These leave the line b = -w x_m of a slide when x_m changes. `FlowTerm.factor` may count on that line (and its
+    transpose must), so that what is off it is taken apart.
+    """
+    held, at = jax.lax.stop_gradient((term, net))
+    inside = held.factor(at, jax.lax.stop_gradient(force), g)
+
+    def on_line(a: ReLUNet) -> ReLUNet:
+        q = held.project(Force(held.points.p, a.w, a.b, a.b0))
+        return ReLUNet(q.X, q.E, a.v, a.b0)
+
+    def off_line(a: ReLUNet) -> ReLUNet:
+        return jax.tree.map(jnp.subtract, a, on_line(a))
+
+    def gather(a: ReLUNet) -> ReLUNet:
+        return velocity(at, held.gather(g * held.points.p * held.push(at, a)))
+
+    def apply(a: ReLUNet) -> ReLUNet:
+        """(I - g F) a."""
+        own = velocity(a, force._replace(total=jnp.zeros_like(force.total)))
+        back = velocity(net, term.project(term.gather(term.points.p * term.push(net, a))))
+        return jax.tree.map(lambda a, own, back: a - g * (own - back), a, own, back)
+
+    def solve(_: Any, r: ReLUNet) -> ReLUNet:
+        beside = off_line(r)
+        rest = jax.tree.map(lambda r, q, felt: r - q - felt, r, beside, on_line(gather(beside)))
+        return jax.tree.map(jnp.add, inside(rest)[0], beside)
+
+    def solve_transposed(_: Any, r: ReLUNet) -> ReLUNet:
+        a = inside(on_line(r))[0]
+        return jax.tree.map(lambda a, beside: a + beside, a, off_line(jax.tree.map(jnp.subtract, r, gather(a))))
+
+    def solver(r: ReLUNet) -> tuple[ReLUNet, Array]:
+        a = jax.lax.custom_linear_solve(apply, r, solve, solve_transposed)
+        return a, g * term.points.p * term.push(net, a)
+
+    return solver
+
+
+def forward(tape: Tape, points: Points, change: Array, at: Values) -> Array:
+    """How the last parameters change, at a fixed time, with those at the start and with the points."""
+
+    def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        k, s = state
+        _, s = jax.jvp(lambda y, at: _replay(tape, points, k, y, at), (tape.y[k], values(points)), (s, at))
+        return k + 1, s
+
+    begin = (jnp.zeros((), jnp.int32), change)
+    return jax.lax.while_loop(lambda state: state[0] < tape.count, step, begin)[1]
+
+
+def reverse(tape: Tape, points: Points, wanted: Array) -> tuple[Array, Values]:
+    """The transpose of `forward`: how one function of the last parameters changes with everything at the start."""
+
+    def step(state: tuple[Array, Array, Values]) -> tuple[Array, Array, Values]:
+        k, s, at = state
+        _, pull = jax.vjp(lambda y, at: _replay(tape, points, k - 1, y, at), tape.y[k - 1], values(points))
+        s, more = pull(s)
+        return k - 1, s, jax.tree.map(jnp.add, at, more)
+
+    begin = (tape.count, wanted, jax.tree.map(jnp.zeros_like, values(points)))
+    _, s, at = jax.lax.while_loop(lambda state: state[0] > 0, step, begin)
+    return s, at
