@@ -1,6 +1,6 @@
 """The derivative of the exact flow, as a linear map: applied, transposed, and handed to `jax.jvp` and `jax.grad`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import equinox.internal as eqxi
@@ -81,7 +81,9 @@ class Sensitivity(eqx.Module):
 
     def zeros(self) -> Change:
         """No change."""
-        return jax.tree.map(jnp.zeros_like, Change(self.solution.net, *_varied(self.data), self.solution.t))
+        return jax.tree.map(
+            jnp.zeros_like, Change(self.solution.net, self.data.x, self.data.y, self.data.weight, self.solution.t)
+        )
 
 
 def linearize(run: Running, steps: Array, capacity: int) -> Sensitivity:
@@ -100,7 +102,7 @@ def differentiate(s: Sensitivity, net: ReLUNet, data: Dataset, t1: Array) -> Sol
     end = s.solution
     # Of the linear maps that JAX lets one transpose oneself, the solution of a linear system is the one that can be
     # batched. The system is never asked for, and what does not change is part of one vector with what does.
-    vector, change = ravel_pytree(Change(net, *_varied(data), t1))
+    vector, change = ravel_pytree(Change(net, data.x, data.y, data.weight, t1))
     vector = jax.lax.custom_linear_solve(
         lambda vector: vector,
         vector,
@@ -123,7 +125,7 @@ def differentiate(s: Sensitivity, net: ReLUNet, data: Dataset, t1: Array) -> Sol
     )
 
 
-def _varied(data: Dataset) -> tuple[Array, Array, Array]:
+def _varied(data: Dataset) -> tuple[Any, ...]:
     return data.x, data.y, data.weight
 
 
@@ -154,11 +156,11 @@ def _at_end(s: Sensitivity) -> tuple[ReLUNet, Array]:
 
 def _apply(s: Sensitivity, change: Change) -> Change:
     tied, unseen = _unknown(s.data)
-    x = jnp.where(tied & (change.x != 0), jnp.nan, change.x)
-    weight = jnp.where(unseen & (change.weight != 0), jnp.nan, change.weight)
-    _, at = jax.jvp(lambda *data: _values(s.data, *data), _varied(s.data), (x, change.y, weight))
+    _, at = jax.jvp(lambda *data: _values(s.data, *data), _varied(s.data), (change.x, change.y, change.weight))
     last = unflatten(forward(s.tape, Points(s.data), flatten(change.net), at))
     speed, factor = _at_end(s)
+    unknown = jnp.any((tied & (change.x != 0)) | (unseen & (change.weight != 0)))
+    factor = jnp.where(unknown, jnp.nan, factor)
     last = jax.tree.map(lambda rate, speed: factor * (rate + change.t1 * speed), last, speed)
     return jax.tree.map(jnp.zeros_like, change)._replace(net=last)
 

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
+from jspline.dynamics._events import BAND
 from jspline.dynamics._rosenbrock import Solver, rodas
 from jspline.dynamics._running import Running, attempt
 from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, flatten, unflatten, velocity
@@ -37,7 +38,7 @@ class OBSTACLES(eqx.Enumeration):
         "A breakpoint meets a datum, or leaves one it slid on, with no speed, as far as `rtol` can tell: the smallest "
         "change may undo the event."
     )
-    simultaneous = "One neuron meets two things at one time: which comes first depends on the direction of change."
+    simultaneous = "One neuron meets two things at one time. (That two neurons do is no obstacle.)"
     repeller = "The flow could have gone on differently at some place: it jumps with the smallest change."
     parked = "A neuron comes to (w, b) = 0, where its direction is lost."
     on_datum = (
@@ -113,7 +114,7 @@ def record(run: Running, steps: Array, capacity: int) -> tuple[Running, Tape]:
             y=tape.y.at[place].set(flatten(old.net), mode="drop"),
             h=tape.h.at[place].set(new.t - old.t, mode="drop"),
             cells=tuple(columns),
-            count=tape.count + kept,
+            count=tape.count + kept.astype(jnp.int32),
             term=new.term,
             obstacle=jnp.where(kept, _first(tape.obstacle, _obstacles(old, new)), tape.obstacle),
         )
@@ -184,19 +185,22 @@ def _obstacles(old: Running, new: Running) -> dict[str, Array]:
     term, net, force = new.term, new.net, new.force
     met = jumps(old.term, term, force)
     x = term.points.x[met.datum]
-    small, reach = jnp.sqrt(new.options.rtol), jnp.sqrt(1 + x**2)
+    reach = jnp.sqrt(1 + x**2)
+    # How deep a breakpoint passes a datum goes with the square of its speed, and the net is known to a few rtol. How
+    # far a slide would have gone, had it been free, goes with the cube, and the band decides (`_events`).
+    touch, fade = 3 * jnp.sqrt(new.options.rtol), jnp.cbrt(BAND * new.options.rtol)
     rate = velocity(net, term.project(force))
     turning = term.gather(-term.points.p * term.push(net, rate))
     size = jnp.sqrt(net.w**2 + net.b**2 + net.v**2)
-    slow = jnp.abs(met.before) <= small * reach * (force.rate + reach * jnp.abs(force.e[met.datum]))
-    slow = met.met & (slow | (jnp.abs(net.v) <= small * size))
-    fades = met.released & (jnp.abs(turning.side(x)) <= small * reach * turning.rate)
-    changed = met.met | met.released
+    slow = jnp.abs(met.before) <= touch * reach * (force.rate + reach * jnp.abs(force.e[met.datum]))
+    slow = met.met & (slow | (jnp.abs(net.v) <= touch * size))
+    fades = met.released & (jnp.abs(turning.side(x)) <= fade * reach * turning.rate)
+    changed, origin = met.met | met.released, (net.w == 0) & (net.b == 0) & ((old.net.w != 0) | (old.net.b != 0))
     kinds = ("num_crossings", "num_slides", "num_releases")
     events = sum((new.stats[kind] - old.stats[kind] for kind in kinds), jnp.zeros((), jnp.int32))
     return {
         "repeller": new.stats["num_nonunique"] > old.stats["num_nonunique"],
-        "parked": jnp.any((term.pin == PARKED) | (old.term.pin == PARKED)),
+        "parked": jnp.any(origin | (old.term.pin == PARKED)),
         "simultaneous": events > jnp.sum(changed, dtype=jnp.int32),
         "tangential": jnp.any(slow | fades),
     }
@@ -206,7 +210,7 @@ Values = tuple[Float[Array, " data"], Float[Array, " data"], Float[Array, " data
 """x, y and p of the points: what of them has derivatives."""
 
 
-def values(points: Points) -> Values:
+def values(points: Points) -> tuple[Any, ...]:
     """What of the points has derivatives."""
     return points.x, points.y, points.p
 
