@@ -19,6 +19,7 @@ from benchmarks import (
     holzmueller,
     kernel,
     pwl,
+    sensitivity,
     spiky,
 )
 from jspline.ensemble import cores
@@ -48,6 +49,10 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "wide descent": flow_wide.descent,
         "wide strong": flow_wide.strong,
         "wide profile": flow_wide.profile,
+    },
+    "sensitivity": {
+        "sensitivity costs": sensitivity.costs,
+        "sensitivity rivals": sensitivity.rivals,
     },
     "kernel": {
         "kernel scale": kernel.scale,

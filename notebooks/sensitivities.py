@@ -1,0 +1,250 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # What if? Derivatives of a flow
+#
+# The end of a gradient flow is a function of the first net, the data, their weights and the end time, and has a
+# derivative through all crossings and slides. Three things to do with it. `JSPLINE_FAST=1` learns for fewer steps.
+
+# %%
+import os
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+import equinox as eqx
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+from scipy import stats
+
+import jspline
+from jspline import plot
+from jspline.dynamics import OBSTACLES, sensitivity
+
+FAST = os.environ.get("JSPLINE_FAST") == "1"
+GRID = jnp.linspace(-1, 1, 81)
+
+# %% [markdown]
+# ## The influence of each datum on the fit
+#
+# One record of the flow, then one pass backwards for each place of the grid: `reverse` takes the gradient of f(x) with
+# respect to the last net to that with respect to all that the flow began with.
+
+# %%
+rng = np.random.default_rng(3)
+x = np.sort(rng.uniform(-1, 1, 12))
+data = jspline.Dataset(x, np.sin(4 * x) + 0.2 * rng.normal(size=12), np.full(12, 2 / 12))
+net = jspline.init.UniformBreakpoints(-1.2, 1.2, 1.5).sample(24, key=jax.random.key(0))
+end = {"rtol": 1e-8, "atol": 1e-11, "max_steps": 2000}
+s = sensitivity(net, data, 200.0, **end)
+print(OBSTACLES[s.obstacle])
+print(s.solution)
+
+
+def influence(s, at):
+    """d f(at) / d (all that the flow began with)."""
+    return s.reverse(jax.grad(lambda net: net(at[None])[0])(s.solution.net))
+
+
+on_grid = jax.vmap(lambda at: influence(s, at))(GRID)
+
+# %% [markdown]
+# Leaving a datum out is a change of its weight by -p_n. To first order that needs no second training.
+
+# %%
+n = 4
+left_out = eqx.tree_at(lambda d: d.weight, data, data.weight.at[n].set(0.0))
+again = jspline.flow(net, left_out, 200.0, **end).net(GRID)
+guess = s.solution.net(GRID) - data.weight[n] * on_grid.weight[:, n]
+half = eqx.tree_at(lambda d: d.weight, data, data.weight.at[n].multiply(0.9))
+tenth = jspline.flow(net, half, 200.0, **end).net(GRID)
+tenth_guess = s.solution.net(GRID) - 0.1 * data.weight[n] * on_grid.weight[:, n]
+change, error = jnp.max(jnp.abs(tenth - s.solution.net(GRID))), jnp.max(jnp.abs(tenth_guess - tenth))
+print(f"a tenth of its weight less: f moves by up to {change:.4f}, the derivative is off by {error:.4f}")
+
+# %% [markdown]
+# ## How the fit answers to the scale
+#
+# The direction of change is the net itself, without the bias that does not scale.
+
+# %%
+by_scale = s.forward(eqx.tree_at(lambda net: net.b0, net, jnp.zeros(())))
+slope = jax.jvp(lambda net: net(GRID), (s.solution.net,), (by_scale,))[1]
+
+
+def scaled(alpha):
+    return eqx.tree_at(lambda net: (net.w, net.b, net.v), net, (alpha * net.w, alpha * net.b, alpha * net.v))
+
+
+nearby = jspline.flow(scaled(1.05), data, 200.0, **end).net(GRID)
+print(f"5 % more: f moves by up to {jnp.max(jnp.abs(nearby - s.solution.net(GRID))):.4f}, "
+      f"the derivative is off by {jnp.max(jnp.abs(s.solution.net(GRID) + 0.05 * slope - nearby)):.4f}")  # fmt: skip
+
+# %%
+with plot.style():
+    figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    reach = float(jnp.max(jnp.abs(on_grid.y)))
+    image = axes[0].pcolormesh(
+        np.arange(1, 13), GRID, on_grid.y, cmap="PuOr", vmin=-reach, vmax=reach, shading="nearest", rasterized=True
+    )
+    axes[0].set(xlabel="datum n", ylabel="x", title="Influence d f(x) / d y_n")
+    figure.colorbar(image, ax=axes[0])
+    for ax in axes[1:]:
+        ax.plot(data.x, data.y, "o", color="black", ms=4)
+        ax.plot(GRID, s.solution.net(GRID), color="black", lw=1.2, label="fit")
+        ax.set(xlabel="x")
+    axes[1].plot(data.x[n], data.y[n], "o", ms=10, mfc="none", color=plot.COLOURS[1])
+    axes[1].plot(GRID, guess, color=plot.COLOURS[1], label="one datum less, by the derivative")
+    axes[1].plot(GRID, again, color=plot.COLOURS[1], ls=":", label="trained again")
+    axes[1].set(title="Leaving a datum out")
+    axes[2].fill_between(GRID, s.solution.net(GRID) - 0.2 * slope, s.solution.net(GRID) + 0.2 * slope,
+                         color=plot.COLOURS[0], alpha=0.3, lw=0, label="scale ± 20 %, by the derivative")  # fmt: skip
+    axes[2].set(title="Changing the scale")
+    for ax in axes[1:]:
+        ax.legend(fontsize=8)
+
+# %% [markdown]
+# ## An initialization that is learned
+#
+# The paper asks (section 4.3) whether an initialization should know the data. Take a fixed design, dense on the left
+# and sparse on the right, and a family of smooth functions. A fixed training time is given. What density of
+# breakpoints, and what scale, make the test loss at that time least, on average over the family?
+#
+# The density is piecewise constant on [-1.5, 1.5]; each net takes one breakpoint from each of H equal parts of its
+# mass. So that the density decides, and not the scale, the rivals have their own scale learned in the same way.
+
+# %%
+DESIGN = jnp.concatenate([jnp.linspace(-1, -0.2, 9), jnp.asarray([0.1, 0.4, 0.7, 1.0])])
+WIDTH, TIME, BINS, REACH = 24, 50.0, 12, 1.5
+TRAINING = {"rtol": 1e-5, "atol": 1e-8, "max_steps": 250}
+EDGES = jnp.linspace(-REACH, REACH, BINS + 1)
+
+
+def target(key):
+    """A smooth random function: eight cosines of random frequency."""
+    k = jax.random.split(key, 3)
+    frequency, phase = 4.0 * jax.random.normal(k[0], (8,)), jax.random.uniform(k[1], (8,), maxval=2 * jnp.pi)
+    weight = jax.random.normal(k[2], (8,)) / 2
+    return lambda x: jnp.sum(weight * jnp.cos(frequency * x[:, None] + phase), axis=1)
+
+
+def quantiles(logits):
+    """The inverse of the distribution function of the density, at points of [0, 1]."""
+    mass = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jax.nn.softmax(logits))])
+    return lambda u: jnp.interp(u, mass, EDGES)
+
+
+def uniform(_):
+    return lambda u: -1 + 2 * u
+
+
+def data_quantiles(_):
+    """As many breakpoints between any two neighbouring data."""
+    return lambda u: jnp.interp(u, jnp.linspace(0, 1, len(DESIGN)), DESIGN)
+
+
+def standard(_):
+    """Gaussian weights and biases: a Cauchy law, whatever their scales; here for biases as large as weights."""
+    return lambda u: jnp.tan(jnp.pi * (u - 0.5))
+
+
+def start(law, parameters, key):
+    """A net that is 0, with breakpoints from the law and |w| = scale / sqrt(H)."""
+    k = jax.random.split(key)
+    u = (jnp.arange(WIDTH) + jax.random.uniform(k[0], (WIDTH,))) / WIDTH
+    beta = law(parameters["density"])(jnp.clip(u, 1e-3, 1 - 1e-3))
+    w = jnp.exp(parameters["log_scale"]) / WIDTH**0.5 * jnp.where(jax.random.bernoulli(k[1], 0.5, (WIDTH,)), 1.0, -1.0)
+    return jspline.ReLUNet(w, -w * beta, jnp.zeros(WIDTH), 0.0)
+
+
+def test_loss(law, parameters, key):
+    """The mean square distance to the target, after training for the given time."""
+    k = jax.random.split(key)
+    function = target(k[0])
+    data = jspline.Dataset(DESIGN, function(DESIGN), jnp.full(len(DESIGN), 2 / len(DESIGN)))
+    last = jspline.flow(start(law, parameters, k[1]), data, TIME, **TRAINING).net
+    return jnp.mean((last(GRID) - function(GRID)) ** 2)
+
+
+def learn(law, steps, batch, key):
+    """The density and the scale by Adam. A net whose flow has no derivative does not count."""
+    parameters = {"density": jnp.zeros(BINS), "log_scale": jnp.asarray(1.0)}
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.15, steps))
+    state = optimizer.init(parameters)
+
+    @jax.jit
+    def step(parameters, state, key):
+        one = jax.value_and_grad(lambda parameters, key: test_loss(law, parameters, key))
+        losses, gradients = jax.vmap(one, in_axes=(None, 0))(parameters, jax.random.split(key, batch))
+        known = jnp.isfinite(gradients["log_scale"])
+        gradients = jax.tree.map(
+            lambda g: (
+                jnp.sum(jnp.where(known.reshape(-1, *(1,) * (g.ndim - 1)), g, 0), 0) / jnp.maximum(known.sum(), 1)
+            ),
+            gradients,
+        )
+        update, state = optimizer.update(gradients, state)
+        return optax.apply_updates(parameters, update), state, jnp.mean(losses), jnp.mean(known)
+
+    curve, known = [], []
+    for k in jax.random.split(key, steps):
+        parameters, state, loss, share = step(parameters, state, k)
+        curve.append(float(loss))
+        known.append(float(share))
+    return parameters, np.array(curve), float(np.mean(known))
+
+
+LAWS = {"learned": quantiles, "data quantiles": data_quantiles, "uniform": uniform, "standard": standard}
+STEPS, BATCH, HELD_OUT = (2, 2, 4) if FAST else (120, 16, 1000)
+learned, held_out = {}, {}
+for name, law in LAWS.items():
+    learned[name], curve, known = learn(law, STEPS, BATCH, jax.random.key(1))
+    evaluate = jax.jit(jax.vmap(lambda key, law=law, p=learned[name]: test_loss(law, p, key)))
+    keys = jnp.array_split(jax.random.split(jax.random.key(2), HELD_OUT), max(1, HELD_OUT // 100))
+    held_out[name] = np.concatenate([evaluate(k) for k in keys])
+    print(f"{name:15} scale {np.exp(learned[name]['log_scale']):6.2f}   held-out loss {held_out[name].mean():.4f}   "
+          f"({100 * known:.0f} % of the flows had a derivative)")  # fmt: skip
+
+# %% [markdown]
+# The same held-out targets and the same random numbers for all: compare in pairs.
+
+# %%
+for name in list(LAWS)[1:]:
+    ratio = np.log(held_out[name] / held_out["learned"])
+    low, high = stats.t.interval(0.95, len(ratio) - 1, ratio.mean(), stats.sem(ratio))
+    difference = held_out[name] - held_out["learned"]
+    d_low, d_high = stats.t.interval(0.95, len(ratio) - 1, difference.mean(), stats.sem(difference))
+    print(f"{name:15} over learned: loss ratio {np.exp(ratio.mean()):.3f} [{np.exp(low):.3f}, {np.exp(high):.3f}], "
+          f"difference {difference.mean():+.5f} [{d_low:+.5f}, {d_high:+.5f}]")  # fmt: skip
+
+# %%
+with plot.style():
+    learned_figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    ax.stairs(
+        jax.nn.softmax(learned["learned"]["density"]) / jnp.diff(EDGES),
+        EDGES,
+        color=plot.COLOURS[0],
+        lw=2,
+        label="learned",
+    )
+    gaps = jnp.diff(DESIGN)
+    ax.stairs(1 / len(gaps) / gaps, DESIGN, color=plot.COLOURS[1], label="data quantiles")
+    ax.stairs([0.5], [-1, 1], color=plot.COLOURS[2], label="uniform")
+    ax.plot(DESIGN, jnp.zeros(len(DESIGN)), "|", ms=14, color="black", label="data")
+    ax.set(xlabel="x", ylabel="density of breakpoints", title="Where breakpoints should begin")
+    ax.legend()
+
+# %%
+if folder := os.environ.get("JSPLINE_FIGURES"):
+    figure.savefig(os.path.join(folder, "sensitivity.png"), dpi=110)
+    learned_figure.savefig(os.path.join(folder, "learned.png"), dpi=110)
