@@ -1,5 +1,6 @@
 """The derivative of the exact flow: its cost in flows, its memory, and what a general solver makes of the same."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 import jspline
 from benchmarks._report import duration, machine, medians, table
-from jspline.dynamics import sensitivity
+from jspline.dynamics import Change, Sensitivity, sensitivity
 
 SIZES = [(12, 20, 30.0, 1e-8), (12, 20, 30.0, 1e-5), (20, 40, 30.0, 1e-8), (20, 200, 30.0, 1e-6), (100, 40, 30.0, 1e-6)]
 STEPS = 3_000
@@ -42,8 +43,8 @@ def costs(smoke: bool) -> str:
         times = medians(
             {
                 "flow": flow,
-                "forward": lambda record=record, net=net: record().forward(net),
-                "reverse": lambda record=record, net=net: record().reverse(net),
+                "forward": partial(_forward, record, net),
+                "reverse": partial(_reverse, record, net),
             },
             0 if smoke else 20,
         )
@@ -59,6 +60,14 @@ def costs(smoke: bool) -> str:
         ])  # fmt: skip
     header = ["N", "H", "rtol", "events", "steps: flow / record", "flow", "forward", "reverse", "memory a step"]
     return f"{table(header, rows)}\n\n{machine()}, float64, t1 = 30."
+
+
+def _forward(record: Callable[[], Sensitivity], net: jspline.ReLUNet) -> jspline.ReLUNet:
+    return record().forward(net)
+
+
+def _reverse(record: Callable[[], Sensitivity], net: jspline.ReLUNet) -> Change:
+    return record().reverse(net)
 
 
 def rivals(smoke: bool) -> str:

@@ -65,7 +65,7 @@ GUIDES = {
     "jspline.objective": "idea",
     "jspline.curvature": "curvature",
     "jspline.landscape": "landscape",
-    "jspline.dynamics": "design",
+    "jspline.dynamics": "sensitivity",
     "jspline.kernel": "baselines",
     "jspline.pwl": "baselines",
     "jspline.ensemble": "sweep",

@@ -15,6 +15,7 @@
 
 # %%
 import os
+from typing import NamedTuple
 
 import jax
 
@@ -126,7 +127,7 @@ with plot.style():
 # %%
 DESIGN = jnp.concatenate([jnp.linspace(-1, -0.2, 9), jnp.asarray([0.1, 0.4, 0.7, 1.0])])
 WIDTH, TIME, BINS, REACH = 24, 50.0, 12, 1.5
-TRAINING = {"rtol": 1e-5, "atol": 1e-8, "max_steps": 250}
+TRAINING = {"rtol": 1e-6, "atol": 1e-9, "max_steps": 400}
 EDGES = jnp.linspace(-REACH, REACH, BINS + 1)
 
 
@@ -138,31 +139,31 @@ def target(key):
     return lambda x: jnp.sum(weight * jnp.cos(frequency * x[:, None] + phase), axis=1)
 
 
-def quantiles(logits):
-    """The inverse of the distribution function of the density, at points of [0, 1]."""
-    mass = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jax.nn.softmax(logits))])
-    return lambda u: jnp.interp(u, mass, EDGES)
+class Law(NamedTuple):
+    """Breakpoints by the inverse of their distribution function, from `mass` to `knots`; its tangent if `heavy`."""
+
+    mass: jax.Array
+    knots: jax.Array
+    heavy: float = 0.0
+    learns: float = 0.0
 
 
-def uniform(_):
-    return lambda u: -1 + 2 * u
-
-
-def data_quantiles(_):
-    """As many breakpoints between any two neighbouring data."""
-    return lambda u: jnp.interp(u, jnp.linspace(0, 1, len(DESIGN)), DESIGN)
-
-
-def standard(_):
-    """Gaussian weights and biases: a Cauchy law, whatever their scales; here for biases as large as weights."""
-    return lambda u: jnp.tan(jnp.pi * (u - 0.5))
+EVEN = jnp.linspace(0, 1, BINS + 1)
+LAWS = {
+    "learned": Law(EVEN, EDGES, learns=1.0),
+    "data quantiles": Law(EVEN, DESIGN),  # as many between any two neighbouring data
+    "uniform": Law(EVEN, jnp.linspace(-1, 1, BINS + 1)),
+    "standard": Law(EVEN, jnp.pi * (EVEN - 0.5), heavy=1.0),  # Gaussian weights and biases: a Cauchy law
+}
 
 
 def start(law, parameters, key):
     """A net that is 0, with breakpoints from the law and |w| = scale / sqrt(H)."""
     k = jax.random.split(key)
     u = (jnp.arange(WIDTH) + jax.random.uniform(k[0], (WIDTH,))) / WIDTH
-    beta = law(parameters["density"])(jnp.clip(u, 1e-3, 1 - 1e-3))
+    learned = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jax.nn.softmax(parameters["density"]))])
+    beta = jnp.interp(jnp.clip(u, 1e-3, 1 - 1e-3), jnp.where(law.learns > 0, learned, law.mass), law.knots)
+    beta = jnp.where(law.heavy > 0, jnp.tan(beta), beta)
     w = jnp.exp(parameters["log_scale"]) / WIDTH**0.5 * jnp.where(jax.random.bernoulli(k[1], 0.5, (WIDTH,)), 1.0, -1.0)
     return jspline.ReLUNet(w, -w * beta, jnp.zeros(WIDTH), 0.0)
 
@@ -176,44 +177,42 @@ def test_loss(law, parameters, key):
     return jnp.mean((last(GRID) - function(GRID)) ** 2)
 
 
-def learn(law, steps, batch, key):
-    """The density and the scale by Adam. A net whose flow has no derivative does not count."""
-    parameters = {"density": jnp.zeros(BINS), "log_scale": jnp.asarray(1.0)}
-    optimizer = optax.adam(optax.cosine_decay_schedule(0.15, steps))
-    state = optimizer.init(parameters)
-
-    @jax.jit
-    def step(parameters, state, key):
-        one = jax.value_and_grad(lambda parameters, key: test_loss(law, parameters, key))
-        losses, gradients = jax.vmap(one, in_axes=(None, 0))(parameters, jax.random.split(key, batch))
-        known = jnp.isfinite(gradients["log_scale"])
-        gradients = jax.tree.map(
-            lambda g: (
-                jnp.sum(jnp.where(known.reshape(-1, *(1,) * (g.ndim - 1)), g, 0), 0) / jnp.maximum(known.sum(), 1)
-            ),
-            gradients,
-        )
-        update, state = optimizer.update(gradients, state)
-        return optax.apply_updates(parameters, update), state, jnp.mean(losses), jnp.mean(known)
-
-    curve, known = [], []
-    for k in jax.random.split(key, steps):
-        parameters, state, loss, share = step(parameters, state, k)
-        curve.append(float(loss))
-        known.append(float(share))
-    return parameters, np.array(curve), float(np.mean(known))
+OPTIMIZER = optax.inject_hyperparams(optax.adam)(learning_rate=0.1)
+STEPS, BATCH, HELD_OUT = (2, 2, 2) if FAST else (100, 16, 500)
 
 
-LAWS = {"learned": quantiles, "data quantiles": data_quantiles, "uniform": uniform, "standard": standard}
-STEPS, BATCH, HELD_OUT = (2, 2, 4) if FAST else (120, 16, 1000)
+@jax.jit
+def step(law, parameters, state, keys):
+    """One step of Adam. A net whose flow has no derivative does not count."""
+    one = jax.value_and_grad(lambda parameters, key: test_loss(law, parameters, key))
+    losses, gradients = jax.vmap(one, in_axes=(None, 0))(parameters, keys)
+    known = jnp.isfinite(gradients["log_scale"])
+
+    def mean(g):
+        return jnp.sum(jnp.where(known.reshape(-1, *(1,) * (g.ndim - 1)), g, 0), 0) / jnp.maximum(known.sum(), 1)
+
+    update, state = OPTIMIZER.update(jax.tree.map(mean, gradients), state)
+    return optax.apply_updates(parameters, update), state, jnp.mean(losses), jnp.mean(known)
+
+
+@jax.jit
+def evaluate(law, parameters, keys):
+    return jax.vmap(lambda key: test_loss(law, parameters, key))(keys)
+
+
 learned, held_out = {}, {}
 for name, law in LAWS.items():
-    learned[name], curve, known = learn(law, STEPS, BATCH, jax.random.key(1))
-    evaluate = jax.jit(jax.vmap(lambda key, law=law, p=learned[name]: test_loss(law, p, key)))
-    keys = jnp.array_split(jax.random.split(jax.random.key(2), HELD_OUT), max(1, HELD_OUT // 100))
-    held_out[name] = np.concatenate([evaluate(k) for k in keys])
-    print(f"{name:15} scale {np.exp(learned[name]['log_scale']):6.2f}   held-out loss {held_out[name].mean():.4f}   "
-          f"({100 * known:.0f} % of the flows had a derivative)")  # fmt: skip
+    parameters = {"density": jnp.zeros(BINS), "log_scale": jnp.asarray(1.0)}
+    state, known = OPTIMIZER.init(parameters), []
+    for k, key in enumerate(jax.random.split(jax.random.key(1), STEPS)):
+        state.hyperparams["learning_rate"] = jnp.asarray(0.1 * (1 + np.cos(np.pi * k / STEPS)))
+        parameters, state, loss, share = step(law, parameters, state, jax.random.split(key, BATCH))
+        known.append(share)
+    learned[name] = parameters
+    chunks = jax.random.split(jax.random.key(2), HELD_OUT).reshape(-1, min(HELD_OUT, 50))
+    held_out[name] = np.concatenate([evaluate(law, parameters, keys) for keys in chunks])
+    print(f"{name:15} scale {np.exp(parameters['log_scale']):6.2f}   held-out loss {held_out[name].mean():.4f}   "
+          f"({100 * np.mean(known):.0f} % of the flows had a derivative)")  # fmt: skip
 
 # %% [markdown]
 # The same held-out targets and the same random numbers for all: compare in pairs.
