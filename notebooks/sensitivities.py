@@ -33,6 +33,7 @@ from jspline import plot
 from jspline.dynamics import OBSTACLES, sensitivity
 
 FAST = os.environ.get("JSPLINE_FAST") == "1"
+FOLDER = os.environ.get("JSPLINE_FIGURES")  # where to put the figures of docs/sensitivity.md
 GRID = jnp.linspace(-1, 1, 81)
 
 # %% [markdown]
@@ -63,7 +64,7 @@ on_grid = jax.vmap(lambda at: influence(s, at))(GRID)
 # Leaving a datum out is a change of its weight by -p_n. To first order that needs no second training.
 
 # %%
-n = 4
+n = 7
 left_out = eqx.tree_at(lambda d: d.weight, data, data.weight.at[n].set(0.0))
 again = jspline.flow(net, left_out, 200.0, **end).net(GRID)
 guess = s.solution.net(GRID) - data.weight[n] * on_grid.weight[:, n]
@@ -112,7 +113,10 @@ with plot.style():
                          color=plot.COLOURS[0], alpha=0.3, lw=0, label="scale ± 20 %, by the derivative")  # fmt: skip
     axes[2].set(title="Changing the scale")
     for ax in axes[1:]:
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=8, loc="upper left")
+        ax.set(ylim=(-1.5, 2.0))
+    if FOLDER:
+        figure.savefig(os.path.join(FOLDER, "sensitivity.png"), dpi=110)
 
 # %% [markdown]
 # ## An initialization that is learned
@@ -242,8 +246,5 @@ with plot.style():
     ax.plot(DESIGN, jnp.zeros(len(DESIGN)), "|", ms=14, color="black", label="data")
     ax.set(xlabel="x", ylabel="density of breakpoints", title="Where breakpoints should begin")
     ax.legend()
-
-# %%
-if folder := os.environ.get("JSPLINE_FIGURES"):
-    figure.savefig(os.path.join(folder, "sensitivity.png"), dpi=110)
-    learned_figure.savefig(os.path.join(folder, "learned.png"), dpi=110)
+    if FOLDER:
+        learned_figure.savefig(os.path.join(FOLDER, "learned.png"), dpi=110)
