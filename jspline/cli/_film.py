@@ -172,7 +172,7 @@ def _figure_7(seed: int) -> Subject:
     net, data = _fig7.problem(seed)
     text = (
         f"The problem of figure 7: {data.size} points, a network of width {net.width}, seed {seed}. Time in steps of "
-        f"gradient descent on the mean squared error at the learning rate {_fig7.RATE:g}."
+        f"gradient descent at the learning rate {_fig7.RATE:g}: the loss is the mean squared error times that rate."
     )
     title = "Figure 7: breakpoints gather where \N{GREEK SMALL LETTER PSI} changes sign"
     return Subject(net, data, None, (data.x, data.y), title, text)
@@ -308,7 +308,7 @@ def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:
             "mu": ((*each, "width"), reel.mu, {"long_name": "delta-slope"}),
             "s": ((*each, "width"), reel.s, {"long_name": "orientation"}),
             "psi": ((*each, "side", "ends"), reel.psi, {"long_name": "drive, in units of the flow"}),
-            "loss": (each, reel.loss, {"long_name": "mean squared error of the standardized data"}),
+            "loss": (each, reel.loss, {"long_name": "loss of the flow"}),
             "event_time": ("events", reel.event_times, {"long_name": "time of the event"}),
             "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].tolist(), {"long_name": "kind of the event"}),
         },
