@@ -269,7 +269,7 @@ def place_signs(markers: list[Line2D], zeros: np.ndarray, signs: np.ndarray) -> 
 
 def _number(value: float, digits: int) -> str:
     """With this many digits at any time, so that what stands beside it keeps still."""
-    return f"{value:,.0f}" if value == 0 or value >= 10 ** (digits - 1) else f"{value:#.{digits}g}"
+    return f"{value:,.0f}" if value == 0 or 10 ** (digits - 1) <= value < 1e6 else f"{value:#.{digits}g}"
 
 
 def _orientations() -> np.ndarray:
