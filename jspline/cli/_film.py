@@ -161,8 +161,9 @@ def _learned(data: str, x: str | None, y: str | None, init: str, width: int, alp
     law = choose_law(init, width, given)
     net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
     text = (
-        f"{data}: {table.data.size} points, {given.size} distinct {table.x_name}, to learn {table.y_name}; both columns "
-        f"standardized, and the loss is the mean squared error.\nOne network of width {width}, {init} initialization, alpha = {alpha:g}, seed {seed}."
+        f"{data}: {table.data.size} points, {given.size} distinct {table.x_name}, to learn {table.y_name}; both "
+        "columns standardized, and the loss is the mean squared error.\n"
+        f"One network of width {width}, {init} initialization, alpha = {alpha:g}, seed {seed}."
     )
     title = f"A ReLU network of width {width} learning {Path(data).stem}"
     return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
