@@ -207,14 +207,19 @@ def changed(page, before):
 
 SHOWN = "Bokeh.documents[0].get_model_by_name('facts').text.match(/last'>([^<]*)/)[1]"
 
-WHERE = """([name, k]) => {
-  const find = (views) => { for (const v of views) { if (v.model.name === name) return v;
-    const inside = v.child_views ? find(v.child_views) : null; if (inside) return inside; } return null; };
-  const view = find(Object.values(Bokeh.index.roots ? Bokeh.index.roots : Bokeh.index));
+# What is on the page: Bokeh's document keeps models that were replaced for some seconds more.
+PICTURES = """const pictures = (views) => views.flatMap((v) => v.canvas_view ? [v] : pictures(v.child_views ?? []));
+  const find = (name) => pictures(Bokeh.index.roots).find((v) => v.model.name === name);"""
+
+WHERE = (
+    f"([name, k]) => {{ {PICTURES}"
+    + """
+  const view = find(name);
   const source = view.model.renderers.map((r) => r.data_source).find((s) => s.data.x && s.data.x.length < 30);
   const box = view.canvas_view.el.getBoundingClientRect();
   return [box.x + view.frame.x_scale.compute(source.data.x[k]), box.y + view.frame.y_scale.compute(source.data.y[k])];
 }"""
+)
 
 
 @pytest.mark.browser
@@ -258,9 +263,10 @@ def test_the_page_is_driven(served, browser):
     assert "width = wide: it must be a whole number from 1 to 200." in bad.inner_text(".alert")
     assert "seed=3" in bad.evaluate("location.search")
     # The pictures follow a browser that asks for dark, and back.
-    paper = "Bokeh.documents[0].get_model_by_name('function').background_fill_color"
+    paper = "[...new Set(pictures(Bokeh.index.roots).map((v) => v.model.background_fill_color))].join()"
     for scheme in ("dark", "light"):
         bad.emulate_media(color_scheme=scheme)
-        bad.wait_for_function(f"{paper} === '{THEMES[scheme].paper}'", timeout=60_000)
+        bad.wait_for_function(f"() => {{ {PICTURES} return {paper} === '{THEMES[scheme].paper}'; }}", timeout=60_000)
+        assert bad.evaluate(f"() => {{ {PICTURES} return pictures(Bokeh.index.roots).length; }}") == 6
     bad.wait_for_timeout(300)
     assert errors == []

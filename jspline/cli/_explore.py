@@ -64,7 +64,7 @@ def explore_command(
         if given:
             default = replace(default, target="data")
         solver = Solver(WIDTH, max(POINTS, len(given)) + SPARE)
-        typer.echo("Compiling the flow for all widths ...")
+        typer.echo("Compiling the flow, once for all settings ...")
         warm(solver)
         server = serve(solver, default, given, names, port)
     address = f"http://{HOST}:{server.port}/"

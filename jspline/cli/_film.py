@@ -161,8 +161,9 @@ def _learned(data: str, x: str | None, y: str | None, init: str, width: int, alp
     law = choose_law(init, width, given)
     net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
     text = (
-        f"{data}: {table.data.size} points, {given.size} distinct {table.x_name}; both columns standardized, weights "
-        f"2/N.\nOne network of width {width}, {init} initialization, alpha = {alpha:g}, seed {seed}."
+        f"{data}: {table.data.size} points, {given.size} distinct {table.x_name}, to learn {table.y_name}; both "
+        "columns standardized, and the loss is the mean squared error.\n"
+        f"One network of width {width}, {init} initialization, alpha = {alpha:g}, seed {seed}."
     )
     title = f"A ReLU network of width {width} learning {Path(data).stem}"
     return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
@@ -172,7 +173,7 @@ def _figure_7(seed: int) -> Subject:
     net, data = _fig7.problem(seed)
     text = (
         f"The problem of figure 7: {data.size} points, a network of width {net.width}, seed {seed}. Time in steps of "
-        f"gradient descent on the mean squared error at the learning rate {_fig7.RATE:g}."
+        f"gradient descent at the learning rate {_fig7.RATE:g}: the loss is the mean squared error times that rate."
     )
     title = "Figure 7: breakpoints gather where \N{GREEK SMALL LETTER PSI} changes sign"
     return Subject(net, data, None, (data.x, data.y), title, text)
@@ -308,7 +309,7 @@ def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:
             "mu": ((*each, "width"), reel.mu, {"long_name": "delta-slope"}),
             "s": ((*each, "width"), reel.s, {"long_name": "orientation"}),
             "psi": ((*each, "side", "ends"), reel.psi, {"long_name": "drive, in units of the flow"}),
-            "loss": (each, reel.loss, {"long_name": "mean squared error of the standardized data"}),
+            "loss": (each, reel.loss, {"long_name": "loss of the flow"}),
             "event_time": ("events", reel.event_times, {"long_name": "time of the event"}),
             "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].tolist(), {"long_name": "kind of the event"}),
         },

@@ -188,6 +188,8 @@ class Film:
         history.plot(r.times[after], r.loss[after], color=colours.quiet, lw=2)
         if r.floor > 0:
             history.axhline(r.floor, color=colours.ink, lw=1, ls=(0, (4, 3)))
+            history.annotate("least possible", (0.01, r.floor), xycoords=("axes fraction", "data"), xytext=(0, 3),
+                             textcoords="offset points", va="bottom", fontsize=10)  # fmt: skip
         history.set(xscale="log", yscale="log", xlim=(r.times[after][0], r.times[-1]), ylim=self.loss_range)
         history.set(xlabel="time t", title="Loss, and events" if r.event_kinds.size else "Loss")
         event_ticks(history, r.event_times, r.event_kinds)
@@ -202,7 +204,7 @@ class Film:
     def draw(self, k: int) -> list[Artist]:
         """Show frame k, and return the artists that change. `figure.savefig` then writes that frame."""
         r, t = self.reel, self.reel.times[k]
-        self.clock.set_text(f"t = {t:,.0f}" if t >= 100 or t == 0 else f"t = {t:#.3g}")
+        self.clock.set_text(f"t = {_number(t, 3)}")
         self.line.set_ydata(r.fit[k])
         shown = _in_view(r, k)
         heights = 0.012 + 0.112 * np.sqrt(np.abs(r.mu[k][shown]) / self.largest).clip(0.12, 1)
@@ -212,7 +214,7 @@ class Film:
         for line, row in zip(self.lines, r.psi[k] / max(size, self.faint), strict=True):
             line.set_ydata(row)
         place_signs(self.markers, r.zeros[k], r.signs[k])
-        self.scale.set_text(f"Drive {PSI} over its largest, {size:.2g}")
+        self.scale.set_text(f"Drive {PSI} over its largest, {_number(size, 2)}")
         at = max(t, self.cursor.axes.get_xlim()[0])
         self.cursor.set_xdata([at, at])
         self.dot.set_data([at], [r.loss[k]])
@@ -263,6 +265,11 @@ def place_signs(markers: list[Line2D], zeros: np.ndarray, signs: np.ndarray) -> 
     for marker, (row, sign) in zip(markers, kinds, strict=True):
         there = zeros[row][signs[row] == sign]
         marker.set_data(there, np.full_like(there, APART if row == 0 else -APART))
+
+
+def _number(value: float, digits: int) -> str:
+    """With this many digits at any time, so that what stands beside it keeps still."""
+    return f"{value:,.0f}" if value == 0 or 10 ** (digits - 1) <= value < 1e6 else f"{value:#.{digits}g}"
 
 
 def _orientations() -> np.ndarray:

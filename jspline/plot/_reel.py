@@ -13,7 +13,7 @@ from jspline.dynamics import Solution
 from jspline.landscape import drive, drive_zeros
 from jspline.objective import loss
 
-VISIBLE = 0.004
+VISIBLE = 0.02
 """A change of less than this part of a picture is not seen."""
 
 
