@@ -48,7 +48,9 @@ def check(run: Run, stated: Any) -> Evidence:
         gradient = phi.T @ (phi @ mu - y)
         pulled.append(flat[:, : H - N].T @ gradient)
         size.append((np.sum(np.abs(y)) + np.sum(np.abs(phi)) * (1 + np.max(np.abs(mu)))) ** 2)
-        if (own := null_space(other)).shape == flat.shape:
+        # Where every neuron that sees data is needed, the null space is the others', wherever their breakpoints are.
+        redundant = np.sum(np.any(phi != 0, axis=0)) > rank
+        if redundant and (own := null_space(other)).shape == flat.shape:
             apart.append(np.max(subspace_angles(flat, own)))
     reach, operations = np.array(size), 8 * (N + H)
     findings = (
