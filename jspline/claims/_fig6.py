@@ -3,7 +3,7 @@
 Features Phi, (x_n - beta_i)_{s_i}, from the definition. Stated: the null space, and the second derivatives along the
 right singular vectors, which are the squared singular values. Independent: the loss as a sum over data in numpy, and
 its differences, which are exact for a quadratic. Decision: within rounding; that other breakpoints have another null
-space is decided by the angle between the two.
+space, by the angle between the two beyond what rounding makes of it.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ def loss(phi: np.ndarray, y: np.ndarray, mu: np.ndarray) -> Any:
 
 def check(run: Run, stated: Any) -> Evidence:
     rng = run.rng()
-    still, here, along, curved, apart, pulled, size = ([] for _ in range(7))
+    still, here, along, curved, apart, turned, pulled, size = ([] for _ in range(8))
     for _ in range(run.size(50, 2000)):
         x, s = np.sort(rng.uniform(-1, 1, N)), rng.choice([-1.0, 1.0], H)
         beta, mu, y = rng.uniform(-1.2, 1.2, H), rng.normal(size=H), rng.normal(size=N)
@@ -48,15 +48,20 @@ def check(run: Run, stated: Any) -> Evidence:
         gradient = phi.T @ (phi @ mu - y)
         pulled.append(flat[:, : H - N].T @ gradient)
         size.append((np.sum(np.abs(y)) + np.sum(np.abs(phi)) * (1 + np.max(np.abs(mu)))) ** 2)
-        if (own := null_space(other)).shape == flat.shape:
+        # Where every neuron that sees data is needed, the null space is the others', wherever their breakpoints are.
+        redundant = np.sum(np.any(phi != 0, axis=0)) > rank
+        if redundant and (own := null_space(other)).shape == flat.shape:
             apart.append(np.max(subspace_angles(flat, own)))
+            # Rounding turns a null space by this, times the condition number of the rest.
+            turned.append(100 * np.finfo(float).eps * sigma[0] / sigma[rank - 1])
     reach, operations = np.array(size), 8 * (N + H)
     findings = (
         equal("loss along the null space", still, here, size=reach[:, None], operations=operations),
         equal("gradient along the null space", pulled, np.zeros_like(pulled), size=reach[:, None],
               operations=operations * H),
         equal("second derivative of the loss in the range", curved, along, size=4 * reach, operations=operations),
-        at_least("angle between null spaces of other breakpoints", np.min(apart), 1e-3),
+        at_least("angle between null spaces of other breakpoints, by that of rounding",
+                 np.min(np.divide(apart, turned)), 1.0),
     )  # fmt: skip
     y, phis = (
         np.array([1.0]),
