@@ -125,14 +125,15 @@ with plot.style():
 # and sparse on the right, and a family of smooth functions. A fixed training time is given. What density of
 # breakpoints, and what scale, make the test loss at that time least, on average over the family?
 #
-# The density is piecewise constant on [-1.5, 1.5]; each net takes one breakpoint from each of H equal parts of its
-# mass. So that the density decides, and not the scale, the rivals have their own scale learned in the same way.
+# The density is piecewise constant on the range of the data, and starts uniform; each net takes one breakpoint from
+# each of H equal parts of its mass. So that the density decides, and not the scale, the rivals have their own scale
+# learned in the same way. What is learned is the mean of the logarithm of the test loss: a few targets are far harder.
 
 # %%
 DESIGN = jnp.concatenate([jnp.linspace(-1, -0.2, 9), jnp.asarray([0.1, 0.4, 0.7, 1.0])])
-WIDTH, TIME, BINS, REACH = 24, 50.0, 12, 1.5
+WIDTH, TIME, BINS = 24, 50.0, 12
 TRAINING = {"rtol": 1e-6, "atol": 1e-9, "max_steps": 400}
-EDGES = jnp.linspace(-REACH, REACH, BINS + 1)
+EDGES = jnp.linspace(-1, 1, BINS + 1)
 
 
 def target(key):
@@ -156,7 +157,7 @@ EVEN = jnp.linspace(0, 1, BINS + 1)
 LAWS = {
     "learned": Law(EVEN, EDGES, learns=1.0),
     "data quantiles": Law(EVEN, DESIGN),  # as many between any two neighbouring data
-    "uniform": Law(EVEN, jnp.linspace(-1, 1, BINS + 1)),
+    "uniform": Law(EVEN, EDGES),
     "standard": Law(EVEN, jnp.pi * (EVEN - 0.5), heavy=1.0),  # Gaussian weights and biases: a Cauchy law
 }
 
@@ -182,13 +183,13 @@ def test_loss(law, parameters, key):
 
 
 OPTIMIZER = optax.inject_hyperparams(optax.adam)(learning_rate=0.1)
-STEPS, BATCH, HELD_OUT = (2, 2, 2) if FAST else (100, 16, 500)
+STEPS, BATCH, HELD_OUT = (2, 2, 2) if FAST else (150, 16, 500)
 
 
 @jax.jit
 def step(law, parameters, state, keys):
     """One step of Adam. A net whose flow has no derivative does not count."""
-    one = jax.value_and_grad(lambda parameters, key: test_loss(law, parameters, key))
+    one = jax.value_and_grad(lambda parameters, key: jnp.log(test_loss(law, parameters, key)))
     losses, gradients = jax.vmap(one, in_axes=(None, 0))(parameters, keys)
     known = jnp.isfinite(gradients["log_scale"])
 
@@ -206,10 +207,10 @@ def evaluate(law, parameters, keys):
 
 learned, held_out = {}, {}
 for name, law in LAWS.items():
-    parameters = {"density": jnp.zeros(BINS), "log_scale": jnp.asarray(1.0)}
+    parameters = {"density": jnp.zeros(BINS), "log_scale": jnp.asarray(3.0)}
     state, known = OPTIMIZER.init(parameters), []
     for k, key in enumerate(jax.random.split(jax.random.key(1), STEPS)):
-        state.hyperparams["learning_rate"] = jnp.asarray(0.1 * (1 + np.cos(np.pi * k / STEPS)))
+        state.hyperparams["learning_rate"] = jnp.asarray(0.04 * (1 + np.cos(np.pi * k / STEPS)))
         parameters, state, loss, share = step(law, parameters, state, jax.random.split(key, BATCH))
         known.append(share)
     learned[name] = parameters
