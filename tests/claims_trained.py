@@ -55,7 +55,7 @@ def of_fig10():
     return {
         "variance": both(2.4 * fig10.VARIANCES**0.8, 48),
         "He": both(2.3 * over**0.0, 192),
-        "Glorot": both(0.3 / over, 192),
+        "Glorot": both(0.3 / over, 384),
         "Adam": both(2.2 * over**0.0, 48),
     }
 

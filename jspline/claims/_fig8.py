@@ -43,7 +43,7 @@ def check(run: Run, stated: Any) -> Evidence:
             length = np.linalg.norm(path - mu, axis=1)
             least, (end, left) = float(np.min(np.diff(length)) / length[-1]), (path[-1], y - phi @ path[-1])
             # Of the residual, some features cannot take all: the rest of the way is for what they can.
-            rest = np.linalg.norm(np.linalg.lstsq(phi, left)[0]) + 1e-10
+            rest = float(np.linalg.norm(np.linalg.lstsq(phi, left)[0])) + 1e-10
             miss = float(np.linalg.norm(end - stated.nearest(phi, y, mu)) / rest)
             ends.append(float(np.linalg.norm(end)))
             if mu is start:
