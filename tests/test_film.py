@@ -249,6 +249,12 @@ def test_a_frame_is_the_figure(flowed, tmp_path):
     assert whole.shape == frames[1].shape
     apart = [np.mean(np.abs(frame - whole)) for frame in frames]
     assert apart[1] < 0.2 * min(apart[0], apart[2])
+    # Labels and ticks too, where there is room for other ones, up to the edges of letters.
+    plain = plot.Film(reel._replace(grid=reel.grid * 2.0), height=1080)
+    frame = next(plain.frames([15])).astype(int)
+    plain.save(path, 15)
+    with Image.open(path) as picture:
+        assert np.mean(np.abs(frame - np.asarray(picture.convert("RGB"), int)).max(axis=-1) > 60) < 1e-4
 
 
 @given(

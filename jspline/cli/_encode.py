@@ -29,7 +29,7 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int) -> None:
         stream = None
         for frame in frames:
             if stream is None:
-                stream = file.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "fast"})
+                stream = file.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
                 # Sides must be even.
                 stream.height, stream.width = (side // 2 * 2 for side in frame.shape[:2])
                 stream.pix_fmt, stream.thread_count = "yuv420p", 0

@@ -182,6 +182,7 @@ class Film:
         plane.set_title(f"Breakpoints {BETA} and delta-slopes {MU}")
         self.dots = self._moves(delta_slopes(plane, r.beta[0], r.mu[0], r.s[0]))
         plane.set(xlim=self.x_range, ylim=self.mu_range)
+        plane.locator_params("x", nbins=5)  # else a still may have others than its frame
 
         history = self.figure.add_subplot(parts[1, 1])
         after = r.times > 0
