@@ -110,8 +110,8 @@ with plot.style():
     axes[2].fill_between(GRID, fit - 0.2 * slope, fit + 0.2 * slope, color=plot.COLOURS[0], alpha=0.3, lw=0,
                          label="scale ± 20 %, by the derivative")  # fmt: skip
     axes[2].set(title="Changing the scale", xlabel="x", ylim=(-1.5, 2.0))
-    for ax in axes[1:]:
-        ax.legend(fontsize=8, loc="upper left")
+    axes[1].legend(fontsize=8, loc="lower right")
+    axes[2].legend(fontsize=8, loc="upper left")
     if FOLDER:
         figure.savefig(os.path.join(FOLDER, "sensitivity.png"), dpi=110)
 
