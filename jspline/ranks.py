@@ -66,6 +66,10 @@ class Ranks(eqx.Module):
         """Where the second of two tables of N + 1 entries begins, for neurons that are active on a suffix."""
         return jnp.where(self.right, self.size + 1, 0)
 
+    def sees(self, datum: Int[Array, " width"]) -> Bool[Array, " width"]:
+        """Whether each neuron is active on a datum of its own, given by its place."""
+        return jnp.where(self.right, datum >= self.rank, datum < self.rank)
+
     def mask(self) -> Bool[Array, "data width"]:
         """The matrix of activations, of N H entries: for the dense references."""
         after = jnp.arange(self.size, dtype=self.rank.dtype)[:, None] >= self.rank[None]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import relative
+from helpers import frozen, relative
 from jax.flatten_util import ravel_pytree
 
 import jspline
@@ -33,12 +33,6 @@ def balanced_net(seed, scale, width):
     k = jax.random.split(jax.random.key(seed), 2)
     w, b = scale * jax.random.normal(k[0], (2, width))
     return ReLUNet(w, b, jnp.hypot(w, b) * jax.random.rademacher(k[1], (width,), "float64"), 0.0)
-
-
-def frozen(x, force):
-    """Data whose weighted residual e_n stays `force` to 12 digits, whatever a small net does."""
-    weight = jnp.full(len(x), 1e-13)
-    return Dataset(jnp.asarray(x), jnp.asarray(force) / weight, weight)
 
 
 def events_of(sol):

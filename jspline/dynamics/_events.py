@@ -196,7 +196,7 @@ def turn(
     theta = jnp.clip(meeting.theta, 0, 1)
     outside = without(term, meeting)
     X, E, push = (_shifted(cubic, theta) for cubic in (*outside.sums(impulse), impulse[:, meeting.datum]))
-    came_from_inside = meeting.hit & ~_same(outside.ranks, term.ranks)
+    came_from_inside = meeting.hit & ~same(outside.ranks, term.ranks)
     inner = v * (E[0] + x * X[0])
     outer = inner + v * push[0] * (1 + x**2)
     stuck = meeting.hit & jnp.where(came_from_inside, inner > 0, outer < 0)
@@ -316,7 +316,7 @@ def _descent(c1: Array, c2: Array, c3: Array, depth: Array) -> Array:
 def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
     """The cell in which those that met a datum do not see it, and nobody slides who is released."""
     ranks, count = term.ranks, term.points.count
-    seen = meeting.hit & jnp.where(ranks.right, meeting.datum >= ranks.rank, meeting.datum < ranks.rank)
+    seen = meeting.hit & ranks.sees(meeting.datum)
     # Of all data, losing the last one leaves those to the left.
     left = ~ranks.right | ((meeting.datum == count - 1) & (ranks.rank == 0) & (count > 1))
     place = jnp.where(left, meeting.datum, meeting.datum + 1)
@@ -335,7 +335,8 @@ def including(term: FlowTerm, neurons: Bool[Array, " width"], datum: Int[Array, 
     return eqx.tree_at(lambda t: t.ranks, term, canonical(ranks, term.points.count))
 
 
-def _same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
+def same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
+    """Which neurons see the same data, where both are `canonical`."""
     return (one.rank == other.rank) & (one.right == other.right)
 
 

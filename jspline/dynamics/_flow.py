@@ -1,6 +1,5 @@
 """`jspline.flow`: check, convert, compile, integrate."""
 
-import dataclasses
 import warnings
 from typing import Any, Literal
 
@@ -145,8 +144,8 @@ def sensitivity(
     _check_choices("exact", "nn", None, None, 0, max_steps)
     _check_values(net, data, t1, None, loss_tol, grad_tol, rtol, atol, None)
     options = _options(net, t1, rtol, atol, None, loss_tol, grad_tol, None)
-    controller, steps = _controller(stepsize_controller, options), jnp.asarray(max_steps, jnp.int32)
-    return compiled(_linearize)(net, data, options, controller, train_b0, steps, int(max_steps))
+    controller = _controller(stepsize_controller, options)
+    return compiled(linearize)(net, data, options, controller, train_b0, int(max_steps))
 
 
 def start(
@@ -204,14 +203,14 @@ def _exact(
 
 @_exact.def_jvp
 def _(primals: tuple, tangents: tuple) -> tuple[Solution, Solution]:
-    net, data, options, controller, train_b0, capacity, max_steps, room = primals
+    net, data, options, controller, train_b0, capacity, _, room = primals
     if options.ts is not None or options.until is not None or capacity:
         raise ValueError(
             "Derivatives go through `net`, `t`, `loss` and `grad_norm`: leave out `ts`, `until` and `events`."
         )
     if jax.tree.leaves((eqx.tree_at(lambda o: o.t1, tangents[2], None, is_leaf=_is_none), tangents[3])):
         raise ValueError("The flow has no derivative with respect to its tolerances.")
-    s = _linearize(net, data, options, controller, train_b0, max_steps, room)
+    s = linearize(net, data, options, controller, train_b0, room)
     net, data, t1 = (
         jax.tree.map(lambda rate, of: jnp.zeros_like(of) if rate is None else rate, rates, of, is_leaf=_is_none)
         for rates, of in ((tangents[0], net), (tangents[1], data), (tangents[2].t1, options.t1))
@@ -223,19 +222,6 @@ def _is_none(leaf: Any) -> bool:
     return leaf is None
 
 
-def _linearize(
-    net: ReLUNet,
-    data: Dataset,
-    options: Options,
-    controller: diffrax.AbstractStepSizeController,
-    train_b0: bool,
-    max_steps: Array,
-    room: int,
-) -> Sensitivity:
-    options = dataclasses.replace(options, until="each_event")
-    return linearize(begin(net, data, options, controller, train_b0, 0), max_steps, room)
-
-
 def _options(
     net: ReLUNet,
     t1: ArrayLike,
@@ -244,7 +230,7 @@ def _options(
     ts: Reals | None,
     loss_tol: ArrayLike,
     grad_tol: ArrayLike,
-    until: Literal["first_event", "each_event"] | None,
+    until: Literal["first_event"] | None,
 ) -> Options:
     def array(value: Reals) -> Array:
         return jnp.asarray(value, net.w.dtype)

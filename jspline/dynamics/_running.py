@@ -20,7 +20,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics._carry import Journey
 from jspline.dynamics._events import depart, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
-from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length
+from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length, member
 from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
 from jspline.objective import loss
 
@@ -298,9 +298,7 @@ def step_on(run: Running, steps: int | Array) -> Running:
 
 def conclude(run: Running) -> Solution:
     """The solution as far as the flow has come."""
-    result = codes.out_of_steps
-    for name, code in CODE.items():
-        result = codes.where(run.code == code, getattr(codes, name), result)
+    result = member(codes, NAMES, run.code)
     nets = None
     if run.options.ts is not None:
         there = jnp.arange(run.options.ts.size, dtype=jnp.int32) < run.saved

@@ -1,7 +1,9 @@
 """The derivative of the exact flow, as a linear map: applied, transposed, and handed to `jax.jvp` and `jax.grad`."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
+import diffrax
 import equinox as eqx
 import equinox.internal as eqxi
 import jax
@@ -12,9 +14,9 @@ from jaxtyping import Array, Bool, Float
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._compile import compiled
-from jspline.dynamics._running import CODE, Running, conclude
-from jspline.dynamics._solution import Solution, codes, length
-from jspline.dynamics._tape import CODES, OBSTACLES, Tape, Values, forward, record, reverse, values
+from jspline.dynamics._running import begin, conclude
+from jspline.dynamics._solution import Options, Solution, codes, length
+from jspline.dynamics._tape import OBSTACLES, Tape, Values, forward, record, reverse, values
 from jspline.dynamics._term import FlowTerm, Points, flatten, unflatten, velocity
 from jspline.objective import loss
 
@@ -86,14 +88,18 @@ class Sensitivity(eqx.Module):
         )
 
 
-def linearize(run: Running, steps: Array, capacity: int) -> Sensitivity:
-    """Let a flow that stops at each event go to its end, and keep its derivative."""
-    data = run.data
-    run, tape = record(run, steps, capacity)
-    ended = [run.code == CODE[name] for name in ("end_time", "stationary", "interpolated")]
-    unfinished = (tape.obstacle == 0) & ~jnp.any(jnp.stack(ended))
-    code = jnp.where(unfinished, CODES.index("unfinished"), tape.obstacle).astype(jnp.int32)
-    return Sensitivity(conclude(run), data, eqx.tree_at(lambda t: t.obstacle, tape, code))
+def linearize(
+    net: ReLUNet,
+    data: Dataset,
+    options: Options,
+    controller: diffrax.AbstractStepSizeController,
+    train_b0: bool,
+    max_steps: int,
+) -> Sensitivity:
+    """Let a flow go to its end, stopping at each event, and keep its derivative."""
+    options = dataclasses.replace(options, until="each_event")
+    run, tape = record(begin(net, data, options, controller, train_b0, 0), max_steps)
+    return Sensitivity(conclude(run), data, tape)
 
 
 def differentiate(s: Sensitivity, net: ReLUNet, data: Dataset, t1: Array) -> Solution:

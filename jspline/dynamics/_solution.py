@@ -58,6 +58,14 @@ def result_names(result: RESULTS) -> np.ndarray:
     return names
 
 
+def member(kind: Any, names: tuple[str, ...], code: Int[Array, "..."]) -> Any:
+    """The member of an enumeration whose name has this place: codes are kept as plain numbers until the end."""
+    result = getattr(kind, names[0])
+    for index, name in enumerate(names):
+        result = kind.where(code == index, getattr(kind, name), result)
+    return result
+
+
 def result_codes(result: RESULTS) -> Int[Array, "..."]:
     """The results as places in `RESULT_NAMES`: plain numbers, which can be kept in arrays."""
     code = jnp.zeros(jnp.shape(result == codes.end_time), jnp.int8)

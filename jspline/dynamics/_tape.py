@@ -23,9 +23,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._events import BAND
+from jspline.dynamics._events import BAND, same
 from jspline.dynamics._rosenbrock import Solver, rodas
-from jspline.dynamics._running import Running, attempt
+from jspline.dynamics._running import CODE, Running, attempt
+from jspline.dynamics._solution import member
 from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, flatten, unflatten, velocity
 from jspline.ranks import Ranks
 
@@ -78,15 +79,15 @@ class Tape(eqx.Module):
 
     def result(self) -> OBSTACLES:
         """The obstacle as a member of `OBSTACLES`."""
-        result = obstacles.none
-        for index, name in enumerate(CODES):
-            result = obstacles.where(self.obstacle == index, getattr(obstacles, name), result)
-        return result
+        return member(obstacles, CODES, self.obstacle)
 
 
-def record(run: Running, steps: Array, capacity: int) -> tuple[Running, Tape]:
-    """Advance a flow that stops at each event (`until="each_event"`), and keep what its derivative needs."""
-    limit = run.stats["num_steps"] + steps
+def record(run: Running, capacity: int) -> tuple[Running, Tape]:
+    """Let a flow that stops at each event (`until="each_event"`) go to its end, and keep what its derivative needs.
+
+    At most `capacity` steps are tried.
+    """
+    limit = run.stats["num_steps"] + capacity
     points, before = run.term.points, cell(run.net, run.term.points, run.term.train_b0)
     cells = tuple(jnp.zeros((capacity + 2, run.net.width), leaf.dtype) for leaf in _columns(before))
     cells = tuple(
@@ -122,7 +123,9 @@ def record(run: Running, steps: Array, capacity: int) -> tuple[Running, Tape]:
     run, tape = jax.lax.while_loop(
         lambda state: ~state[0].done & (state[0].stats["num_steps"] < limit), write, (run, tape)
     )
-    return run, tape
+    ended = [run.code == CODE[name] for name in ("end_time", "stationary", "interpolated")]
+    code = _first(tape.obstacle, {"unfinished": ~jnp.any(jnp.stack(ended))})
+    return run, eqx.tree_at(lambda t: t.obstacle, tape, code)
 
 
 def _columns(term: FlowTerm) -> tuple[Array, Array, Array]:
@@ -166,18 +169,13 @@ def jumps(old: FlowTerm, new: FlowTerm, force: Force) -> Jumps:
     datum = jnp.where(one.right == two.right, jnp.minimum(one.rank, two.rank), jnp.where(none, 0, count - 1))
     sticks, released = (old.pin == FREE) & new.slides, old.slides & (new.pin == FREE)
     datum = jnp.where(sticks, new.pin, jnp.where(old.slides, old.pin, datum)).astype(jnp.int32)
-    crosses = (old.pin == FREE) & (new.pin == FREE) & ((one.rank != two.rank) | (one.right != two.right))
+    crosses = (old.pin == FREE) & (new.pin == FREE) & ~same(one, two)
     datum = jnp.clip(datum, 0, len(new.points.x) - 1)
 
     x = new.points.x[datum]
     after, own = force.side(x), force.e[datum] * (1 + x**2)
-    saw, sees = _sees(one, datum), _sees(two, datum)
-    before = after + jnp.where(saw, own, 0) - jnp.where(sees, own, 0)
+    before = after + jnp.where(one.sees(datum), own, 0) - jnp.where(two.sees(datum), own, 0)
     return Jumps(datum, crosses | sticks, released, before, jnp.where(sticks, 0, after))
-
-
-def _sees(ranks: Ranks, datum: Array) -> Array:
-    return jnp.where(ranks.right, datum >= ranks.rank, datum < ranks.rank)
 
 
 def _obstacles(old: Running, new: Running) -> dict[str, Array]:
@@ -263,7 +261,7 @@ def _differentiable(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> Sol
 
     def solve_transposed(_: Any, r: ReLUNet) -> ReLUNet:
         a = inside(on_line(r))[0]
-        return jax.tree.map(lambda a, beside: a + beside, a, off_line(jax.tree.map(jnp.subtract, r, gather(a))))
+        return jax.tree.map(jnp.add, a, off_line(jax.tree.map(jnp.subtract, r, gather(a))))
 
     def solver(r: ReLUNet) -> tuple[ReLUNet, Array]:
         a = jax.lax.custom_linear_solve(apply, r, solve, solve_transposed)
