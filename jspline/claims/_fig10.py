@@ -18,11 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline.charts import ReLUNet
 from jspline.claims import _table3 as spiky
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import above, more_often
-from jspline.claims._training import Trained, descents, flows
+from jspline.claims._training import Starts, Trained, descents, flows
 from jspline.datasets import Dataset, sharp_gap, smooth_gap
 from jspline.init import Gaussian, glorot, he
 from jspline.plot import paper
@@ -34,11 +33,11 @@ MIDDLE, TINY = 50, 1e-12
 """The width at which the variance is changed; the width is changed at variance 1."""
 
 
-def start(law: str, gap: str, width: int, variance: float, key: jax.Array) -> tuple[ReLUNet, Dataset]:
-    """A network with so many times the usual variance of w and b, and data."""
+def starts(law: str, gap: str, width: int, variance: float, keys: jax.Array) -> Starts:
+    """Networks with so many times the usual variance of w and b, and data."""
     usual, data = LAWS[law](width), GAPS[gap](12)
     changed = Gaussian(variance**0.5 * usual.sigma_w, variance**0.5 * usual.sigma_b, usual.sigma_v)
-    return changed.sample(width, key=key), Dataset(data.x, data.y, jnp.full(12, 2 / 12))
+    return jax.vmap(lambda key: (changed.sample(width, key=key), Dataset(data.x, data.y, jnp.full(12, 2 / 12))))(keys)
 
 
 def in_gap(found: Trained) -> np.ndarray:
@@ -57,10 +56,10 @@ def trained(budget: Budget, seed: int) -> dict[str, np.ndarray]:
     some, few = keys[: len(keys) // 2], keys[: len(keys) // 8]
 
     def ends(keys: jax.Array, law: str, gap: str, width: int, variance: float = 1.0) -> np.ndarray:
-        return in_gap(flows([start(law, gap, width, variance, key) for key in keys], 1e4, loss_tol=1e-8))
+        return in_gap(flows(starts(law, gap, width, variance, keys), 1e4, loss_tol=1e-8))
 
     def by_adam(gap: str, width: int) -> np.ndarray:
-        return in_gap(descents([start("He", gap, width, 1.0, key) for key in few], budget))
+        return in_gap(descents(starts("He", gap, width, 1.0, few), budget))
 
     return {
         "variance": np.array([[ends(few, "He", gap, MIDDLE, float(c)) for c in VARIANCES] for gap in GAPS]),

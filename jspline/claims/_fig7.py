@@ -39,7 +39,7 @@ def target(x: np.ndarray) -> np.ndarray:
     return 2.4 + 0.95 * x + sum(bends)
 
 
-def problem(seed: int) -> tuple[ReLUNet, Dataset]:
+def problem(seed: Any) -> tuple[ReLUNet, Dataset]:
     """A nearly flat net of small scale, and the data: weights 2 RATE / SIZE make the flow's time that of `TIMES`."""
     net = UniformBreakpoints(-REACH, REACH, 3.0, 0.1).sample(WIDTH, key=jax.random.key(seed))
     return net, Dataset(jnp.asarray(X), jnp.asarray(target(X)), jnp.full(SIZE, 2 * RATE / SIZE))
@@ -49,7 +49,7 @@ def problem(seed: int) -> tuple[ReLUNet, Dataset]:
 def trained(budget: Budget, seed: int) -> Trained:
     """96 networks, or 384, at `TIMES`."""
     count = 96 if budget == "quick" else 384
-    return flows([problem(1000 * seed + k) for k in range(count)], TIMES[-1], looks=TIMES[:-1])
+    return flows(jax.vmap(problem)(1000 * seed + np.arange(count)), TIMES[-1], looks=TIMES[:-1])
 
 
 def drive(residual: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ Decision: pairs of runs from the same start, by binomial tests; the orders of al
 """
 
 import functools
+from itertools import product
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ import optax
 
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most, counted, more_often
+from jspline.claims._programs import side_by_side
 from jspline.datasets import Dataset, quadratic
 from jspline.descent import BatchNormNet, train
 from jspline.init import he
@@ -33,8 +35,9 @@ def trained(budget: Budget, seed: int) -> np.ndarray:
     """Mean squared errors at the best rate, `(optimisers, widths, seeds)`: 24, or 96."""
     seeds, steps = (24, 2_000) if budget == "quick" else (96, 20_000)
     keys = jax.random.split(jax.random.key(seed), seeds)
-    found = np.array([[_errors(name, int(H), steps, keys) for H in WIDTHS] for name in NAMES])
-    found = np.where(np.isfinite(found), found, np.inf)  # (optimisers, widths, rates, seeds)
+    found = np.array(side_by_side(lambda each: _errors(*each, steps, keys), product(NAMES, WIDTHS.tolist())))
+    found = found.reshape(len(NAMES), len(WIDTHS), len(RATES), seeds)
+    found = np.where(np.isfinite(found), found, np.inf)
     best = np.argmin(np.median(found, axis=-1), axis=-1)
     return np.take_along_axis(found, best[..., None, None], axis=2)[:, :, 0]
 

@@ -1,7 +1,6 @@
 """One ensemble of exact flows that several claims look at, computed once: flat starts at three scales."""
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,11 +9,12 @@ import numpy as np
 
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget
+from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset
-from jspline.dynamics import Solution, compiler_options, flow
+from jspline.dynamics import Solution, flow
 from jspline.init import UniformBreakpoints
 
-SIZE, WIDTH, REACH = 10, 60, 1.5
+SIZE, WIDTH, REACH, TILE = 10, 60, 1.5, 20
 X = np.linspace(-1, 1, SIZE)
 ALPHAS = 0.1, 20.0, 100.0
 """sqrt(H) |w| at the start: the small, the middle and the large scale."""
@@ -80,18 +80,8 @@ def flows(budget: Budget, seed: int) -> Flows:
         options: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-8, "loss_tol": 1e-9, "grad_tol": 1e-9, "train_b0": False}
         return measure(flow(net, data, 1e4, ts=jnp.asarray(TIMES), max_steps=5_000, **options), data)
 
-    alphas, numbers = jnp.repeat(jnp.asarray(ALPHAS), inits), jnp.tile(jnp.arange(inits), len(ALPHAS))
-    found = compiled(jax.vmap(one))(alphas, numbers)
+    lanes = np.repeat(ALPHAS, inits), np.tile(np.arange(inits), len(ALPHAS))
+    found = in_tiles(compiled(jax.vmap(one)), lanes, TILE)
     return Flows(
         **{name: np.asarray(value).reshape(len(ALPHAS), inits, *value.shape[1:]) for name, value in found.items()}
     )
-
-
-def compiled(function: Callable) -> Callable:
-    """`function`, compiled as flows want it when it is first called: at import JAX must not start."""
-
-    @functools.cache
-    def at_last() -> Callable:
-        return jax.jit(function, compiler_options=compiler_options())
-
-    return lambda *arguments: at_last()(*arguments)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jspline.charts import ReLUNet
-from jspline.claims._flows import compiled
+from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset
 from jspline.dynamics import flow
 
@@ -66,12 +66,9 @@ def ends(nets: np.ndarray, x: Any, y: Any, p: Any, t1: float, ts: Any) -> Ends:
     missing = size - len(x)
     x = np.append(np.asarray(x, float), np.max(x) + 1 + np.arange(missing))
     y, p = (np.append(np.asarray(part, float), np.zeros(missing)) for part in (y, p))
-    tile = min(LANES, len(nets))
-    lanes = -(-len(nets) // tile) * tile
-    padded = np.concatenate([nets, nets[: lanes - len(nets)]])
     data = [jnp.asarray(part) for part in (x, y, p, float(t1), np.asarray(ts, float))]
-    found = [np.asarray(_compiled(jnp.asarray(padded[k : k + tile]), *data)) for k in range(0, lanes, tile)]
-    w, b, v = np.moveaxis(np.concatenate(found)[: len(nets)], 1, 0)
+    found = in_tiles(lambda some: _compiled(some, *data), (nets,), min(LANES, len(nets)))
+    w, b, v = np.moveaxis(found, 1, 0)
     fit = Ends(w, b, v, np.zeros(0)).fit(x)
     return Ends(w, b, v, np.sum(p * (y - fit) ** 2, axis=-1) / 2)
 

@@ -19,12 +19,12 @@ from scipy import stats
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Finding, Run
 from jspline.claims._decide import LEVEL, at_most, finding
-from jspline.claims._flows import compiled
+from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset, six_points
 from jspline.dynamics import RESULTS, condense, flow
 from jspline.plot.paper import meetings
 
-WIDTHS, OFFSETS = (16, 64, 256, 1024), (0.0, 0.1)
+WIDTHS, OFFSETS, TILE = (16, 64, 256, 1024), (0.0, 0.1), 100
 CODES: Any = RESULTS
 
 
@@ -42,7 +42,12 @@ def _settle(w: jax.Array, v: jax.Array, p: jax.Array, offset: jax.Array) -> tupl
     return sol.result == CODES.first_event, sol.net(points.x)
 
 
-settle = compiled(jax.vmap(_settle, (0, 0, 0, None)))
+_compiled = compiled(jax.vmap(_settle, (0, 0, 0, None)))
+
+
+def settle(w: np.ndarray, v: np.ndarray, p: np.ndarray, offset: float) -> tuple[np.ndarray, np.ndarray]:
+    """For nets along the first axis."""
+    return in_tiles(lambda *nets: _compiled(*nets, jnp.asarray(offset)), (w, v, p), TILE)
 
 
 def from_lines(x: np.ndarray, y: np.ndarray, p: np.ndarray, fit: np.ndarray) -> float:
@@ -62,7 +67,7 @@ def study(budget: Budget, seed: int) -> tuple[np.ndarray, np.ndarray]:
     met, off = np.zeros(shape, bool), np.zeros(shape)
     for k, m in np.ndindex(shape[:2]):
         w, v, p = draw(np.random.default_rng([seed, m]), WIDTHS[m], shape[2])
-        met[k, m], fit = (np.asarray(part) for part in settle(w, v, p, jnp.asarray(OFFSETS[k])))
+        met[k, m], fit = settle(w, v, p, OFFSETS[k])
         points = six_points(OFFSETS[k])
         x, y = np.asarray(points.x), np.asarray(points.y)
         off[k, m] = [0.0 if met[k, m, n] else from_lines(x, y, p[n], fit[n]) for n in range(shape[2])]

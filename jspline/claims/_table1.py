@@ -43,7 +43,7 @@ def start(kind: str, target: str, key: jax.Array) -> tuple[ReLUNet, Dataset]:
 def trained(budget: Budget, seed: int) -> np.ndarray:
     """Fits on the grid by (flow, Adam), target, kind and pair, `(2, 2, 2, pairs, grid)`: 96 pairs, or 384."""
     keys = jax.random.split(jax.random.key(seed), 96 if budget == "quick" else 384)
-    groups = [[start(kind, target, key) for key in keys] for target in TARGETS for kind in KINDS]
+    groups = [jax.vmap(functools.partial(start, kind, target))(keys) for target in TARGETS for kind in KINDS]
     fits = [
         [found.fit(GRID)[:, -1] for found in (flows(group, 1e4, loss_tol=1e-8), descents(group, budget))]
         for group in groups

@@ -44,13 +44,12 @@ def trained(budget: Budget, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     fits, losses = [], []
     for init in INITS:
         for alpha in ALPHAS:
-            starts = [start(init, alpha, key) for key in keys]
+            starts = jax.vmap(functools.partial(start, init, alpha))(keys)
             found = flows(starts, 1e4, loss_tol=1e-8)
             fits.append(found.fit(GRID)[:, -1])
             losses.append(found.loss)
     shape = len(INITS), len(ALPHAS), draws
-    y = np.stack([np.asarray(data.y) for _, data in starts])
-    return y, np.reshape(fits, (*shape, -1)), np.reshape(losses, shape)
+    return np.asarray(starts[1].y), np.reshape(fits, (*shape, -1)), np.reshape(losses, shape)
 
 
 def check(run: Run, stated: Any) -> Evidence:

@@ -17,7 +17,7 @@ import optax
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import more_often
-from jspline.claims._training import RATES, WIDTH, descents, flows, rms
+from jspline.claims._training import RATES, WIDTH, Starts, descents, flows, rms
 from jspline.datasets import Dataset
 from jspline.descent import DeepNet, train
 from jspline.init import Spiky, UniformBreakpoints
@@ -34,14 +34,17 @@ def target(x: np.ndarray) -> np.ndarray:
     return np.sin(3 * x)
 
 
-def starts(kind: str, count: int, seed: int, width: int = WIDTH) -> list[tuple[ReLUNet, Dataset]]:
+def starts(kind: str, count: int, seed: int, width: int = WIDTH) -> Starts:
     """The same neurons for both kinds, but for the spikes."""
     base = UniformBreakpoints(-1.0, 1.0, width**0.5, 0.1)
     data = Dataset(jnp.asarray(X), jnp.asarray(target(X)), jnp.full(len(X), 2 / len(X)))
-    keys = jax.random.split(jax.random.key(seed), count)
-    if kind == "spiky":
-        return [(Spiky(base, HEIGHT, SPIKES).sample(width, key=key), data) for key in keys]
-    return [(base.sample(width, key=jax.random.split(key)[0]), data) for key in keys]  # as `Spiky` does for its base
+
+    def start(key: jax.Array) -> tuple[ReLUNet, Dataset]:
+        if kind == "spiky":
+            return Spiky(base, HEIGHT, SPIKES).sample(width, key=key), data
+        return base.sample(width, key=jax.random.split(key)[0]), data  # as `Spiky` does for its base
+
+    return jax.vmap(start)(jax.random.split(jax.random.key(seed), count))
 
 
 class Fits(NamedTuple):
@@ -59,20 +62,16 @@ def trained(budget: Budget, seed: int) -> tuple[Fits, Fits]:
 
 
 def _trained(kind: str, budget: Budget, count: int, seed: int) -> Fits:
-    shallow, deep = starts(kind, count, seed), starts(kind, count, seed, 40)
+    shallow, (deep, data) = starts(kind, count, seed), starts(kind, count, seed, 40)
     flowed, descended = flows(shallow, 1e4, looks=[0.0], loss_tol=1e-7), descents(shallow, budget)
-    nets: DeepNet = jax.vmap(lambda net: DeepNet.from_net(net, 2))(_stack([net for net, _ in deep]))
-    ends = _train_deep(nets, deep[0][1], 1_000 if budget == "quick" else 10_000)
+    nets: DeepNet = jax.vmap(lambda net: DeepNet.from_net(net, 2))(deep)
+    ends = _train_deep(nets, data, 1_000 if budget == "quick" else 10_000)
     fitted = [[_values(net, at) for net in (nets, ends)] for at in (GRID, X)]
     return Fits(
         np.stack([flowed.fit(GRID)[:, 0]] * 2 + [fitted[0][0]]),
         np.stack([flowed.fit(GRID)[:, -1], descended.fit(GRID)[:, -1], fitted[0][1]]),
         np.stack([flowed.fit(X)[:, -1], descended.fit(X)[:, -1], fitted[1][1]]),
     )
-
-
-def _stack(nets: list[ReLUNet]) -> ReLUNet:
-    return jax.tree.map(lambda *parts: jnp.stack(parts), *nets)
 
 
 def _values(nets: DeepNet, at: np.ndarray) -> np.ndarray:
@@ -86,7 +85,7 @@ def _values(nets: DeepNet, at: np.ndarray) -> np.ndarray:
 @functools.partial(jax.jit, static_argnums=2)
 def _train_deep(nets: DeepNet, data: Dataset, steps: int) -> DeepNet:
     rate = optax.piecewise_constant_schedule(RATES[0] / 10, {3 * steps: RATES[1] / RATES[0]})
-    return jax.vmap(lambda net: train(net, data, optax.adam(rate), 4 * steps, records=1).net)(nets)
+    return jax.vmap(lambda net, its: train(net, its, optax.adam(rate), 4 * steps, records=1).net)(nets, data)
 
 
 def check(run: Run, stated: Any) -> Evidence:

@@ -1,9 +1,8 @@
 """Networks trained side by side: by the exact flow, and by Adam. One compiled program of each serves several claims.
 
-So data are filled up with some of weight 0, networks with neurons that are dead and stay so, and batches with copies.
+So data are filled up with some of weight 0, and networks with neurons that are dead and stay so.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +12,7 @@ import optax
 
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget
-from jspline.claims._flows import compiled
+from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset
 from jspline.descent import train
 from jspline.dynamics import flow
@@ -52,13 +51,18 @@ class Trained(NamedTuple):
         return np.stack(values, axis=-1) + self.b0[..., None]
 
 
-def flows(starts: Sequence[tuple[ReLUNet, Dataset]], t1: float, *, looks: Any = (), loss_tol: float = 0.0) -> Trained:
-    """The exact flow of each of these networks of one width on its data, to a time or a loss."""
+Starts = tuple[ReLUNet, Dataset]
+"""Networks of one width, and the data of each: their arrays have a first axis for the networks."""
+
+
+def flows(starts: Starts, t1: float, *, looks: Any = (), loss_tol: float = 0.0) -> Trained:
+    """The exact flow of each network on its data, to a time or a loss."""
     times = np.concatenate([looks, t1 * (1 + 1e-12 * np.arange(LOOKS - len(looks)))])
-    return _all(starts, lambda nets, data: _flow(nets, data, t1 * (1 + 1e-9), jnp.asarray(times), loss_tol), len(looks))
+    shared = [jnp.asarray(each) for each in (t1 * (1 + 1e-9), times, loss_tol)]
+    return _all(starts, lambda nets, data: _flow(nets, data, *shared), len(looks))
 
 
-def descents(starts: Sequence[tuple[ReLUNet, Dataset]], budget: Budget) -> Trained:
+def descents(starts: Starts, budget: Budget) -> Trained:
     """The same by Adam, on all data at each step: 8,000 steps, or 40,000."""
     return _all(starts, lambda nets, data: _descend(nets, data, 4_000 if budget == "quick" else 20_000), 0)
 
@@ -68,15 +72,9 @@ def rms(difference: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(difference**2, axis=-1))
 
 
-def _all(starts: Sequence[tuple[ReLUNet, Dataset]], run: Any, looks: int) -> Trained:
-    found = []
-    for k in range(0, len(starts), LANES):
-        some = [*starts[k : k + LANES]]
-        filled = [_filled(*start) for start in some + some[:1] * (LANES - len(some))]
-        nets, data = jax.tree.map(lambda *parts: jnp.stack(parts), *filled)
-        found.append([np.asarray(part)[: len(some)] for part in run(nets, data)])
-    width = starts[0][0].width
-    w, b, v, b0, *ends, loss, fitted = (np.concatenate(parts) for parts in zip(*found, strict=True))
+def _all(starts: Starts, run: Any, looks: int) -> Trained:
+    width = starts[0].w.shape[-1]
+    w, b, v, b0, *ends, loss, fitted = in_tiles(run, jax.device_get(jax.vmap(_filled)(*starts)), LANES)
     nets_then = zip((w, b, v, b0), ends, strict=True)
     parts = [np.concatenate([then[:, :looks], end[:, None]], axis=1) for then, end in nets_then]
     w, b, v = (part[..., :width] for part in parts[:3])
@@ -90,10 +88,6 @@ def _filled(net: ReLUNet, data: Dataset) -> tuple[ReLUNet, Dataset]:
     )
     x, y = (jnp.pad(part, rows, mode="edge") for part in (data.x, data.y))
     return dead, Dataset(x, y, jnp.pad(data.weight, rows))
-
-
-def _flow(nets: ReLUNet, data: Dataset, t1: float, times: jax.Array, loss_tol: float) -> Any:
-    return _flow_compiled(nets, data, jnp.asarray(t1), times, jnp.asarray(loss_tol))
 
 
 def _one_flow(net: ReLUNet, data: Dataset, t1: Any, times: Any, loss_tol: Any) -> Any:
@@ -113,5 +107,5 @@ def _parts(net: ReLUNet) -> tuple[Any, ...]:
     return net.w, net.b, net.v, net.b0
 
 
-_flow_compiled = compiled(jax.vmap(_one_flow, in_axes=(0, 0, None, None, None)))
+_flow = compiled(jax.vmap(_one_flow, in_axes=(0, 0, None, None, None)))
 _descend = jax.jit(jax.vmap(_one_descent, in_axes=(0, 0, None)), static_argnums=2)

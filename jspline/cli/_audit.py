@@ -54,7 +54,7 @@ def audit_command(
     with one_sentence():
         check_seed(seed)
         chosen = claims.select(claims.CLAIMS, [name.strip() for name in only.split(",") if name.strip()])
-        configure("float64", device)
+        configure("float64", device, spread=True)
         if out is not None:
             prepare(out)
     began = time.perf_counter()

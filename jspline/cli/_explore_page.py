@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import jinja2
 import numpy as np
 from bokeh.document import Document
 from bokeh.events import DocumentReady
@@ -18,6 +19,7 @@ from bokeh.models import (
     Div,
     GlobalInlineStyleSheet,
     HoverTool,
+    InlineStyleSheet,
     PointDrawTool,
     Range1d,
     Select,
@@ -64,10 +66,11 @@ class Page:
         self.scheme.on_change("value", self._painted)
         doc.js_on_event(DocumentReady, CustomJS(args={"scheme": self.scheme}, code=READY))
         self.right = column(self.message, *self._rows(), sizing_mode="stretch_both", min_height=640)
-        sheet = GlobalInlineStyleSheet(css=PAGE_CSS)
+        sheets = [GlobalInlineStyleSheet(css=PAGE_CSS), InlineStyleSheet(css=NARROW_CSS)]
         roots = (self.controls, self.right, self.address, self.scheme)
-        doc.add_root(row(*roots, sizing_mode="stretch_both", stylesheets=[sheet]))
+        doc.add_root(row(*roots, sizing_mode="stretch_both", stylesheets=sheets))
         doc.title = "jspline: a network learning"
+        doc.template = jinja2.Template(PAGE)
         self.update()
 
     # Controls.
@@ -131,7 +134,8 @@ class Page:
     # Pictures.
 
     def _rows(self) -> list[Any]:
-        return [row(*line, sizing_mode="stretch_both") for line in self.figures]
+        sheet = InlineStyleSheet(css=NARROW_CSS)
+        return [row(*line, sizing_mode="stretch_both", stylesheets=[sheet]) for line in self.figures]
 
     def _painted(self, attribute: str, old: str, new: str) -> None:
         """Draw all pictures again in the colours that the browser asks for."""
@@ -312,6 +316,12 @@ to choose a neuron. The address holds all of this: share it.</p>
 <p>Gradient flow of the mean squared error of the standardized data, from the first network of <code>jspline
 flow</code>. Along a breakpoint a triangle down attracts it, and one up repels it; the flow moves w, b and v together,
 and its types differ.</p>"""
+
+PAGE = """{% extends base %}
+{% block preamble %}<meta name="viewport" content="width=device-width, initial-scale=1">{% endblock %}"""
+
+NARROW_CSS = "@media (max-width: 900px) { :host { flex-direction: column !important; height: auto !important; } }"
+"""Rows become columns where they do not fit."""
 
 READY = """
 document.documentElement.lang = "en";

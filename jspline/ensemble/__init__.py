@@ -10,7 +10,7 @@ from jspline.ensemble._law import LawBins, LawBlock, LawSample, kolmogorov
 from jspline.ensemble._run import run
 from jspline.ensemble._statistics import LogBins, Moments, Proportion, counts, proportion, wilson
 from jspline.ensemble._store import Store, surroundings
-from jspline.ensemble._tile import cores, working_devices
+from jspline.ensemble._tile import cores, programs_at_once, working_devices
 
 __all__ = [
     "LawBins",
@@ -26,6 +26,7 @@ __all__ = [
     "flow",
     "kolmogorov",
     "merge",
+    "programs_at_once",
     "proportion",
     "run",
     "surroundings",
