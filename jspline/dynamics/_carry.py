@@ -75,11 +75,29 @@ class _Passes(NamedTuple):
     number: Array
 
 
+class Looks(NamedTuple):
+    """What is looked at on the way: `put(nets, k, carried)` is `nets` with the k-th place.
+
+    Attributes:
+        ts: the times, sorted.
+        put: see above.
+        nets: what there is so far.
+        saved: how many places.
+    """
+
+    ts: Float[Array, " times"]
+    put: Callable[[Any, Array, Carried], Any]
+    nets: Any
+    saved: Int[Array, ""]
+
+
 class _Try(NamedTuple):
     number: Array
     limit: Array
     then: Array
     carried: Carried
+    nets: Any
+    saved: Array
 
 
 class Journey:
@@ -113,16 +131,36 @@ class Journey:
         self.there = self.whole.at(self.meeting.sigma)
         self.first = jnp.min(self.meeting.theta)
 
-    def far(self, *, until_first: bool, enabled: Bool[Array, ""]) -> tuple[Carried, Float[Array, ""]]:
-        """As far as the tolerance allows: the neurons there, and which fraction of the step that is.
+    def far(
+        self, *, until_first: bool, enabled: Bool[Array, ""], looks: Looks | None
+    ) -> tuple[Carried, Float[Array, ""], Any, Int[Array, ""]]:
+        """As far as the tolerance allows: the neurons there, and which fraction of the step that is; and the looks.
 
         Not `enabled`, it does not look: under `jax.vmap` the other flows would have to wait, and a flow that has ended
         on an event is computed along with them.
         """
+        begin, h = self.dense.t0, self.dense.t1 - self.dense.t0
 
-        def attempt(state: _Try) -> _Try:
+        def due(state: _Try) -> Array:
+            """Whether there is a time to look at on the way, once it is known how far that leads."""
+            if looks is None:
+                return jnp.zeros((), bool)
+            k = jnp.minimum(state.saved, looks.ts.size - 1)
+            t = jnp.where(state.limit >= 1, self.dense.t1, begin + state.limit * h)
+            return enabled & (state.saved < looks.ts.size) & (looks.ts[k] <= t)
+
+        def visit(state: _Try) -> _Try:
+            """One place; that of a look once it is known how far the step goes. In one loop, to compile it once."""
+            if looks is None:
+                return attempt(state, self.to(state.then, enabled))
+            deciding, k = state.then < state.limit, jnp.minimum(state.saved, looks.ts.size - 1)
+            carried = self.to(jnp.where(deciding, state.then, (looks.ts[k] - begin) / h), enabled)
+            further = attempt(state, carried)
+            looked = state._replace(nets=looks.put(state.nets, k, carried), saved=state.saved + 1)
+            return jax.tree.map(lambda a, b: jnp.where(deciding, a, b), further, looked)
+
+        def attempt(state: _Try, carried: Carried) -> _Try:
             limit = state.then
-            carried = self.to(limit, enabled)
             first = jnp.minimum(self.first, limit)
             fine = carried.complete & (carried.error <= self.tolerance) & (carried.parked >= limit)
             # Errors grow with the square of the time since the first event.
@@ -133,12 +171,14 @@ class Journey:
             if until_first:
                 fine = jnp.asarray(True)
             then = jnp.where(fine | (limit <= first) | ~enabled, limit, shorter)
-            return _Try(state.number + 1, limit, then, carried)
+            return state._replace(number=state.number + 1, limit=limit, then=then, carried=carried)
 
         end = jnp.where(enabled, jnp.minimum(self.first, 1) if until_first else 1, 0).astype(self.tolerance.dtype)
-        state = _Try(jnp.zeros((), jnp.int32), jnp.full_like(end, jnp.inf), end, self._frozen(end))
-        state = jax.lax.while_loop(lambda state: state.then < state.limit, attempt, state)
-        return state.carried, state.limit
+        none = jnp.zeros((), jnp.int32)
+        nets, saved = (None, none) if looks is None else (looks.nets, looks.saved)
+        state = _Try(none, jnp.full_like(end, jnp.inf), end, self._frozen(end), nets, saved)
+        state = jax.lax.while_loop(lambda state: (state.then < state.limit) | due(state), visit, state)
+        return state.carried, state.limit, state.nets, state.saved
 
     def to(self, limit: Float[Array, ""], enabled: Bool[Array, ""]) -> Carried:
         """All neurons at this fraction of the step."""
@@ -244,10 +284,12 @@ class Journey:
         """With the answer of all neurons to what the carried ones changed, and how far that may be off."""
         term, h, p = self.term, self.dense.t1 - self.dense.t0, self.term.points.p
         *pulses, change = carried.pulses
-        answer = jax.tree.map(jnp.zeros_like, self.start)
-        for pulse in reversed(pulses):
+
+        def add(answer: ReLUNet, pulse: Array) -> tuple[ReLUNet, None]:
             rate = velocity(self.start, term.project(term.gather(p * pulse)))
-            answer, _ = self.solve(jax.tree.map(lambda sum, r: sum - h * r, answer, rate))
+            return self.solve(jax.tree.map(lambda sum, r: sum - h * r, answer, rate))[0], None
+
+        answer, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, self.start), jnp.stack(pulses), reverse=True)
         back = term.push(self.start, answer)
 
         # At second order the carried neurons feel the change of the force in their new cells, not in their old ones.

@@ -6,6 +6,7 @@ every neuron is moved along its scale orbit (a w, a b, v / a) to the charge it b
 drift of the charge goes.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import diffrax
@@ -17,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet, charge
 from jspline.datasets import Dataset
-from jspline.dynamics._carry import Journey
+from jspline.dynamics._carry import Carried, Journey, Looks
 from jspline.dynamics._events import depart, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
 from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length, member
@@ -142,7 +143,9 @@ def attempt(run: Running) -> Running:
     allowed = options.atol + options.rtol * sizes.w
     tolerance = options.atol + options.rtol * _height(term, run.force)
     journey = Journey(term, start, dense, solve, allowed, tolerance, run.events)
-    carried, theta = journey.far(until_first=options.until is not None, enabled=keep & ~run.done)
+    looks = None if options.ts is None else Looks(options.ts, _put(run.start), run.nets, run.saved)
+    on = keep & ~run.done
+    carried, theta, nets, saved = journey.far(until_first=options.until is not None, enabled=on, looks=looks)
     whole, met = theta >= 1, journey.first <= theta
     t = jnp.where(whole, t_end, run.t + theta * h)
     net, drift = _settle(carried.net, carried.term, run.start)
@@ -156,10 +159,11 @@ def attempt(run: Running) -> Running:
     stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
     stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
     accepted = eqx.tree_at(
-        lambda r: (r.net, r.t, r.stats, r.term, r.force), run, (net, t, stats, after.term, after.force)
+        lambda r: (r.net, r.t, r.stats, r.term, r.force, r.nets, r.saved),
+        run,
+        (net, t, stats, after.term, after.force, nets, saved),
+        is_leaf=lambda leaf: leaf is None,
     )
-    if options.ts is not None:
-        accepted = _save(accepted, options.ts, journey, jnp.where(keep, t, -1), keep)
     if run.events is not None and carried.log is not None:
         everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(term.pin, -1)
         flips = journey.flips(journey.whole, journey.meeting, theta, term.alive, everyone)
@@ -248,22 +252,14 @@ def _depart(term: FlowTerm, net: ReLUNet, force: Force, keep: Array) -> _Departe
     return jax.lax.cond(parked, left, lambda: _Departed(term, force, nobody, nobody))
 
 
-def _save(run: Running, ts: Array, journey: Journey, t: Array, keep: Array) -> Running:
-    """Keep the nets at the times passed."""
-    last, begin, h = ts.size - 1, journey.dense.t0, journey.dense.t1 - journey.dense.t0
+def _put(start: ReLUNet) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
+    """How a net on the way is kept."""
 
-    def more(state: tuple[ReLUNet, Array]) -> Array:
-        _, k = state
-        return (k <= last) & (ts[jnp.minimum(k, last)] <= t)
+    def put(nets: ReLUNet, k: Array, carried: Carried) -> ReLUNet:
+        net, _ = _settle(carried.net, carried.term, start)
+        return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net)
 
-    def put(state: tuple[ReLUNet, Array]) -> tuple[ReLUNet, Array]:
-        nets, k = state
-        carried = journey.to((ts[k] - begin) / h, keep)
-        net, _ = _settle(carried.net, carried.term, run.start)
-        return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net), k + 1
-
-    nets, saved = jax.lax.while_loop(more, put, (run.nets, run.saved))  # type: ignore[arg-type]
-    return eqx.tree_at(lambda r: (r.nets, r.saved), run, (nets, saved))
+    return put
 
 
 def _end(run: Running, met: Array) -> Running:
