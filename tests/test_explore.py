@@ -190,8 +190,8 @@ def test_only_loopback_listens_and_other_origins_are_refused(served):
     connect(address.rstrip("/"))
 
 
-def opened(browser, address, errors):
-    page = browser.new_context(viewport={"width": 1600, "height": 900}).new_page()
+def opened(browser, address, errors, width=1600):
+    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
     page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda r: errors.append(r.url) if "127.0.0.1" not in r.url and r.url[:4] != "data" else None)
@@ -269,4 +269,20 @@ def test_the_page_is_driven(served, browser):
         bad.wait_for_function(f"() => {{ {PICTURES} return {paper} === '{THEMES[scheme].paper}'; }}", timeout=60_000)
         assert bad.evaluate(f"() => {{ {PICTURES} return pictures(Bokeh.index.roots).length; }}") == 6
     bad.wait_for_timeout(300)
+    assert errors == []
+
+
+@pytest.mark.browser
+def test_a_phone_shows_one_column(served, browser):
+    errors = []
+    page = opened(browser, served[0], errors, 390)
+    box = "v.canvas_view.el.getBoundingClientRect().toJSON()"
+    boxes = page.evaluate(f"() => {{ {PICTURES} return pictures(Bokeh.index.roots).map((v) => {box}); }}")
+    help_text = page.locator("text=Drag a datum").bounding_box()
+    tops = [box["top"] for box in boxes]
+    assert tops[0] >= help_text["y"] + help_text["height"]
+    assert all(box["bottom"] <= top for box, top in zip(boxes, tops[1:], strict=False))
+    assert all(box["left"] >= 0 and box["right"] <= 390 and box["width"] > 260 for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert 'name="viewport"' in page.content()
     assert errors == []

@@ -67,7 +67,8 @@ def ends(nets: np.ndarray, x: Any, y: Any, p: Any, t1: float, ts: Any) -> Ends:
     x = np.append(np.asarray(x, float), np.max(x) + 1 + np.arange(missing))
     y, p = (np.append(np.asarray(part, float), np.zeros(missing)) for part in (y, p))
     data = [jnp.asarray(part) for part in (x, y, p, float(t1), np.asarray(ts, float))]
-    found = in_tiles(lambda some: _compiled(some, *data), (nets,), min(LANES, -(-len(nets) // 2)))
+    tile = LANES if len(nets) >= LANES else -(-len(nets) // 2)
+    found = in_tiles(lambda some: _compiled(some, *data), (nets,), tile)
     w, b, v = np.moveaxis(found, 1, 0)
     fit = Ends(w, b, v, np.zeros(0)).fit(x)
     return Ends(w, b, v, np.sum(p * (y - fit) ** 2, axis=-1) / 2)

@@ -65,8 +65,11 @@ class Page:
         self.scheme = TextInput(visible=False, name="scheme", value="light")
         self.scheme.on_change("value", self._painted)
         doc.js_on_event(DocumentReady, CustomJS(args={"scheme": self.scheme}, code=READY))
-        self.right = column(self.message, *self._rows(), sizing_mode="stretch_both", min_height=640)
-        sheets = [GlobalInlineStyleSheet(css=PAGE_CSS), InlineStyleSheet(css=NARROW_CSS)]
+        sheet = InlineStyleSheet(css=COLUMN_CSS)
+        self.right = column(
+            self.message, *self._rows(), sizing_mode="stretch_both", min_height=640, stylesheets=[sheet]
+        )
+        sheets = [GlobalInlineStyleSheet(css=PAGE_CSS), sheet]
         roots = (self.controls, self.right, self.address, self.scheme)
         doc.add_root(row(*roots, sizing_mode="stretch_both", stylesheets=sheets))
         doc.title = "jspline: a network learning"
@@ -99,7 +102,8 @@ class Page:
         self.time.on_change("value", self._take(lambda v: {"time": v}))
         self.reset.on_click(lambda: self._change(points=()))
         parts = (self.target, self.init, self.width, self.alpha, self.seed, self.time, self.facts, self.reset)
-        self.controls = column(*parts, Div(text=HELP, **wide), width=270)
+        narrow = [InlineStyleSheet(css=COLUMN_CSS)]
+        self.controls = column(*parts, Div(text=HELP, **wide), width=270, stylesheets=narrow)
 
     def _take(self, how: Callable[[Any], dict[str, Any]]) -> Callable[[str, Any, Any], None]:
         def changed(attribute: str, old: Any, new: Any) -> None:
@@ -134,7 +138,7 @@ class Page:
     # Pictures.
 
     def _rows(self) -> list[Any]:
-        sheet = InlineStyleSheet(css=NARROW_CSS)
+        sheet = InlineStyleSheet(css=COLUMN_CSS)
         return [row(*line, sizing_mode="stretch_both", stylesheets=[sheet]) for line in self.figures]
 
     def _painted(self, attribute: str, old: str, new: str) -> None:
@@ -150,7 +154,8 @@ class Page:
 
         def picture(title: str, **options: Any) -> Any:
             p = figure(title=title, sizing_mode="stretch_both", min_width=260, min_height=220, tools="",
-                       toolbar_location=None, output_backend="canvas", **options)  # fmt: skip
+                       toolbar_location=None, output_backend="canvas", stylesheets=[InlineStyleSheet(css=PICTURE_CSS)],
+                       **options)  # fmt: skip
             p.grid.grid_line_alpha, p.grid.grid_line_color = 0.25, c.quiet
             p.outline_line_color = None
             p.background_fill_color = p.border_fill_color = c.paper
@@ -320,8 +325,9 @@ and its types differ.</p>"""
 PAGE = """{% extends base %}
 {% block preamble %}<meta name="viewport" content="width=device-width, initial-scale=1">{% endblock %}"""
 
-NARROW_CSS = "@media (max-width: 900px) { :host { flex-direction: column !important; height: auto !important; } }"
-"""Rows become columns where they do not fit."""
+NARROW = "@media (max-width: 900px) { :host { flex: none !important; %s !important; } }"
+COLUMN_CSS, PICTURE_CSS = NARROW % "flex-direction: column !important; height: auto", NARROW % "height: 300px"
+"""Where they do not fit side by side, rows become columns, as high as what is in them."""
 
 READY = """
 document.documentElement.lang = "en";

@@ -37,6 +37,7 @@ def write_figures(audited: Sequence[Audited], folder: Path) -> dict[str, Path]:
                 pictures[claim.id] = folder / f"{claim.id}{suffix}"
                 with whole(pictures[claim.id]) as path:
                     plot.save(figure, path)
+                figure.set_layout_engine("none")  # it is laid out: not again for the next file
     return pictures
 
 
