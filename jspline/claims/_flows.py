@@ -14,7 +14,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics import Solution, flow
 from jspline.init import UniformBreakpoints
 
-SIZE, WIDTH, REACH, TILE = 10, 60, 1.5, 20
+SIZE, WIDTH, REACH, TILE = 10, 60, 1.5, 8
 X = np.linspace(-1, 1, SIZE)
 ALPHAS = 0.1, 20.0, 100.0
 """sqrt(H) |w| at the start: the small, the middle and the large scale."""

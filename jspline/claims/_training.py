@@ -17,7 +17,7 @@ from jspline.datasets import Dataset
 from jspline.descent import train
 from jspline.dynamics import flow
 
-SIZES, WIDTH, LANES, LOOKS = (12, 40), 100, 24, 5
+SIZES, WIDTH, LANES, LOOKS = (12, 40), 100, 8, 5
 RATES = 1e-2, 1e-3
 """Of Adam: half of the steps at the first."""
 
