@@ -105,7 +105,10 @@ def _heading(sweep: Sweep) -> str:
     s = sweep.settings
     axes = " x ".join(f"{len(v)} {name}" for name, v in sweep.grid.items() if name != "inits" and isinstance(v, list))
     weights = "weights of a sample" if s["data"] == "six_points" else "standardized, weighted 2/N"
-    options = ", ".join(f"{name} {value}" for name, value in sweep.flow_options().items())
+    options = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in sweep.flow_options().items()
+    )
     devices = ensemble.working_devices(None)
     return (
         f"{s['title'] or sweep.name}: {axes} x {sweep.grid.get('inits')} networks.\n"
