@@ -123,11 +123,13 @@ def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable
 
 
 def programs_at_once(device: jax.Device) -> int:
-    """How many programs may run at a time on the devices of a CPU.
+    """How many programs may run at a time on this device and others of its kind: one, but on a CPU.
 
-    They share as many threads as there are cores, or devices if these are more. A batched Cholesky factorization waits
-    in one of them for the others: with one in each, all would wait for each other for good.
+    There all devices share as many threads as there are cores, or devices if these are more. A batched Cholesky
+    factorization waits in one of them for the others: with one in each, all would wait for each other for good.
     """
+    if device.platform != "cpu":
+        return 1
     return max(1, max(cores(), len(device.client.local_devices())) - 1)
 
 
