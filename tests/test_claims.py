@@ -24,6 +24,7 @@ from jspline.claims import _text_signs as signs
 from jspline.claims._audit import describe
 from jspline.claims._claim import Run
 from jspline.claims._decide import LEVEL, above, distributed, equal, exponent, frequencies, mean, more_often, share
+from jspline.claims._programs import compiled, in_tiles, side_by_side
 from jspline.cli import app
 from jspline.cli._page import page, write_figures
 
@@ -517,3 +518,15 @@ def test_an_unknown_id_is_one_line():
     refused = audit("--only", "th5,remrk1")
     assert refused.exit_code == 2
     assert refused.output.strip() == "jspline: No claim has the id 'remrk1'; near it are remark1, remark2."
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_tiles_give_every_lane_its_own(count):
+    lanes = np.arange(float(count)), {"a": np.arange(count) ** 2.0}
+    found = in_tiles(compiled(jax.vmap(lambda x, other: {"sum": x + other["a"]})), lanes, 3)
+    np.testing.assert_array_equal(found["sum"], lanes[0] + lanes[1]["a"])
+
+
+def test_what_fails_side_by_side_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda k: 1 / k, [1, 0, 2])
