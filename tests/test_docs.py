@@ -97,7 +97,8 @@ def test_a_wrong_command_is_found():
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda path: path.name)
 def test_links_inside_the_repository(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+        # The reference is written when the site is built, which checks links into it.
+        assert target.startswith("api/") or (page.parent / target).exists(), target
 
 
 def test_the_gallery_is_what_its_script_writes():

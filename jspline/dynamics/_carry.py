@@ -289,7 +289,9 @@ class Journey:
             rate = velocity(self.start, term.project(term.gather(p * pulse)))
             return self.solve(jax.tree.map(lambda sum, r: sum - h * r, answer, rate))[0], None
 
-        answer, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, self.start), jnp.stack(pulses), reverse=True)
+        answer, _ = jax.lax.scan(
+            add, jax.tree.map(jnp.zeros_like, self.start), jnp.stack(pulses), reverse=True, unroll=True
+        )
         back = term.push(self.start, answer)
 
         # At second order the carried neurons feel the change of the force in their new cells, not in their old ones.
