@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jspline.charts import ReLUNet
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
@@ -39,7 +40,7 @@ def target(x: np.ndarray) -> np.ndarray:
     return 2.4 + 0.95 * x + sum(bends)
 
 
-def problem(seed: Any) -> tuple[ReLUNet, Dataset]:
+def problem(seed: ArrayLike) -> tuple[ReLUNet, Dataset]:
     """A nearly flat net of small scale, and the data: weights 2 RATE / SIZE make the flow's time that of `TIMES`."""
     net = UniformBreakpoints(-REACH, REACH, 3.0, 0.1).sample(WIDTH, key=jax.random.key(seed))
     return net, Dataset(jnp.asarray(X), jnp.asarray(target(X)), jnp.full(SIZE, 2 * RATE / SIZE))

@@ -57,6 +57,7 @@ class Page:
         self.run: Run | None = None
         self.colours = THEMES["light"]
         self.pending = self.quiet = False
+        self.narrow = InlineStyleSheet(css=COLUMN_CSS)
         self._controls()
         self._pictures()
         self.address = TextInput(visible=False, name="address")
@@ -65,11 +66,10 @@ class Page:
         self.scheme = TextInput(visible=False, name="scheme", value="light")
         self.scheme.on_change("value", self._painted)
         doc.js_on_event(DocumentReady, CustomJS(args={"scheme": self.scheme}, code=READY))
-        sheet = InlineStyleSheet(css=COLUMN_CSS)
         self.right = column(
-            self.message, *self._rows(), sizing_mode="stretch_both", min_height=640, stylesheets=[sheet]
+            self.message, *self._rows(), sizing_mode="stretch_both", min_height=640, stylesheets=[self.narrow]
         )
-        sheets = [GlobalInlineStyleSheet(css=PAGE_CSS), sheet]
+        sheets = [GlobalInlineStyleSheet(css=PAGE_CSS), self.narrow]
         roots = (self.controls, self.right, self.address, self.scheme)
         doc.add_root(row(*roots, sizing_mode="stretch_both", stylesheets=sheets))
         doc.title = "jspline: a network learning"
@@ -102,8 +102,7 @@ class Page:
         self.time.on_change("value", self._take(lambda v: {"time": v}))
         self.reset.on_click(lambda: self._change(points=()))
         parts = (self.target, self.init, self.width, self.alpha, self.seed, self.time, self.facts, self.reset)
-        narrow = [InlineStyleSheet(css=COLUMN_CSS)]
-        self.controls = column(*parts, Div(text=HELP, **wide), width=270, stylesheets=narrow)
+        self.controls = column(*parts, Div(text=HELP, **wide), width=270, stylesheets=[self.narrow])
 
     def _take(self, how: Callable[[Any], dict[str, Any]]) -> Callable[[str, Any, Any], None]:
         def changed(attribute: str, old: Any, new: Any) -> None:
@@ -138,8 +137,7 @@ class Page:
     # Pictures.
 
     def _rows(self) -> list[Any]:
-        sheet = InlineStyleSheet(css=COLUMN_CSS)
-        return [row(*line, sizing_mode="stretch_both", stylesheets=[sheet]) for line in self.figures]
+        return [row(*line, sizing_mode="stretch_both", stylesheets=[self.narrow]) for line in self.figures]
 
     def _painted(self, attribute: str, old: str, new: str) -> None:
         """Draw all pictures again in the colours that the browser asks for."""
