@@ -272,6 +272,48 @@ def test_parking_at_the_origin_and_leaving():
     assert (float(jnp.hypot(after.w[0], after.b[0])) > 1e-6) == bool(departures)
 
 
+def test_a_parked_neuron_leaves_in_time():
+    """When a way out opens in the middle of a step, the net is as accurate as elsewhere."""
+    x = jnp.asarray([-1.4985, -0.5620, -0.0937, 0.8429, 1.3112])
+    data = Dataset(x, jnp.asarray([-0.2114, 1.2989, -1.7217, 0.5437, 0.0906]), jnp.full(5, 0.4))
+    net = jspline.rescale(jspline.init.he(6).sample(6, key=jax.random.fold_in(jax.random.key(6), 0)), 0.5)
+    tight, loose = (exact(net, data, 2.0, rtol=rtol, atol=1e-3 * rtol) for rtol in (1e-9, 1e-5))
+    log, again = ([entry for entry in events_of(sol) if entry[1] == "departure"] for sol in (tight, loose))
+    assert len(log) == len(again) == 1
+    assert log[0][2] == again[0][2]
+    assert relative(loose.net, tight.net) < 1e-4
+    assert float(jnp.hypot(tight.net.w[5], tight.net.b[5])) > 0.1
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("start", [1.0, 0.01, 1e-6])
+def test_the_first_root_of_a_cubic(dtype, start):
+    """To rounding, also close to a double root, and the first one: on a hundred thousand."""
+    from jspline.dynamics._events import _first_root
+
+    c = np.random.default_rng(0).normal(size=(4, 100_000)).astype(dtype)
+    c[0] = start * np.abs(c[0])
+    root = np.asarray(jax.jit(_first_root)(*c))
+    exact = c.astype(np.longdouble)
+
+    def value(theta):
+        return exact[0] + theta * (exact[1] + theta * (exact[2] + theta * exact[3]))
+
+    noise = 16 * np.finfo(dtype).eps * np.abs(exact).sum(0)
+    found = np.isfinite(root)
+    # Of those found: it is a root. Of all: before it, or anywhere, there is no negative value.
+    assert np.all(np.abs(value(np.where(found, root, 0)))[found] <= noise[found])
+    until = np.where(found, root, 1)
+    lowest = np.min([value(s * until) for s in np.linspace(0, 1, 101, dtype=np.longdouble)], axis=0)
+    assert np.all(lowest >= -noise)
+    # Where it is steep its place is known to rounding as well: what is left of it changes the sign.
+    beyond = np.minimum(until + 1e-4, 1)
+    slope = np.abs(exact[1] + until * (2 * exact[2] + 3 * exact[3] * until))
+    steep = found & (slope > 0.1) & (beyond > until)
+    assert steep.mean() > 0.2
+    assert np.all(value(beyond)[steep] < 0)
+
+
 def test_a_parked_neuron_is_at_rest():
     """Whatever the answer of the step to other events did to it: (w, b) = 0, and v has all of the charge."""
     from jspline.dynamics._running import _settle
@@ -300,8 +342,8 @@ def test_the_way_out_of_the_origin_is_the_steepest(seed):
     data = Dataset(x, e)
     way = departure(Points(data), jnp.asarray(e), jnp.asarray(1.0))
     gain = g_over_directions(x, e)
-    assert bool(way.leaves) == (gain.max() > 1e-6)
-    if not way.leaves:
+    assert bool(way.rate > 0) == (gain.max() > 1e-6)
+    if not way.rate > 0:
         return
     seen = (np.arange(5) >= int(way.rank)) == bool(way.right)
     q = np.array([(e * x)[seen].sum(), e[seen].sum()])

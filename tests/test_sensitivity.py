@@ -198,6 +198,8 @@ def test_events_without_speed_have_no_derivative(make, low, high, kind, t1):
     for _ in range(50):
         middle = (there + away) / 2
         there, away = (middle, away) if count(middle) == events else (there, middle)
+    # At the very edge rounding decides whether there is an event.
+    there += 1e-9 * (clear - there)
     s = solve(*make(there), t1, **TINY)
     assert s.obstacle == OBSTACLES.tangential
     assert np.all(np.isnan(flat(s.forward(s.solution.net))))

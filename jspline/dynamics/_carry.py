@@ -21,10 +21,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._events import Meeting, Stretch, meet, turn
+from jspline.dynamics._events import Meeting, Stretch, meet, opening, turn
 from jspline.dynamics._rosenbrock import Cubic, Solver
 from jspline.dynamics._solution import Events
-from jspline.dynamics._term import FlowTerm, velocity
+from jspline.dynamics._term import PARKED, FlowTerm, velocity
 from jspline.ranks import Ranks
 
 PASSES = 200  # the most events of a neuron in one step
@@ -173,7 +173,13 @@ class Journey:
             then = jnp.where(fine | (limit <= first) | ~enabled, limit, shorter)
             return state._replace(number=state.number + 1, limit=limit, then=then, carried=carried)
 
-        end = jnp.where(enabled, jnp.minimum(self.first, 1) if until_first else 1, 0).astype(self.tolerance.dtype)
+        # No further than to where a parked neuron should leave: that is decided at the end of the step.
+        end = jax.lax.cond(
+            eqxi.unvmap_any(enabled & jnp.any(self.term.pin == PARKED)),
+            lambda: jnp.minimum(opening(self.term, self.start, self.impulse, self.allowed), 1),
+            lambda: jnp.ones_like(self.tolerance),
+        )
+        end = jnp.where(enabled, jnp.minimum(self.first, end) if until_first else end, 0)
         none = jnp.zeros((), jnp.int32)
         nets, saved = (None, none) if looks is None else (looks.nets, looks.saved)
         state = _Try(none, jnp.full_like(end, jnp.inf), end, self._frozen(end), nets, saved)
@@ -289,9 +295,7 @@ class Journey:
             rate = velocity(self.start, term.project(term.gather(p * pulse)))
             return self.solve(jax.tree.map(lambda sum, r: sum - h * r, answer, rate))[0], None
 
-        answer, _ = jax.lax.scan(
-            add, jax.tree.map(jnp.zeros_like, self.start), jnp.stack(pulses), reverse=True, unroll=True
-        )
+        answer, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, self.start), jnp.stack(pulses), reverse=True)
         back = term.push(self.start, answer)
 
         # At second order the carried neurons feel the change of the force in their new cells, not in their old ones.

@@ -222,7 +222,7 @@ def turn(
     return Turn(new, jax.tree.map(replace, stretch, then), meeting.hit & ~stuck, stuck)
 
 
-def _shifted(cubic: Float[Array, "3 width"], theta: Float[Array, " width"]) -> Float[Array, "3 width"]:
+def _shifted(cubic: Float[Array, "3 places"], theta: Float[Array, "..."]) -> Float[Array, "3 places"]:
     """The coefficients of c1 theta + c2 theta^2 + c3 theta^3, counted from a later place on."""
     c1, c2, c3 = cubic
     return jnp.stack([c1 + theta * (2 * c2 + theta * 3 * c3), c2 + 3 * c3 * theta, c3])
@@ -276,19 +276,25 @@ def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
     def value(theta: Array) -> Array:
         return c0 + theta * (c1 + theta * (c2 + theta * c3))
 
+    def slope(theta: Array) -> Array:
+        return c1 + theta * (2 * c2 + 3 * c3 * theta)
+
     # Between its turning points the cubic is monotone, so a change of sign brackets one root.
     t1, t2 = _turning_points(c1, c2, c3)
     n1, n2, n3 = value(t1) < 0, value(t2) < 0, value(jnp.ones_like(c0)) < 0
     low = jnp.where(n1, 0, jnp.where(n2, t1, t2))
     high = jnp.where(n1, t1, jnp.where(n2, t2, 1))
 
-    # Newton's method, kept in the bracket by bisection.
-    theta = (low + high) / 2
-    for _ in range(6):
-        f = value(theta)
-        low, high = jnp.where(f < 0, low, theta), jnp.where(f < 0, theta, high)
-        newton = theta - f / (c1 + theta * (2 * c2 + 3 * c3 * theta))
-        theta = jnp.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+    # On its side of the inflection Halley's method comes from the steeper end without overshooting: no step has to be
+    # undone, so rounding cannot throw it back.
+    bend = jnp.clip(jnp.where(c3 == 0, low, -c2 / jnp.where(c3 == 0, 1, 3 * c3)), low, high)
+    before = value(bend) < 0
+    low, high = jnp.where(before, low, bend), jnp.where(before, bend, high)
+    theta = jnp.where(jnp.abs(slope(low)) > jnp.abs(slope(high)), low, high)
+    for _ in range(10):
+        f, d = value(theta), slope(theta)
+        below = 2 * d * d - f * (2 * c2 + 6 * c3 * theta)
+        theta = jnp.clip(theta - 2 * f * d / jnp.where(below == 0, 1, below), low, high)
     return jnp.where(n1 | n2 | n3, jnp.where(c0 <= 0, 0, theta), jnp.inf)
 
 
@@ -368,12 +374,12 @@ class Departure(NamedTuple):
     """The steepest way out of (w, b) = 0, for one sign of v.
 
     Attributes:
-        leaves: whether the loss falls in any direction.
+        rate: how fast the neuron leaves, for |v| = 1; 0 if the loss falls in no direction.
         rank, right, pin: what the neuron sees then, and the datum it slides on.
         nonunique: whether there are several ways.
     """
 
-    leaves: Bool[Array, ""]
+    rate: Float[Array, ""]
     rank: Int[Array, ""]
     right: Bool[Array, ""]
     pin: Int[Array, ""]
@@ -412,7 +418,7 @@ def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) 
     best = jnp.argmax(values)
     kind, k = best // len(x), (best % len(x)).astype(jnp.int32)
     return Departure(
-        leaves=jnp.max(values) > 0,
+        rate=jnp.max(values),
         rank=jnp.where(kind == 2, k + 1, k),
         right=kind % 2 == 0,
         pin=jnp.where(kind >= 2, k, FREE).astype(jnp.int32),
@@ -420,11 +426,39 @@ def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) 
     )
 
 
+def _ways(term: FlowTerm, e: Float[Array, " data"]) -> Departure:
+    """For v > 0 and for v < 0."""
+    return jax.vmap(lambda sign: departure(term.points, e, sign))(jnp.asarray([1.0, -1.0], e.dtype))
+
+
+def opening(
+    term: FlowTerm, net: ReLUNet, impulse: Float[Array, "3 data"], allowed: Float[Array, " width"]
+) -> Float[Array, ""]:
+    """The fraction of the step after which a parked neuron has had a way out for as long as the tolerances allow.
+
+    Infinity if there is none. To go further would be to let it leave late: by bisection, on the given residual.
+    """
+    parked = term.pin == PARKED
+    eager = jnp.stack([jnp.max(jnp.where(parked & (sign * net.v > 0), sign * net.v / allowed, 0)) for sign in (1, -1)])
+
+    def halve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        number, low, high = state
+        theta = jnp.where(number == 0, 1, (low + high) / 2)
+        rate = _ways(term, _shifted(impulse, theta)[0]).rate
+        # Since it opened the rate has grown from 0: what was missed is at most half of this.
+        late = jnp.max(eager * rate) * theta > 2
+        return number + 1, jnp.where(late, low, theta), jnp.where(late, theta, high)
+
+    zero = jnp.zeros((), impulse.dtype)
+    begin = (jnp.zeros((), jnp.int32), zero, zero + jnp.inf)
+    return jax.lax.while_loop(lambda s: (s[0] == 0) | ((s[0] < 30) & jnp.isfinite(s[2])), halve, begin)[2]
+
+
 def depart(term: FlowTerm, net: ReLUNet, e: Array) -> tuple[FlowTerm, Bool[Array, " width"], Bool[Array, " width"]]:
     """Let parked neurons go, where they can: the new cell, who left, and whose way was not the only one."""
-    ways = jax.vmap(lambda sign: departure(term.points, e, sign))(jnp.asarray([1.0, -1.0], e.dtype))
+    ways = _ways(term, e)
     way = jax.tree.map(lambda both: jnp.where(net.v > 0, both[0], both[1]), ways)
-    leaves = (term.pin == PARKED) & way.leaves & (net.v != 0)
+    leaves = (term.pin == PARKED) & (way.rate > 0) & (net.v != 0)
     rank, right = jnp.where(leaves, way.rank, term.ranks.rank), jnp.where(leaves, way.right, term.ranks.right)
     ranks = canonical(Ranks(rank, right, term.ranks.size), term.points.count)
     pin = jnp.where(leaves, way.pin, term.pin)
