@@ -196,7 +196,9 @@ def flow_figure(
 
         history = figure.add_subplot(parts[1, 1], sharex=paths)
         losses(history, times[shown], loss[:, shown], highlight=highlight, floor=floor)
-        history.set(xlabel="time t", ylabel="mean squared error", title="Loss", xlim=(times[shown][0], times[-1]))
+        first = times[shown][0]  # the only one, if the flow was interrupted there
+        limits = (first, times[-1]) if first < times[-1] else None
+        history.set(xlabel="time t", ylabel="mean squared error", title="Loss", xlim=limits)
     return figure
 
 
