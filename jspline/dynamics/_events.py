@@ -291,10 +291,13 @@ def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
     before = value(bend) < 0
     low, high = jnp.where(before, low, bend), jnp.where(before, bend, high)
     theta = jnp.where(jnp.abs(slope(low)) > jnp.abs(slope(high)), low, high)
-    for _ in range(10):
+
+    def halley(_: Array, theta: Array) -> Array:
         f, d = value(theta), slope(theta)
         below = 2 * d * d - f * (2 * c2 + 6 * c3 * theta)
-        theta = jnp.clip(theta - 2 * f * d / jnp.where(below == 0, 1, below), low, high)
+        return jnp.clip(theta - 2 * f * d / jnp.where(below == 0, 1, below), low, high)
+
+    theta = jax.lax.fori_loop(0, 10, halley, theta)
     return jnp.where(n1 | n2 | n3, jnp.where(c0 <= 0, 0, theta), jnp.inf)
 
 
