@@ -79,10 +79,11 @@ def flow(
 
     Numerical caveats: use float64. Errors are relative to the length of each neuron, so that small ones count, and to
     the largest |y| or |f| where the fit is concerned. Events are located on the dense output of the step, to its order;
-    many may lie in one step, whose effect on each other is kept to first order, and within the tolerance beyond. An
-    overshoot of a datum by less than 1 % of what the tolerances allow is not an event, or there would be no end of them
-    as the residual vanishes. A general solver
-    meets every crossing and slide as a jump, which costs it many steps and, across the jump, its order.
+    many may lie in one step, whose effect on each other is kept to first order, and within the tolerance beyond. A
+    neuron at (w, b) = 0 leaves once it has had a way out for as long as the tolerances allow. An overshoot of a datum
+    by less than 1 % of what the tolerances allow is not an event, or there would be no end of them as the residual
+    vanishes. A general solver meets every crossing and slide as a jump, which costs it many steps and, across the jump,
+    its order.
     """
     # Check.
     _check_choices(method, chart, solver, until, events, max_steps)
