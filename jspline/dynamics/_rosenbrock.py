@@ -83,9 +83,9 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
     Six stages share one factorization. The coefficients are those of Hairer and Wanner (Solving Ordinary Differential
     Equations II, section IV.7, and their code RODAS), with the dense output of order 3 that belongs to them.
 
-    Why this one, measured on the five set-ups of benchmarks/RESULTS.md (rtol 1e-5, five draws): its median steps are
-    33, 93, 202, 321 and 531, where RODAS3, of order 3(2), takes 42, over 5,000, 2,151, 475 and 648. Order is the
-    smaller part of that. RODAS3 has no dense output of its own. Hermite's cubic uses the velocities at both ends,
+    Why this one, measured on the five set-ups of benchmarks/RESULTS.md (rtol 1e-5, five draws) while each event still
+    ended its step: its median steps were 33, 93, 202, 321 and 531, where RODAS3, of order 3(2), took 42, over 5,000,
+    2,151, 475 and 648. Order is the smaller part of that. RODAS3 has no dense output of its own. Hermite's cubic uses the velocities at both ends,
     which stiffness magnifies (an error of 1e-6 in the fit times h lambda = 10^4), and so sees events that are not
     there. The dense output used here combines the stages instead.
 
