@@ -35,6 +35,7 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "flow": flow.lanes,
         "flow rivals": flow.rivals,
         "flow accuracy": flow_accuracy.tolerances,
+        "flow random": flow_accuracy.random,
         "flow Euler": flow_accuracy.euler,
         "flow batch": flow_batch.run,
     },

@@ -19,6 +19,10 @@ RTOLS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 REFERENCE = 1e-11
 LIMIT = 200.0  # rtol; what is farther off is listed
 
+RANDOM_DRAWS = 1024  # in tiles of 256
+RANDOM_RTOLS = (1e-4, 1e-5, 1e-6, 1e-7)
+RANDOM_REFERENCE = 1e-8
+
 EULER_SCALES = (0.1, 1.0, 10.0)  # at 100 the steps would have to be ten times shorter
 EULER_DRAWS = 3
 EULER_DT = 1e-4
@@ -67,6 +71,39 @@ def tolerances(smoke: bool) -> str:
     else:
         text += f"\n\nNo run is above {LIMIT:g} rtol; all reached t = {t1:g}."
     return f"{text}\n\n{machine()}."
+
+
+def random(smoke: bool) -> str:
+    """Small nets on random data, of all scales: their fits against those at a tight tolerance."""
+    jax.config.update("jax_enable_x64", True)
+    draws, tile, t1 = (4, 4, 0.1) if smoke else (RANDOM_DRAWS, 256, 100.0)
+    keys = jax.random.split(jax.random.key(0), draws).reshape(-1, tile)
+    flows = jax.jit(jax.vmap(_random_flow, in_axes=(0, None, None)))
+
+    def run(rtol: float) -> tuple[np.ndarray, np.ndarray]:
+        fits, steps = zip(*(flows(each, rtol, t1) for each in keys), strict=True)
+        return np.concatenate(fits), np.concatenate(steps)
+
+    reference, _ = run(RANDOM_REFERENCE)
+    rows = []
+    for rtol in RANDOM_RTOLS[:1] if smoke else RANDOM_RTOLS:
+        fits, steps = run(rtol)
+        errors = np.max(np.abs(fits - reference), axis=1) / rtol
+        quantiles = (f"{q:.3g}" for q in np.quantile(errors, [0.5, 0.9, 0.99, 1.0]))
+        rows.append([f"{rtol:g}", f"{draws:,}", *quantiles, str(np.sum(~(errors <= LIMIT))), middle_and_most(steps)])
+    header = ["rtol", "draws", "median", "90 % quantile", "99 % quantile", "maximum", f"above {LIMIT:g}", "steps"]
+    return f"{table(header, rows)}\n\n{machine()}."
+
+
+def _random_flow(key: jax.Array, rtol: float, t1: float) -> tuple[jax.Array, jax.Array]:
+    """Six normal data, eight neurons of He's law, at a scale from 0.2 to 5: the fit at the data, and the steps."""
+    k = jax.random.split(key, 3)
+    x, y = jax.random.normal(k[0], (2, 6))
+    data = jspline.Dataset(x, y, jnp.full(6, 1 / 3))
+    scale = 5 ** jax.random.uniform(k[1], minval=-1.0)
+    net = jspline.rescale(jspline.init.he(8).sample(8, key=k[2]), scale)
+    solution = jspline.flow(net, data, t1, rtol=rtol, atol=1e-3 * rtol)
+    return solution.net(x), solution.stats["num_steps"]
 
 
 def _run(draw: int, scale: float, t1: float, rtol: float) -> Solution:

@@ -85,9 +85,9 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
 
     Why this one, measured on the five set-ups of benchmarks/RESULTS.md (rtol 1e-5, five draws) while each event still
     ended its step: its median steps were 33, 93, 202, 321 and 531, where RODAS3, of order 3(2), took 42, over 5,000,
-    2,151, 475 and 648. Order is the smaller part of that. RODAS3 has no dense output of its own. Hermite's cubic uses the velocities at both ends,
-    which stiffness magnifies (an error of 1e-6 in the fit times h lambda = 10^4), and so sees events that are not
-    there. The dense output used here combines the stages instead.
+    2,151, 475 and 648. Order is the smaller part of that. RODAS3 has no dense output of its own. Hermite's cubic uses
+    the velocities at both ends, which stiffness magnifies (an error of 1e-6 in the fit times h lambda = 10^4), and so
+    sees events that are not there. The dense output used here combines the stages instead.
 
     Beside the net it integrates the force: the impulse, the integral of e over the step, is one component more of the
     same method and costs nothing, since its Jacobian times each stage comes out of the linear solve. The release of
