@@ -306,7 +306,7 @@ def test_the_first_root_of_a_cubic(dtype, start):
     until = np.where(found, root, 1)
     lowest = np.min([value(s * until) for s in np.linspace(0, 1, 101, dtype=np.longdouble)], axis=0)
     assert np.all(lowest >= -noise)
-    # Where it is steep its place is known to rounding as well: what is left of it changes the sign.
+    # Where it is steep its place is known as well: just beyond it the sign has changed.
     beyond = np.minimum(until + 1e-4, 1)
     slope = np.abs(exact[1] + until * (2 * exact[2] + 3 * exact[3] * until))
     steep = found & (slope > 0.1) & (beyond > until)

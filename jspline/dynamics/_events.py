@@ -294,8 +294,8 @@ def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
 
     def halley(_: Array, theta: Array) -> Array:
         f, d = value(theta), slope(theta)
-        below = 2 * d * d - f * (2 * c2 + 6 * c3 * theta)
-        return jnp.clip(theta - 2 * f * d / jnp.where(below == 0, 1, below), low, high)
+        divisor = 2 * d * d - f * (2 * c2 + 6 * c3 * theta)
+        return jnp.clip(theta - 2 * f * d / jnp.where(divisor == 0, 1, divisor), low, high)
 
     theta = jax.lax.fori_loop(0, 10, halley, theta)
     return jnp.where(n1 | n2 | n3, jnp.where(c0 <= 0, 0, theta), jnp.inf)
@@ -429,9 +429,10 @@ def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) 
     )
 
 
-def _ways(term: FlowTerm, e: Float[Array, " data"]) -> Departure:
-    """For v > 0 and for v < 0."""
-    return jax.vmap(lambda sign: departure(term.points, e, sign))(jnp.asarray([1.0, -1.0], e.dtype))
+def _ways(term: FlowTerm, net: ReLUNet, e: Float[Array, " data"]) -> Departure:
+    """The one of each neuron, `(width,)`: only the sign of its v matters."""
+    ways = jax.vmap(lambda sign: departure(term.points, e, sign))(jnp.asarray([1.0, -1.0], e.dtype))
+    return jax.tree.map(lambda both: jnp.where(net.v > 0, both[0], both[1]), ways)
 
 
 def opening(
@@ -441,26 +442,24 @@ def opening(
 
     Infinity if there is none. To go further would be to let it leave late: by bisection, on the given residual.
     """
-    parked = term.pin == PARKED
-    eager = jnp.stack([jnp.max(jnp.where(parked & (sign * net.v > 0), sign * net.v / allowed, 0)) for sign in (1, -1)])
+    eager = jnp.where(term.pin == PARKED, jnp.abs(net.v) / allowed, 0)
 
     def halve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         number, low, high = state
-        theta = jnp.where(number == 0, 1, (low + high) / 2)
-        rate = _ways(term, _shifted(impulse, theta)[0]).rate
+        theta = jnp.minimum((low + high) / 2, 1)
+        rate = _ways(term, net, _shifted(impulse, theta)[0]).rate
         # Since it opened the rate has grown from 0: what was missed is at most half of this.
         late = jnp.max(eager * rate) * theta > 2
         return number + 1, jnp.where(late, low, theta), jnp.where(late, theta, high)
 
     zero = jnp.zeros((), impulse.dtype)
     begin = (jnp.zeros((), jnp.int32), zero, zero + jnp.inf)
-    return jax.lax.while_loop(lambda s: (s[0] == 0) | ((s[0] < 30) & jnp.isfinite(s[2])), halve, begin)[2]
+    return jax.lax.while_loop(lambda s: (s[0] < 30) & (s[1] < 1), halve, begin)[2]
 
 
 def depart(term: FlowTerm, net: ReLUNet, e: Array) -> tuple[FlowTerm, Bool[Array, " width"], Bool[Array, " width"]]:
     """Let parked neurons go, where they can: the new cell, who left, and whose way was not the only one."""
-    ways = _ways(term, e)
-    way = jax.tree.map(lambda both: jnp.where(net.v > 0, both[0], both[1]), ways)
+    way = _ways(term, net, e)
     leaves = (term.pin == PARKED) & (way.rate > 0) & (net.v != 0)
     rank, right = jnp.where(leaves, way.rank, term.ranks.rank), jnp.where(leaves, way.right, term.ranks.right)
     ranks = canonical(Ranks(rank, right, term.ranks.size), term.points.count)

@@ -185,7 +185,8 @@ def _obstacles(old: Running, new: Running) -> dict[str, Array]:
     x = term.points.x[met.datum]
     reach = jnp.sqrt(1 + x**2)
     # How deep a breakpoint passes a datum goes with the square of its speed, and the net is known to a few rtol. How
-    # far a slide would have gone, had it been free, goes with the cube, and the band decides (`_events`).
+    # far a slide would have gone, had it been free, goes with the cube, and the band decides (`_events`): the slowest
+    # release that is found in the tests has half of this.
     touch, fade = 3 * jnp.sqrt(new.options.rtol), 6 * jnp.cbrt(BAND * new.options.rtol)
     rate = velocity(net, term.project(force))
     turning = term.gather(-term.points.p * term.push(net, rate))
