@@ -34,6 +34,17 @@ OPTIMIZED = {"test_exact", "test_dynamics", "test_ensemble"}
 """Modules compiled as users compile: the flow, and what compares roundings. The others take half the time without."""
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run what is marked full, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
 def pytest_configure(config):
     """What one process has compiled the others need not: the workers, and the programs that they start."""
     if jax.config.jax_compilation_cache_dir is None:
