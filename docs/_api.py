@@ -30,7 +30,7 @@ MODULES = {
 """Public modules: a title, and the statement of the paper that what is in them rests on where it names none itself."""
 
 BY_NAME = {
-    "jspline.charts": {"charge": "th6", "rescale": "text-speed", "roughness": "text-roughness",
+    "jspline.charts": {"charge": "th6", "lengths": "th6", "rescale": "text-speed", "roughness": "text-roughness",
                        "slope_variation": "text-roughness", "variation_norm": "text-roughness"},
     "jspline.datasets": {"smooth_gap": "fig11", "sharp_gap": "fig11", "teacher": "fig9", "quadratic": "fig9"},
     "jspline.init": {"Balanced": "th6", "FromData": "table1", "UniformBreakpoints": "table1", "Spiky": "table3",

@@ -1,6 +1,6 @@
 """Three charts of one network: `ReLUNet` (w, b, v), `Spline` (beta, mu, s) and `Polar` (r, theta, charge)."""
 
-from jspline.charts._charts import OneSided, Polar, ReLUNet, Spline, charge
+from jspline.charts._charts import OneSided, Polar, ReLUNet, Spline, charge, lengths
 from jspline.charts._invariants import rescale, roughness, slope_variation, total_delta_slope, variation_norm
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ReLUNet",
     "Spline",
     "charge",
+    "lengths",
     "rescale",
     "roughness",
     "slope_variation",

@@ -200,7 +200,7 @@ class Spline(eqx.Module):
                 stacklevel=2,
             )
         length = _hypot(jnp.ones_like(self.beta), self.beta)
-        rho, v = _split(self.s * self.mu * length, c)
+        rho, v = lengths(self.s * self.mu * length, c)
         silent = self.s == 0
         w = self.s * rho / length
         return ReLUNet(w=w, b=jnp.where(silent, -rho, -w * self.beta), v=v, b0=self.b0)
@@ -249,7 +249,7 @@ class Polar(eqx.Module):
 
     def to_net(self) -> ReLUNet:
         """The net; with r = 0 and c >= 0, (w, b) = 0 and v = sqrt(c)."""
-        rho, v = _split(self.r, self.charge)
+        rho, v = lengths(self.r, self.charge)
         return ReLUNet(w=rho * jnp.cos(self.theta), b=rho * jnp.sin(self.theta), v=v, b0=self.b0)
 
     def to_spline(self) -> Spline:
@@ -288,22 +288,23 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
     return net.v**2 - net.w**2 - net.b**2
 
 
+def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[Array, Array]:
+    """|(w, b)| and v of neurons with strength r = v |(w, b)| and the given charge, `(width,)` each: the inverse by the charge.
+
+    The larger of the two has no cancellation in its square; the smaller is |r| over it. Neither squares r or the
+    charge, which are squares already: nothing under- or overflows that the neurons themselves can hold the square of.
+    """
+    larger = jnp.sqrt(_positive((_hypot(charge, 2 * r) + jnp.abs(charge)) / 2))
+    larger = jnp.where((r == 0) & (charge == 0), 0, larger)
+    smaller = jnp.where(larger > 0, jnp.abs(r) / _positive(larger), 0)
+    rho, size = jnp.where(charge > 0, smaller, larger), jnp.where(charge > 0, larger, smaller)
+    return rho, jnp.where(r < 0, -size, size)
+
+
 def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Array:
     """The scalar function `f` at every element of `x`, for a net of which `coordinate` is one."""
     check_unbatched(coordinate)
     return jnp.vectorize(f)(jnp.asarray(x, coordinate.dtype))
-
-
-def _split(r: Float[Array, " width"], c: Float[Array, " width"]) -> tuple[Array, Array]:
-    """rho >= 0 and v with v rho = r and v^2 - rho^2 = c.
-
-    The larger of the two has no cancellation in its square; the smaller is |r| over it.
-    """
-    larger = jnp.sqrt(_positive((_hypot(c, 2 * r) + jnp.abs(c)) / 2))
-    larger = jnp.where((r == 0) & (c == 0), 0, larger)
-    smaller = jnp.where(larger > 0, jnp.abs(r) / _positive(larger), 0)
-    rho, size = jnp.where(c > 0, smaller, larger), jnp.where(c > 0, larger, smaller)
-    return rho, jnp.where(r < 0, -size, size)
 
 
 def _positive(x: Array) -> Array:

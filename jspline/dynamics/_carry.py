@@ -108,7 +108,7 @@ class Journey:
         start: the net before it.
         dense: its dense output.
         solve: the solver of its linear systems.
-        allowed: what the tolerances allow each neuron to err, `(width,)`.
+        allowed: what the tolerances allow each neuron to err, as the data see it (`_sizes`).
         tolerance: what they allow the fit, a scalar.
         log: the event log so far, if there is one.
     """
@@ -119,7 +119,7 @@ class Journey:
         start: ReLUNet,
         dense: Cubic,
         solve: Solver,
-        allowed: Float[Array, " width"],
+        allowed: ReLUNet,
         tolerance: Float[Array, ""],
         log: Events | None,
     ):
@@ -127,7 +127,7 @@ class Journey:
         self.allowed, self.tolerance, self.log = allowed, tolerance, log
         self.impulse = jnp.stack(dense.impulses)
         self.whole = Stretch.whole(term, dense)
-        self.meeting = meet(term, self.whole, allowed)
+        self.meeting = meet(term, self.whole, allowed.b)
         self.there = self.whole.at(self.meeting.sigma)
         self.first = jnp.min(self.meeting.theta)
 
@@ -176,7 +176,7 @@ class Journey:
         # No further than to where a parked neuron should leave: that is decided at the end of the step.
         end = jax.lax.cond(
             eqxi.unvmap_any(enabled & jnp.any(self.term.pin == PARKED)),
-            lambda: jnp.minimum(opening(self.term, self.start, self.impulse, self.allowed), 1),
+            lambda: jnp.minimum(opening(self.term, self.start, self.impulse, self.allowed.v), 1),
             lambda: jnp.ones_like(self.tolerance),
         )
         end = jnp.where(enabled, jnp.minimum(self.first, end) if until_first else end, 0)
@@ -229,7 +229,7 @@ class Journey:
     def _chunk(self, carried: Carried, who: Int[Array, " chunk"], limit: Array) -> Carried:
         """Carry these neurons. Behind the last one there is number `width`, which does not count."""
         take = lambda leaf: leaf.at[..., who].get(mode="clip")  # noqa: E731
-        term, allowed = _cells(self.term, take), take(self.allowed)
+        term, allowed = _cells(self.term, take), take(self.allowed.b)
         meeting = jax.tree.map(take, self.meeting).only(who < self.term.pin.size)
 
         def one_pass(state: _Passes) -> _Passes:

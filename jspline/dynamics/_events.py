@@ -129,7 +129,7 @@ class Meeting(NamedTuple):
 
 
 def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> Meeting:
-    """What each neuron meets first on its stretch. `allowed` is what the tolerances allow it to err."""
+    """What each neuron meets first on its stretch. `allowed` is what the tolerances allow its z to err."""
     x, slides = term.points.x, term.slides
     w, b, v = jnp.moveaxis(stretch.cubic, 1, 0)
 
@@ -139,15 +139,16 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> M
     seen = jnp.where(inside, 1, -1).astype(x.dtype)[None]
     at = x[datum]
     free = seen * (w[:, None] * at[None] + b[:, None])
-    # One that was left a little beyond its datum starts from there.
-    start = jnp.maximum(free[0], 0) + BAND * allowed[None] * jnp.sqrt(1 + at**2)
+    # One that is a little beyond its datum already has the rest of the band; what put it further is no event.
+    band = BAND * allowed[None]
+    start = jnp.maximum(free[0] + band, band / 1024)
     own = jnp.stack([jnp.sign(w[:1]) * w, jnp.sign(v[:1]) * v], axis=1)
     barriers = jnp.where(slides[None, None], own, free.at[0].set(start))
     roots = jnp.where((term.alive & (term.pin != PARKED))[None], _first_root(*barriers), jnp.inf)
 
     # The two inequalities of a slide, as where it would go from now on, had it been free.
     travel = v[:1, None] * stretch.push * jnp.asarray([1.0, -1.0], x.dtype)[None, :, None]
-    exits = _descent(travel[0], travel[1], travel[2], (BAND * allowed * jnp.sqrt(1 + term.pinned_x**2))[None])
+    exits = _descent(travel[0], travel[1], travel[2], band)
     exits = jnp.where(slides[None], exits, jnp.inf)
 
     sigma = jnp.minimum(jnp.min(roots, axis=0), jnp.min(exits, axis=0))
@@ -349,6 +350,27 @@ def same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
     return (one.rank == other.rank) & (one.right == other.right)
 
 
+def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:
+    """The net with every neuron on the side of its neighbouring data on which the cell has it.
+
+    It may be a little beyond (`BAND`), or within rounding of a datum that it slides on. Then it is put on that datum:
+    w x = -b to the last bit, by the comparison that defines activation (`ranks.is_active`), or just above if it is seen.
+    """
+    tiny, eps = jnp.finfo(net.b.dtype).tiny, jnp.finfo(net.b.dtype).eps
+    datum, inside = _neighbours(term)
+    # What sees no datum has none next to it that it does not see but the first or the last.
+    dead = jnp.where(net.w < 0, 0, term.points.count - 1)
+    datum = jnp.where(term.alive[None], datum, jnp.clip(dead, 0)[None])
+    inside = inside & term.alive[None]
+    b = net.b
+    for side in range(2):
+        on = -(net.w * term.points.x[datum[side]])
+        above = on + (2 * eps * jnp.abs(on) + tiny)
+        b = jnp.where(inside[side], jnp.maximum(b, above), jnp.minimum(b, on))
+    b = jnp.where(term.slides, -(net.w * term.pinned_x), b)
+    return ReLUNet(net.w, jnp.where(term.pin == PARKED, net.b, b), net.v, net.b0)
+
+
 def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array, Array]:
     """The first decision, for breakpoints that begin on a datum: both sides are asked.
 
@@ -440,7 +462,7 @@ def opening(
 ) -> Float[Array, ""]:
     """The fraction of the step after which a parked neuron has had a way out for as long as the tolerances allow.
 
-    Infinity if there is none. To go further would be to let it leave late: by bisection, on the given residual.
+    Infinity if there is none. `allowed` is what its v may err. To go further would be to let it leave late: by bisection, on the given residual.
     """
     eager = jnp.where(term.pin == PARKED, jnp.abs(net.v) / allowed, 0)
 

@@ -16,11 +16,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jspline.charts import ReLUNet, charge
+from jspline.charts import ReLUNet, charge, lengths
 from jspline.datasets import Dataset
 from jspline.dynamics._carry import Carried, Journey, Looks
-from jspline.dynamics._events import depart, start_on_data
+from jspline.dynamics._events import depart, side_by_side, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
+from jspline.dynamics._sizes import seen, sizes
 from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length, member
 from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
 from jspline.objective import loss
@@ -34,7 +35,7 @@ class Running(eqx.Module):
     """A flow on its way. A PyTree of arrays: it can be saved, batched and gone on with.
 
     Attributes:
-        net: where it is.
+        net: where it is; a breakpoint may be a little beyond a datum that it is still to meet. `finish` puts it back.
         t: the time there, a scalar.
         done: whether it has ended.
         stats: what it has cost so far, as in `Solution.stats`.
@@ -132,15 +133,15 @@ def attempt(run: Running) -> Running:
     h = t_end - run.t
     end, error, info, solve = rodas(term, start, run.force, h)
     error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
-    sizes = _sizes(start)
+    before, after = (sizes(term.points, net) for net in (start, end))
     keep, t0, t1, _, controller_state, _ = run.controller.adapt_step_size(
-        run.t, t_end, sizes, _sizes(end), None, error, ORDER, run.controller_state
+        run.t, t_end, before, after, None, seen(term.points, error), ORDER, run.controller_state
     )
     keep = jnp.asarray(keep)
 
     # Through its events.
     dense = Cubic(t0=run.t, t1=t_end, **info)
-    allowed = options.atol + options.rtol * sizes.w
+    allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, before)
     tolerance = options.atol + options.rtol * _height(term, run.force)
     journey = Journey(term, start, dense, solve, allowed, tolerance, run.events)
     looks = None if options.ts is None else Looks(options.ts, _put(run.start), run.nets, run.saved)
@@ -149,26 +150,26 @@ def attempt(run: Running) -> Running:
     whole, met = theta >= 1, journey.first <= theta
     t = jnp.where(whole, t_end, run.t + theta * h)
     net, drift = _settle(carried.net, carried.term, run.start)
-    after = _depart(carried.term, net, carried.term.force(net), keep)
+    departed = _depart(carried.term, net, carried.term.force(net), keep)
 
     # The books.
     flipped = start.w * net.w < 0
     new = {f"num_{name}": value for name, value in carried.counts.items()}
     new |= {"num_accepted": jnp.ones((), jnp.int32), "num_shortened": jnp.where(whole, 0, 1).astype(jnp.int32)}
-    new |= {"num_flips": _count(flipped), "num_nonunique": new["num_nonunique"] + _count(after.nonunique)}
+    new |= {"num_flips": _count(flipped), "num_nonunique": new["num_nonunique"] + _count(departed.nonunique)}
     stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
     stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
     accepted = eqx.tree_at(
         lambda r: (r.net, r.t, r.stats, r.term, r.force, r.nets, r.saved),
         run,
-        (net, t, stats, after.term, after.force, nets, saved),
+        (net, t, stats, departed.term, departed.force, nets, saved),
         is_leaf=lambda leaf: leaf is None,
     )
     if run.events is not None and carried.log is not None:
         everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(term.pin, -1)
         flips = journey.flips(journey.whole, journey.meeting, theta, term.alive, everyone)
-        departed = (after.departed, "departure", everyone, nothing, jnp.broadcast_to(t, net.w.shape))
-        accepted = eqx.tree_at(lambda r: r.events, accepted, carried.log.add([flips, departed]))
+        leaving = (departed.departed, "departure", everyone, nothing, jnp.broadcast_to(t, net.w.shape))
+        accepted = eqx.tree_at(lambda r: r.events, accepted, carried.log.add([flips, leaving]))
     accepted = _end(accepted, met)
 
     next_run = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
@@ -198,12 +199,6 @@ def _height(term: FlowTerm, force: Force) -> Float[Array, ""]:
     return jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(y), jnp.abs(fit)), 0))
 
 
-def _sizes(net: ReLUNet) -> ReLUNet:
-    """The length of each neuron in place of its parts: errors are relative to it, or small neurons would not count."""
-    size = jnp.sqrt(net.w**2 + net.b**2 + net.v**2)
-    return ReLUNet(w=size, b=size, v=size, b0=net.b0)
-
-
 def _count(mask: Array) -> Int[Array, ""]:
     return jnp.sum(mask, dtype=jnp.int32)
 
@@ -215,22 +210,26 @@ def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> tuple[ReLUNet, Arr
     w = jnp.where(parked, 0, net.w - z * x)
     b = jnp.where(parked, 0, jnp.where(term.slides, -w * x, net.b))
     v = jnp.where(parked, jnp.sign(net.v) * jnp.sqrt(jnp.maximum(charge(origin), 0)), net.v)
-    return _on_charge(ReLUNet(w, b, v, net.b0), origin, term.alive)
+    net = ReLUNet(w, b, v, net.b0)
+    drift = jnp.where(term.alive, charge(net) - charge(origin), 0)
+    size = jnp.maximum(*(n.v**2 + n.w**2 + n.b**2 for n in (net, origin)))
+    drift = jnp.max(jnp.abs(drift) / jnp.where(size > 0, size, 1))
+    return _on_charge(net, origin, term.alive), drift
 
 
-def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> tuple[ReLUNet, Array]:
-    """Rescale every neuron to the charge of `origin`; also the largest relative drift of a charge before that."""
-    c = charge(origin)
-    square = net.w**2 + net.b**2
-    product = net.v**2 * square
-    d = jnp.sqrt(c**2 + 4 * product)
-    # Along the orbit the product v^2 (w^2 + b^2) stays; with the charge it says what w^2 + b^2 is.
-    target = jnp.where(c > 0, 2 * product / jnp.where(c > 0, c + d, 1), (d - c) / 2)
-    moves = alive & (square > 0) & (target > 0)
-    a = jnp.sqrt(jnp.where(moves, target / jnp.where(moves, square, 1), 1))
-    size = origin.v**2 + origin.w**2 + origin.b**2
-    drift = jnp.where(moves, jnp.abs(net.v**2 - square - c), 0) / jnp.where(size > 0, size, 1)
-    return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0), jnp.max(drift)
+def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> ReLUNet:
+    """Every neuron at the charge of `origin`, along its scale orbit: that keeps v |(w, b)|."""
+    length = jnp.hypot(net.w, net.b)
+    wanted, _ = lengths(net.v * length, charge(origin))
+    moves = alive & (length > 0) & (wanted > 0)
+    a = jnp.where(moves, wanted / jnp.where(moves, length, 1), 1)
+    return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0)
+
+
+def _returned(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> ReLUNet:
+    """A settled net as it is given out: it sees what the cell says that it sees, and is on its charge."""
+    put = side_by_side(term, net)
+    return side_by_side(term, _on_charge(put, origin, term.alive & (put.b != net.b)))
 
 
 class _Departed(NamedTuple):
@@ -256,7 +255,7 @@ def _put(start: ReLUNet) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
     """How a net on the way is kept."""
 
     def put(nets: ReLUNet, k: Array, carried: Carried) -> ReLUNet:
-        net, _ = _settle(carried.net, carried.term, start)
+        net = _returned(_settle(carried.net, carried.term, start)[0], carried.term, start)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net)
 
     return put
@@ -295,22 +294,22 @@ def step_on(run: Running, steps: int | Array) -> Running:
 def conclude(run: Running) -> Solution:
     """The solution as far as the flow has come."""
     result = member(codes, NAMES, run.code)
-    nets = None
+    net, nets = _returned(run.net, run.term, run.start), None
     if run.options.ts is not None:
         there = jnp.arange(run.options.ts.size, dtype=jnp.int32) < run.saved
 
         def keep(path: Array, last: Array) -> Array:
             return jnp.where(there.reshape(-1, *(1,) * last.ndim), path, last[None])
 
-        nets = jax.tree.map(keep, run.nets, run.net)
+        nets = jax.tree.map(keep, run.nets, net)
     return Solution(
-        net=run.net,
+        net=net,
         t=run.t,
-        loss=loss(run.net, run.data),
+        loss=loss(net, run.data),
         grad_norm=_speed(run),
         ts=run.options.ts,
         nets=nets,
         events=None if run.events is None else run.events.sorted(),
         stats=run.stats,
-        result=judge(run.start, run.net, run.data, run.options, result),
+        result=judge(run.start, net, run.data, run.options, result),
     )

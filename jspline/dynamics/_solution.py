@@ -161,8 +161,8 @@ class Solution(eqx.Module):
         nets: the nets at these times, with a leading axis `times`, or None. After the end they repeat the last net.
         events: the log, an `Events`, if `events` were asked for; None otherwise.
         stats: `num_steps` (every attempt), `num_accepted`, `num_rejected`, and `charge_drift`: the largest
-            |c_i(t) - c_i(0)| / (v_i^2 + w_i^2 + b_i^2), sizes at the start; the exact flow undoes it after each step,
-            and reports the largest of a step. The exact flow also counts `num_crossings` (free crossings; releases
+            |c_i(t) - c_i(0)| over the larger of v_i^2 + w_i^2 + b_i^2 at t and at the start; the exact flow undoes it
+            after each step, and reports the largest of a step. The exact flow also counts `num_crossings` (free crossings; releases
             are not), `num_slides` (a neuron begins to slide), `num_releases`, `num_flips` (of orientation),
             `num_nonunique` (places where the flow could have gone on differently) and `num_shortened` (steps that
             their events cut short).
@@ -204,7 +204,9 @@ def judge(start: ReLUNet, last: ReLUNet, data: Dataset, options: Options, result
     """The result of a flow from `start` to `last`, once more against its data: what is found later wins."""
     # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
     # undecided in the fit, which is a sum of terms that may be larger than the sum.
-    size = jnp.abs(start.w) * jnp.max(jnp.abs(data.x)) + jnp.abs(start.b)
+    weighs = data.weight > 0
+    low, high = jnp.min(jnp.where(weighs, data.x, jnp.inf)), jnp.max(jnp.where(weighs, data.x, -jnp.inf))
+    size = jnp.maximum(jnp.abs(start.w * low + start.b), jnp.abs(start.w * high + start.b))
     terms = jnp.abs(start.b0) + jnp.sum(jnp.abs(start.v) * size)
     undecided = jnp.sum(data.weight) * (options.atol + options.rtol * terms) ** 2 / 2
     before, after, least = loss(start, data), loss(last, data), data.tie_constant()
@@ -214,8 +216,8 @@ def judge(start: ReLUNet, last: ReLUNet, data: Dataset, options: Options, result
 
 
 def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:
-    """The largest |c_i(end) - c_i(start)| / (v_i^2 + w_i^2 + b_i^2), sizes at the start: 0 for the exact flow."""
-    size = start.v**2 + start.w**2 + start.b**2
+    """The largest |c_i(end) - c_i(start)| over the larger of v_i^2 + w_i^2 + b_i^2 at both: 0 for the exact flow."""
+    size = jnp.maximum(*(net.v**2 + net.w**2 + net.b**2 for net in (start, end)))
     return jnp.max(jnp.abs(charge(end) - charge(start)) / jnp.where(size > 0, size, 1))
 
 

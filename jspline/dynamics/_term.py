@@ -69,6 +69,11 @@ class Points(eqx.Module):
         """Sums of x are formed around it: data near x = 1000 would lose everything in float32."""
         return (self.x[0] + self.x[-1]) / 2
 
+    @property
+    def half_range(self) -> Float[Array, ""]:
+        """How far the data reach to either side of the centre."""
+        return (self.x[-1] - self.x[0]) / 2
+
 
 class Force(NamedTuple):
     """What drives the parameters: the weighted residual, and its sums over what each neuron sees.
