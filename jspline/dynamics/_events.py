@@ -34,6 +34,7 @@ from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, canoni
 from jspline.ranks import Ranks
 
 BAND = 0.01
+MARGIN = 10
 
 
 class Stretch(NamedTuple):
@@ -135,20 +136,19 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> M
 
     # Cubics that are positive until the event: for a free neuron z at the two neighbouring data, signed; for one that
     # slides w and v, signed.
-    datum, inside = _neighbours(term)
+    datum, inside = _neighbours(term, w[0])
     seen = jnp.where(inside, 1, -1).astype(x.dtype)[None]
     at = x[datum]
     free = seen * (w[:, None] * at[None] + b[:, None])
-    # One that is a little beyond its datum already has the rest of the band; what put it further is no event.
-    band = BAND * allowed[None]
-    start = jnp.maximum(free[0] + band, band / 1024)
+    rounding = jnp.finfo(x.dtype).eps * (jnp.abs(w[:1]) * jnp.abs(at) + jnp.abs(b[:1]))
+    start = free[0] + MARGIN * (rounding + allowed[None] / 1e10)
     own = jnp.stack([jnp.sign(w[:1]) * w, jnp.sign(v[:1]) * v], axis=1)
     barriers = jnp.where(slides[None, None], own, free.at[0].set(start))
     roots = jnp.where((term.alive & (term.pin != PARKED))[None], _first_root(*barriers), jnp.inf)
 
     # The two inequalities of a slide, as where it would go from now on, had it been free.
     travel = v[:1, None] * stretch.push * jnp.asarray([1.0, -1.0], x.dtype)[None, :, None]
-    exits = _descent(travel[0], travel[1], travel[2], band)
+    exits = _descent(travel[0], travel[1], travel[2], BAND * allowed[None])
     exits = jnp.where(slides[None], exits, jnp.inf)
 
     sigma = jnp.minimum(jnp.min(roots, axis=0), jnp.min(exits, axis=0))
@@ -263,12 +263,18 @@ def _alone(term: FlowTerm, y: Array, X: Array, E: Array) -> Float[Array, "4 3 wi
     return jnp.stack([y, begin, 3 * change - 2 * begin - end, begin + end - 2 * change])
 
 
-def _neighbours(term: FlowTerm) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"]]:
-    """The two data next to the breakpoint of each neuron that is alive, and whether they are seen."""
+def _neighbours(term: FlowTerm, w: Float[Array, " width"]) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"]]:
+    """The two data next to the breakpoint of each neuron, and whether they are seen.
+
+    One that sees no datum has the outermost on its side twice.
+    """
     rank, right = term.ranks.rank, term.ranks.right
-    datum = jnp.stack([jnp.where(term.sees_all, term.points.count - 1, rank - 1), rank])
+    last = term.points.count - 1
+    datum = jnp.stack([jnp.where(term.sees_all, last, rank - 1), rank])
     inside = jnp.stack([term.sees_all | ~right, right])
-    return jnp.clip(datum, 0, len(term.points.x) - 1), inside
+    dead = right & (rank > last)
+    datum = jnp.where(dead[None], jnp.where(w < 0, 0, last)[None], datum)
+    return jnp.clip(datum, 0, len(term.points.x) - 1), inside & ~dead[None]
 
 
 def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
@@ -353,15 +359,11 @@ def same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
 def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:
     """The net with every neuron on the side of its neighbouring data on which the cell has it.
 
-    It may be a little beyond (`BAND`), or within rounding of a datum that it slides on. Then it is put on that datum:
+    It may be beyond by rounding, or by what the others' answer moved it (`_carry`). Then it is put on that datum: there
     w x = -b to the last bit, by the comparison that defines activation (`ranks.is_active`), or just above if it is seen.
     """
     tiny, eps = jnp.finfo(net.b.dtype).tiny, jnp.finfo(net.b.dtype).eps
-    datum, inside = _neighbours(term)
-    # What sees no datum has none next to it that it does not see but the first or the last.
-    dead = jnp.where(net.w < 0, 0, term.points.count - 1)
-    datum = jnp.where(term.alive[None], datum, jnp.clip(dead, 0)[None])
-    inside = inside & term.alive[None]
+    datum, inside = _neighbours(term, net.w)
     b = net.b
     for side in range(2):
         on = -(net.w * term.points.x[datum[side]])
@@ -377,8 +379,8 @@ def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array,
     Attractor: slide. Pushed from both sides to z > 0: see it. Otherwise, also for a repeller, z < 0 (relu'(0) = 0).
     Returns the cell, the force in it, who slides, and where z > 0 would have been a solution too.
     """
-    datum, inside = _neighbours(term)
-    meets = term.alive[None] & ~inside & (net.w[None] * term.points.x[datum] == -net.b[None])
+    datum, inside = _neighbours(term, net.w)
+    meets = (net.w != 0)[None] & ~inside & (net.w[None] * term.points.x[datum] == -net.b[None])
     which = jnp.where(meets[0], datum[0], datum[1])
     on = jnp.any(meets, axis=0)
     force = term.force(net)
@@ -392,7 +394,9 @@ def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array,
     new = eqx.tree_at(lambda t: t.pin, new, jnp.where(stuck, which, term.pin).astype(term.pin.dtype))
     gained = jnp.where(enters, push, 0)
     force = force._replace(X=force.X + gained * at, E=force.E + gained)
-    return new, force, stuck, on & (v * inner <= 0) & (v * outer > 0)
+    leaves = on & (v * inner <= 0) & (v * outer > 0)
+    at_origin = (net.w == 0) & (net.b == 0) & (net.v != 0)
+    return new, force, stuck, leaves | (at_origin & (_ways(term, net, force.e).rate > 0))
 
 
 class Departure(NamedTuple):
