@@ -289,7 +289,7 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
 
 
 def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[Array, Array]:
-    """|(w, b)| and v of neurons with strength r = v |(w, b)| and the given charge, `(width,)` each: the inverse by the charge.
+    """|(w, b)| and v from the strength r = v |(w, b)| and the charge, `(width,)` each: the inverse by the charge.
 
     The larger of the two has no cancellation in its square; the smaller is |r| over it. Neither squares r or the
     charge, which are squares already: nothing under- or overflows that the neurons themselves can hold the square of.

@@ -359,8 +359,8 @@ def same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
 def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:
     """The net with every neuron on the side of its neighbouring data on which the cell has it.
 
-    It may be beyond by rounding, or by what the others' answer moved it (`_carry`). Then it is put on that datum: there
-    w x = -b to the last bit, by the comparison that defines activation (`ranks.is_active`), or just above if it is seen.
+    It may be beyond by rounding, or by what the others' answer moved it (`_carry`). Then it is put on that datum, w x =
+    -b to the last bit, by the comparison that defines activation (`ranks.is_active`), or just above if it is seen.
     """
     tiny, eps = jnp.finfo(net.b.dtype).tiny, jnp.finfo(net.b.dtype).eps
     datum, inside = _neighbours(term, net.w)
@@ -466,7 +466,8 @@ def opening(
 ) -> Float[Array, ""]:
     """The fraction of the step after which a parked neuron has had a way out for as long as the tolerances allow.
 
-    Infinity if there is none. `allowed` is what its v may err. To go further would be to let it leave late: by bisection, on the given residual.
+    Infinity if there is none. `allowed` is what its v may err. To go further would be to let it leave late: by
+    bisection, on the given residual.
     """
     eager = jnp.where(term.pin == PARKED, jnp.abs(net.v) / allowed, 0)
 

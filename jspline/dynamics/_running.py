@@ -144,12 +144,12 @@ def attempt(run: Running) -> Running:
     allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, before)
     tolerance = options.atol + options.rtol * _height(term, run.force)
     journey = Journey(term, start, dense, solve, allowed, tolerance, run.events)
-    looks = None if options.ts is None else Looks(options.ts, _put(run.start), run.nets, run.saved)
+    looks = None if options.ts is None else Looks(options.ts, _put(run.start, term.alive), run.nets, run.saved)
     on = keep & ~run.done
     carried, theta, nets, saved = journey.far(until_first=options.until is not None, enabled=on, looks=looks)
     whole, met = theta >= 1, journey.first <= theta
     t = jnp.where(whole, t_end, run.t + theta * h)
-    net, drift = _settle(carried.net, carried.term, run.start)
+    net, drift = _settle(carried.net, carried.term, run.start, term.alive)
     departed = _depart(carried.term, net, carried.term.force(net), keep)
 
     # The books.
@@ -203,25 +203,29 @@ def _count(mask: Array) -> Int[Array, ""]:
     return jnp.sum(mask, dtype=jnp.int32)
 
 
-def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> tuple[ReLUNet, Array]:
-    """Put sliding neurons on their data, parked ones to rest, all on their charge; also how far off that was."""
+def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet, moved: Array) -> tuple[ReLUNet, Array]:
+    """Put sliding neurons on their data, parked ones to rest, all on their charge; also how far off that was.
+
+    `moved` are those that were alive before the step: one that died in it is put on its charge a last time.
+    """
     x, parked = term.pinned_x, term.pin == PARKED
     z = jnp.where(term.slides, net.w * x + net.b, 0) / (1 + x**2)
     w = jnp.where(parked, 0, net.w - z * x)
     b = jnp.where(parked, 0, jnp.where(term.slides, -w * x, net.b))
     v = jnp.where(parked, jnp.sign(net.v) * jnp.sqrt(jnp.maximum(charge(origin), 0)), net.v)
     net = ReLUNet(w, b, v, net.b0)
-    drift = jnp.where(term.alive, charge(net) - charge(origin), 0)
+    moved = moved | term.alive
+    drift = jnp.where(moved, charge(net) - charge(origin), 0)
     size = jnp.maximum(*(n.v**2 + n.w**2 + n.b**2 for n in (net, origin)))
     drift = jnp.max(jnp.abs(drift) / jnp.where(size > 0, size, 1))
-    return _on_charge(net, origin, term.alive), drift
+    return _on_charge(net, origin, moved), drift
 
 
-def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> ReLUNet:
-    """Every neuron at the charge of `origin`, along its scale orbit: that keeps v |(w, b)|."""
+def _on_charge(net: ReLUNet, origin: ReLUNet, these: Array) -> ReLUNet:
+    """These neurons at the charge of `origin`, along their scale orbit: that keeps v |(w, b)|."""
     length = jnp.hypot(net.w, net.b)
     wanted, _ = lengths(net.v * length, charge(origin))
-    moves = alive & (length > 0) & (wanted > 0)
+    moves = these & (length > 0) & (wanted > 0)
     a = jnp.where(moves, wanted / jnp.where(moves, length, 1), 1)
     return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0)
 
@@ -229,7 +233,7 @@ def _on_charge(net: ReLUNet, origin: ReLUNet, alive: Array) -> ReLUNet:
 def _returned(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> ReLUNet:
     """A settled net as it is given out: it sees what the cell says that it sees, and is on its charge."""
     put = side_by_side(term, net)
-    return side_by_side(term, _on_charge(put, origin, term.alive & (put.b != net.b)))
+    return side_by_side(term, _on_charge(put, origin, put.b != net.b))
 
 
 class _Departed(NamedTuple):
@@ -251,11 +255,11 @@ def _depart(term: FlowTerm, net: ReLUNet, force: Force, keep: Array) -> _Departe
     return jax.lax.cond(parked, left, lambda: _Departed(term, force, nobody, nobody))
 
 
-def _put(start: ReLUNet) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
+def _put(start: ReLUNet, moved: Array) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
     """How a net on the way is kept."""
 
     def put(nets: ReLUNet, k: Array, carried: Carried) -> ReLUNet:
-        net = _returned(_settle(carried.net, carried.term, start)[0], carried.term, start)
+        net = _returned(_settle(carried.net, carried.term, start, moved)[0], carried.term, start)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net)
 
     return put

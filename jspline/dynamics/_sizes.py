@@ -11,7 +11,6 @@ whichever is more, in place of |(w, b, v)| for both, which it is for data that f
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from jspline.charts import ReLUNet
 from jspline.dynamics._term import Points
@@ -23,7 +22,7 @@ def seen(points: Points, net: ReLUNet) -> ReLUNet:
 
 
 def sizes(points: Points, net: ReLUNet) -> ReLUNet:
-    """What an error of each entry of `seen` is relative to. Small neurons have a size of their own, or would not count."""
+    """What an error of each entry of `seen` is relative to: a size for each neuron, or small ones would not count."""
     at_data = seen(points, net)
     z, v = jnp.hypot(at_data.w, at_data.b), jnp.abs(net.v)
     k = jnp.sqrt(jnp.maximum((1 + points.centre**2 + points.half_range**2) / 2, 1))

@@ -162,10 +162,10 @@ class Solution(eqx.Module):
         events: the log, an `Events`, if `events` were asked for; None otherwise.
         stats: `num_steps` (every attempt), `num_accepted`, `num_rejected`, and `charge_drift`: the largest
             |c_i(t) - c_i(0)| over the larger of v_i^2 + w_i^2 + b_i^2 at t and at the start; the exact flow undoes it
-            after each step, and reports the largest of a step. The exact flow also counts `num_crossings` (free crossings; releases
-            are not), `num_slides` (a neuron begins to slide), `num_releases`, `num_flips` (of orientation),
-            `num_nonunique` (places where the flow could have gone on differently) and `num_shortened` (steps that
-            their events cut short).
+            after each step, and reports the largest of a step. The exact flow also counts `num_crossings` (free
+            crossings; releases are not), `num_slides` (a neuron begins to slide), `num_releases`, `num_flips` (of
+            orientation), `num_nonunique` (places where the flow could have gone on differently) and `num_shortened`
+            (steps that their events cut short).
         result: how it ended, one of `RESULTS`.
     """
 

@@ -26,6 +26,7 @@ from jspline.charts import ReLUNet
 from jspline.dynamics._events import BAND, same
 from jspline.dynamics._rosenbrock import Solver, rodas
 from jspline.dynamics._running import CODE, Running, attempt
+from jspline.dynamics._sizes import sizes
 from jspline.dynamics._solution import member
 from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, flatten, unflatten, velocity
 from jspline.ranks import Ranks
@@ -190,9 +191,8 @@ def _obstacles(old: Running, new: Running) -> dict[str, Array]:
     touch, fade = 3 * jnp.sqrt(new.options.rtol), 6 * jnp.cbrt(BAND * new.options.rtol)
     rate = velocity(net, term.project(force))
     turning = term.gather(-term.points.p * term.push(net, rate))
-    size = jnp.sqrt(net.w**2 + net.b**2 + net.v**2)
     slow = jnp.abs(met.before) <= touch * reach * (force.rate + reach * jnp.abs(force.e[met.datum]))
-    slow = met.met & (slow | (jnp.abs(net.v) <= touch * size))
+    slow = met.met & (slow | (jnp.abs(net.v) <= touch * sizes(term.points, net).v))
     fades = met.released & (jnp.abs(turning.side(x)) <= fade * reach * turning.rate)
     changed, origin = met.met | met.released, (net.w == 0) & (net.b == 0) & ((old.net.w != 0) | (old.net.b != 0))
     kinds = ("num_crossings", "num_slides", "num_releases")

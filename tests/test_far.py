@@ -1,0 +1,141 @@
+"""The exact flow on data far from the origin, on nets of any size, and its end net: what it is held to, and by whom."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from event_by_event import EventByEvent
+
+import jspline
+from jspline import Dataset, ReLUNet, flow
+from jspline.dynamics import RESULTS
+
+
+def case(seed, offset, scale=1.0):
+    """Six points of a sine and five neurons with breakpoints among them, moved and stretched; the time to end at."""
+    r, place = np.random.default_rng(seed), np.linspace(-1, 1, 6)
+    w, beta, v = r.normal(size=5), r.uniform(-1, 1, 5), r.normal(size=5)
+    x, w, beta = offset + scale * place, w / scale, offset + scale * beta
+    net, data = ReLUNet(w, -w * beta, v, 0.0), Dataset(x, np.sin(3 * place))
+    return net, data, 20 / float(jspline.spectrum(net, data)[-1])
+
+
+def fit(net, data):
+    """At the data, in extended precision."""
+    w, b, v = (np.asarray(leaf, np.longdouble) for leaf in (net.w, net.b, net.v))
+    return float(net.b0) + np.maximum(np.outer(np.asarray(data.x, np.longdouble), w) + b, 0) @ v
+
+
+PLACES = [(0.0, 1.0), (1000.0, 1.0)]
+MORE = [(30.0, 1.0), (1e5, 1.0), (1.0, 1e-3), (0.0, 1e3), (3e4, 1e3)]
+
+
+@pytest.mark.parametrize(("offset", "scale"), PLACES + [pytest.param(*place, marks=pytest.mark.full) for place in MORE])
+def test_fits_are_as_accurate_wherever_the_data_lie(offset, scale):
+    for seed in range(3):
+        net, data, end = case(seed, offset, scale)
+        slow = EventByEvent(data.x, data.y, data.weight, net.w, net.b, net.v, net.b0).run(end)
+        wanted = slow.fit(np.asarray(data.x))
+        for rtol in (1e-3, 1e-4, 1e-6, 1e-8):
+            sol = flow(net, data, end, rtol=rtol, atol=1e-3 * rtol)
+            assert np.max(np.abs(fit(sol.net, data) - wanted)) <= 10 * rtol * np.max(np.abs(data.y))
+        # Breakpoints and charges are as far from 0 as the data: single precision holds them to 6e-8 of that.
+        if offset * scale <= 1000:
+            small, points = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (net, data))
+            sol = flow(small, points, end, rtol=1e-4, atol=1e-7)
+            assert np.max(np.abs(fit(sol.net, points) - wanted)) <= 1e-3 * np.max(np.abs(data.y))
+
+
+@pytest.mark.parametrize("size", [1e-15, 1e-9, 1e-3, 1.0])
+def test_charges_are_kept_at_any_size(size, dtype):
+    r = np.random.default_rng(7)
+    parts = size * r.normal(size=(3, 5))
+    net = ReLUNet(*(jnp.asarray(leaf, dtype) for leaf in parts), jnp.zeros((), dtype))
+    data = Dataset(jnp.linspace(-1, 1, 6, dtype=dtype), jnp.asarray(size * r.normal(size=6), dtype))
+    sol = flow(net, data, 3.0, rtol=1e-3, atol=1e-3 * size)
+    charges = [np.asarray(jspline.charge(n), np.longdouble) for n in (net, sol.net)]
+    units = max(np.max(np.square(leaf)) for n in (net, sol.net) for leaf in (n.w, n.b, n.v))
+    assert np.max(np.abs(charges[1] - charges[0])) <= 8 * np.finfo(dtype).eps * units
+    assert 0 < sol.stats["charge_drift"] < 1e-2
+
+
+def test_the_drift_of_a_net_that_grows_is_relative_to_what_it_grows_to():
+    net = ReLUNet([1e-6, -1e-6], [0.5e-6, 1e-6], [1.1e-6, -1.4e-6], 0.0)
+    sol = flow(net, Dataset([-1.0, 0.0, 1.0], [-2.0, 0.5, 2.0]), 30.0, rtol=1e-4, atol=1e-10)
+    assert np.max(np.abs(sol.net.v)) > 0.1
+    assert sol.stats["charge_drift"] < 1e-2
+    assert jspline.dynamics.charge_drift(net, sol.net) < 1e-15
+
+
+def test_a_choice_on_the_outermost_datum_is_counted():
+    def choices(w, b, v, x, y):
+        sol = flow(ReLUNet([w], [b], [v], 0.0), Dataset(x, y), 1.0, rtol=1e-6, atol=1e-9)
+        return int(sol.stats["num_nonunique"])
+
+    # Dead, and pushed to z > 0 were it there: staying and leaving are both solutions.
+    assert choices(1.0, -1.0, 1.0, [0.0, 1.0], [0.0, 1.0]) == 1
+    assert choices(-1.0, 0.0, 1.0, [0.0, 1.0], [1.0, 0.0]) == 1
+    # Pushed to z < 0 from there, or without v: only staying is.
+    assert choices(1.0, -1.0, -1.0, [0.0, 1.0], [0.0, 1.0]) == 0
+    assert choices(1.0, -1.0, 0.0, [0.0, 1.0], [0.0, 1.0]) == 0
+    # At (w, b) = 0 from the start, with a way out for one sign of v only.
+    assert choices(0.0, 0.0, 1.0, [0.0, 1.0], [1.0, 1.0]) == 1
+    assert choices(0.0, 0.0, -1.0, [0.0, 1.0], [1.0, 1.0]) == 0
+
+
+def test_the_end_net_sees_what_the_flow_sees():
+    # Its equilibrium lies just beyond a datum that the neuron does not see.
+    net, data = ReLUNet([1.3], [0.1], [-1.5], 0.0), Dataset([0.0, 0.01, 0.12], [0.6, 1.1, 0.0])
+    sol = flow(net, data, 1e6, rtol=1e-6, atol=1e-9, grad_tol=1e-9)
+    assert sol.result == RESULTS.stationary
+    _, gradient = jspline.value_and_grad(sol.net, data)
+    assert max(float(jnp.max(jnp.abs(leaf))) for leaf in jax.tree.leaves(gradient)) < 1e-8
+
+
+def random_flow(key, rtol, t1, **options):
+    k = jax.random.split(key, 5)
+    net = ReLUNet(*(jax.random.normal(k[i], (6,)) for i in range(3)), jnp.zeros(()))
+    data = Dataset(jax.random.normal(k[3], (5,)), jax.random.normal(k[4], (5,)))
+    return flow(net, data, t1, rtol=rtol, atol=1e-3 * rtol, **options), data
+
+
+@pytest.mark.parametrize("draws", [32, pytest.param(200, marks=pytest.mark.full)])
+@pytest.mark.parametrize("rtol", [1e-4, pytest.param(1e-6, marks=pytest.mark.full)])
+def test_flows_at_rest_are_critical_and_stay_where_they_are(draws, rtol):
+    def one(key):
+        sol, data = random_flow(key, rtol, 1e6, grad_tol=1e-9)
+        again = flow(sol.net, data, 0.0, rtol=rtol, atol=1e-3 * rtol)
+        return sol, again, jspline.landscape.is_critical(sol.net, data).critical
+
+    sol, again, critical = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), draws))
+    assert np.all(sol.result == RESULTS.stationary)
+    assert np.sum(sol.stats["num_slides"]) > draws  # most of them are not smooth
+    assert np.all(critical)
+    np.testing.assert_allclose(again.grad_norm, sol.grad_norm, rtol=1e-3, atol=2e-9)
+
+
+def test_nets_on_the_way_slide_exactly_on_their_data():
+    ts = jnp.linspace(0, 20, 41)
+    sol, data = jax.jit(jax.vmap(lambda key: random_flow(key, 1e-4, 20.0, ts=ts)))(
+        jax.random.split(jax.random.key(1), 8)
+    )
+    w, b, x = (np.asarray(leaf) for leaf in (sol.nets.w, sol.nets.b, data.x))
+    product = w[..., None] * x[:, None, None]
+    near = np.abs(product + b[..., None]) < 1e-13
+    assert np.sum(near) > 50
+    assert np.all((product == -b[..., None])[near])
+
+
+def test_steps_with_a_heavy_datum_grow_with_the_fourth_root_of_its_weight():
+    # It holds the net on a surface, and what a stage is off by the square of the step pushes with its weight, at an
+    # angle of the step to where the step's matrix damps: weight times h^4 is the error.
+    r = np.random.default_rng(0)
+    net = ReLUNet(*r.normal(size=(3, 6)), 0.0)
+    steps = []
+    for weight in (1e4, 1e8):
+        data = Dataset([-1.0, -0.3, 0.4, 1.0, 1.0], [0.5, -0.3, 0.8, -0.2, -0.2], [weight, 1, 1, 0.5, 0.5])
+        sol = flow(net, data, 100.0, rtol=1e-6, atol=1e-9)
+        assert sol.result == RESULTS.end_time
+        assert abs(sol.net(data.x[0]) - 0.5) < 2 / weight
+        steps.append(int(sol.stats["num_steps"]))
+    assert steps[1] <= 10 * steps[0]
