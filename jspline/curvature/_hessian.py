@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, check_choice, check_memory
+from jspline._checks import Reals, as_like, check_choice, check_memory
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
 from jspline.datasets import Dataset
@@ -126,7 +126,7 @@ def hvp(
     """
     if not isinstance(vector, type(net)):
         expected = (size(net, train_b0),)
-        vector = jnp.asarray(vector, net.b0.dtype)
+        vector = as_like(net.b0, vector=vector)
         if vector.shape != expected:
             raise ValueError(f"`vector` must have one entry per parameter, {expected}; got shape {vector.shape}.")
         return operator(net, data, matrix, train_b0)(vector)
@@ -163,7 +163,7 @@ def ntk(
     by sums over ranked neurons. For a `Spline` it is the kernel of gradient descent in (beta, mu). The points take the
     dtype of the net. Raises `ValueError` when x1 or x2 is not a vector of at least one point.
     """
-    sets = [jnp.asarray(x, net.b0.dtype) for x in (x1, x2) if x is not None]
+    sets = [as_like(net.b0, x=x) for x in (x1, x2) if x is not None]
     for x in sets:
         if x.ndim != 1 or x.size < 1:
             raise ValueError(f"`x1` and `x2` must be vectors of at least one point; got shape {x.shape}.")

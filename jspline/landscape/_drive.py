@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals
+from jspline._checks import Reals, as_like
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net, centre, same_x
@@ -53,7 +53,7 @@ def drive(net: ReLUNet | Spline, data: Dataset, beta: Reals) -> Drive:
     O((N + H + M) log N) for M values. A datum at beta itself is not counted. Along a flow it is
     `jax.vmap(lambda net: drive(net, data, beta))(sol.nets)`.
     """
-    return _drive(as_net(net, data), data, jnp.asarray(beta, data.x.dtype))
+    return _drive(as_net(net, data), data, as_like(data.x, beta=beta))
 
 
 @eqx.filter_jit

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals
+from jspline._checks import Reals, as_like
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, centre, check_breakpoint
@@ -49,7 +49,7 @@ class PiecewiseQuadratic(eqx.Module):
 
     def __call__(self, t: Reals) -> Float[Array, "..."]:
         """The value at `t` of any shape."""
-        t = jnp.asarray(t, self.knots.dtype)
+        t = as_like(self.knots, t=t)
         piece = jnp.searchsorted(self.knots, t)
         return self.floor[piece] + self.weight[piece] / 2 * self._bias(piece, t) ** 2
 
@@ -57,7 +57,7 @@ class PiecewiseQuadratic(eqx.Module):
         """The derivative at `t` of any shape; on a knot, that from the left or from the right."""
         if side not in ("left", "right"):
             raise ValueError(f"`side` must be 'left' or 'right'; got {side!r}.")
-        t = jnp.asarray(t, self.knots.dtype)
+        t = as_like(self.knots, t=t)
         piece = jnp.searchsorted(self.knots, t, side=side)
         return self.slope * self.weight[piece] * self._bias(piece, t)
 
@@ -107,7 +107,7 @@ class ScaleSlice(eqx.Module):
 
     def breakpoint(self, w: Reals) -> Float[Array, "..."]:
         """beta = -b / w; NaN for a w on the other branch, or 0."""
-        w = jnp.asarray(w, self.b.dtype)
+        w = as_like(self.b, w=w)
         return jnp.where(w * self.sign > 0, -self.b / w, jnp.nan)
 
     def __call__(self, w: Reals) -> Float[Array, "..."]:
