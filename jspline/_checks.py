@@ -63,12 +63,11 @@ def _converted(name: str, value: Any) -> Array | np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         count = int(np.sum(np.ma.getmaskarray(value)))
         raise ValueError(f"`{name}` must have no masked values; {count} of {value.size} are masked: leave them out.")
-    if not is_concrete(value):
-        array = jnp.asarray(value)
-    elif isinstance(value, jax.Array):
+    array: Array | np.ndarray
+    if isinstance(value, jax.Array):
         array = value
     else:
-        array = _numbers(name, value)
+        array = _numbers(name, value) if is_concrete(value) else jnp.asarray(value)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
         raise TypeError(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
     return array

@@ -3,6 +3,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import plain_loss, random_net
 from hypothesis import given, settings
@@ -117,6 +118,35 @@ def test_standardization_needs_spread_in_x():
     flat, units = Dataset([0.0, 1.0], [2.0, 2.0]).standardize()
     np.testing.assert_array_equal(flat.y, [0, 0])
     assert units.y_scale == 1
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_a_constant_keeps_its_scale(size):
+    """Bug: the sum of 1,000 equal numbers over 1,000 is another number, and the rest became 1.3e-6 "standard" units."""
+    rng = np.random.default_rng(0)
+    for value in [1e9 + 0.1, *rng.normal(size=20)]:
+        data, units = Dataset(np.linspace(0, 1, size), np.full(size, value)).standardize()
+        assert units.y_scale == 1
+        assert units.y_mean == value
+        np.testing.assert_array_equal(data.y, 0)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e160, 1e308])
+def test_standardization_at_the_ends_of_the_numbers(scale):
+    """Squares neither overflow nor underflow, nor does the difference of two numbers of either sign."""
+    plain = Dataset([-1.0, 0.25, 1.0], [1.0, -1.0, 0.5])
+    data, units = Dataset(plain.x * scale, plain.y * scale).standardize()
+    expected, of = plain.standardize()
+    np.testing.assert_allclose(data.x, expected.x, rtol=1e-14)
+    np.testing.assert_allclose(data.y, expected.y, rtol=1e-14)
+    np.testing.assert_allclose([units.x_scale, units.y_scale], np.array([of.x_scale, of.y_scale]) * scale, rtol=1e-14)
+
+
+def test_standardization_has_a_derivative_at_a_constant():
+    def mean_square(y):
+        return jnp.sum(Dataset(jnp.arange(3.0), y).standardize()[0].y * jnp.array([1.0, 2.0, 4.0]))
+
+    np.testing.assert_array_equal(jax.grad(mean_square)(jnp.full(3, 2.0)) * 3, [-4, -1, 5])
 
 
 def test_real_series():
@@ -290,6 +320,57 @@ def test_missing_csv(tmp_path):
 def test_bad_data_is_one_sentence(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.array([3, 1, 2], ">f8"),
+        np.array([3, 1, 2], ">i2"),
+        np.array([3, 1, 2], np.longdouble),
+        np.ma.array([3.0, 1.0, 2.0], mask=[False, False, False]),
+        pd.Series([3, 1, 2]),
+        pd.Series([3, 1, 2], dtype="Int64"),
+        pd.Series([3, 1, 2], dtype="Float64"),
+        pd.Series([3.0, 1.0, 2.0], dtype="category"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_any_make_are_taken(numbers):
+    data = Dataset(numbers, numbers)
+    np.testing.assert_array_equal(data.x, [1, 2, 3])
+    assert data.y.dtype == "float64"
+    net = jspline.ReLUNet(numbers, numbers, numbers)
+    np.testing.assert_array_equal(net(numbers), [14 * 4, 14 * 2, 14 * 3])
+    assert Dataset(pd.Series([1, 2], dtype="Float32"), [1, 2]).x.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "error", "message"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), ValueError, "`x` must have no masked values; 1 of 2 are masked"),
+        (pd.Series([1, None], dtype="Int64"), ValueError, "`x` must be finite"),
+        (pd.Series(["1", "2"], dtype="category"), TypeError, "`x` must hold real numbers; got dtype category"),
+        (pd.Series(["1", "2"]), TypeError, "`x` must hold real numbers"),
+        (pd.Series([True, False], dtype="boolean"), TypeError, "`x` must hold real numbers; got dtype bool"),
+        (
+            pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"])),
+            TypeError,
+            "`x` must hold real numbers; got dtype date",
+        ),
+        (np.array([1j, 2]), TypeError, "`x` must hold real numbers; got dtype complex128"),
+        ([10**400, 1], TypeError, "`x` must hold real numbers; got dtype object"),
+        ([[1.0], [1.0, 2.0]], TypeError, "`x` must hold real numbers in rows of one length; got list"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_number_is_refused_in_one_sentence(numbers, error, message):
+    with pytest.raises(error, match=message) as caught:
+        Dataset(numbers, [1.0, 2.0])
+    assert "\n" not in str(caught.value)
+    if "finite" not in message:  # the value of a net at NaN is NaN
+        with pytest.raises(error, match=message):
+            jspline.ReLUNet([1.0], [0.0], [1.0])(numbers)
 
 
 def test_the_loss_is_the_half_sum():

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, as_floats, check_finite, check_positive, is_concrete
+from jspline._scale import middle, unit_of
 from jspline.charts import ReLUNet
 
 
@@ -58,8 +59,8 @@ class Dataset(eqx.Module):
 
     @property
     def centre(self) -> Float[Array, ""]:
-        """Half way between the outermost x. Moments are taken from here, or data near x = 1000 lose their digits."""
-        return self.x[0] + (self.x[-1] - self.x[0]) / 2
+        """Half way between the outermost x, where sums over x are taken from."""
+        return middle(self.x)
 
     def tie_constant(self) -> Float[Array, ""]:
         """The least loss that any function of x can have: `constant` + 1/2 sum_n p_n (y_n - mean at x_n)^2."""
@@ -148,18 +149,6 @@ class Units(eqx.Module):
             v=self.y_scale * net.v,
             b0=self.y(net.b0),
         )
-
-
-def unit_of(values: Array, origin: Array) -> Array:
-    """A power of two of about the size of the largest distance from the origin; 1 where all are there.
-
-    Division by it is exact, and squares of what is left neither overflow nor underflow. So `values / unit - origin /
-    unit` is `(values - origin) / unit`, and finite where the difference is not.
-    """
-    half = jax.lax.stop_gradient(jnp.max(jnp.abs(values / 2 - origin / 2)))
-    limits = jnp.finfo(values.dtype)
-    exponent = jnp.clip(jnp.frexp(half)[1], limits.minexp + limits.nmant, limits.maxexp - 1)
-    return jnp.where(half > 0, jnp.ldexp(jnp.ones((), values.dtype), exponent), 1)
 
 
 def _standardized(values: Array, p: Array, first: Array) -> tuple[Array, Array, Array]:

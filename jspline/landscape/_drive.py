@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from jspline._checks import Reals, as_like
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_net, centre, same_x
+from jspline.landscape._arguments import as_net, same_x
 from jspline.objective import predict
 from jspline.ranks import Ranks
 
@@ -91,7 +91,7 @@ def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
 
 def _sums(e: Array, data: Dataset, rank: Array, right: bool) -> tuple[Array, Array]:
     """E and X over the data from each rank on, or before it."""
-    origin = centre(data)
+    origin = data.centre
     ranked = Ranks(rank.astype(jnp.int32), jnp.full(rank.shape, right), data.size)
     E, X = ranked.over_data(jnp.stack([e, e * (data.x - origin)]))
     return E, X + origin * E

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 from jspline._checks import Reals, as_like
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, as_net, centre, check_breakpoint
+from jspline.landscape._arguments import as_index, as_net, check_breakpoint
 from jspline.objective import predict
 from jspline.ranks import Ranks
 
@@ -161,7 +161,7 @@ def residual_without(net: ReLUNet, data: Dataset, i: Array) -> Float[Array, " da
 
 @eqx.filter_jit
 def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadratic:
-    r, p, origin = residual_without(net, data, i), data.weight, centre(data)
+    r, p, origin = residual_without(net, data, i), data.weight, data.centre
     right = ~(net.w[i] < 0)
     t = jnp.where(p > 0, r - mu * (data.x - origin), 0)
     # What a neuron far to the inactive side sees first comes first.

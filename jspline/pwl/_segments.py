@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jspline._checks import Reals, as_like, check_unbatched, is_concrete
+from jspline._scale import unit_of
 from jspline.datasets import Dataset
-from jspline.datasets._dataset import unit_of
 
 
 class Segments(eqx.Module):
