@@ -18,5 +18,6 @@ def unit_of(values: Array, origin: Array) -> Array:
     """
     half = jax.lax.stop_gradient(jnp.max(jnp.abs(values / 2 - origin / 2)))
     limits = jnp.finfo(values.dtype)
-    exponent = jnp.clip(jnp.frexp(half)[1], limits.minexp + limits.nmant, limits.maxexp - 1)
+    # A compiler may multiply by the reciprocal, which has to be a normal number too.
+    exponent = jnp.clip(jnp.frexp(half)[1], limits.minexp + limits.nmant, limits.maxexp - 3)
     return jnp.where(half > 0, jnp.ldexp(jnp.ones((), values.dtype), exponent), 1)
