@@ -237,8 +237,13 @@ def test_what_was_made_of_a_table_is_said(tmp_path):
     (note,) = datasets.read_table(TABLES / "co2_with_gaps.csv", drop_missing=True).notes
     assert note == "2 of 7 rows were left out: x or y is missing."
     assert datasets.read_table(TABLES / "mile_records.csv").notes == ()
-    # The only x there is; and one that is asked for.
+    # What lacks at the ends of rows; and numbers without names.
     path = tmp_path / "rows.csv"
+    path.write_text("x,y,,\n1,2\n2,3,\n3,4,,,,\n")
+    np.testing.assert_array_equal(datasets.read_csv(path).y, [2, 3, 4])
+    path.write_text('"1,234,567",2\n"2,345",3\n2020,NA\n')
+    np.testing.assert_array_equal(datasets.read_csv(path, drop_missing=True).x, [2345, 1234567])
+    # The only x there is; and one that is asked for.
     path.write_text(",y\n0,5\n1,6\n")
     assert datasets.read_table(path)[1:] == ("1", "y", ())
     assert datasets.read_table(TABLES / "nile_with_pandas_index.csv", x="1").x_name == "1"
@@ -288,6 +293,7 @@ def test_what_was_made_of_a_table_is_said(tmp_path):
         (b"t,y\n2020-02-30,2\n2020-03-01,3\n", {}, "must hold finite numbers; line 2 is '2020-02-30'"),
         (b"x,y\n1_0,2\n2,3\n", {}, "line 2 is '1_0'"),
         (b"a,x,a\n1,2,3\n2,3,4\n", {"x": "x"}, "has two columns 'a'"),
+        (b"a,a\n1,2\n2,3\n", {"y": "a"}, "has two columns 'a'"),
         (b"x,y\n1,2\n2,3\n", {"x": "y", "y": "y"}, "must be two columns; both were given as 'y'"),
     ],
 )

@@ -97,8 +97,8 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, 
     if len(candidates) < 2:
         raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
     # Whichever column was not asked for is the first of the others.
-    x = x if x is not None else next(name for name in candidates if name != y)
-    y = y if y is not None else next((name for name in candidates if name != x), x)
+    x = x if x is not None else next((name for name in candidates if name != y), candidates[0])
+    y = y if y is not None else next((name for name in candidates if name != x), candidates[0])
     for name in (x, y):
         if name not in names:
             raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, names))}.")
@@ -172,8 +172,12 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
                 f"{path} has {len(cells)} cell{'s' * (len(cells) != 1)} in line {line} and {len(first)} in line "
                 f"{rows[0][0]}; every row must have as many."
             )
+        cells.extend([""] * (len(first) - len(cells)))
     plain = [cell.replace(",", ".") for cell in first]  # decimal commas are numbers too, to be complained of
-    are_numbers = [_is_number(cell) or bool(DATE.fullmatch(cell)) or bool(GROUPED.fullmatch(cell)) for cell in plain]
+    are_numbers = [
+        _is_number(point) or DATE.fullmatch(cell) is not None or GROUPED.fullmatch(cell) is not None
+        for cell, point in zip(first, plain, strict=True)
+    ]
     if not any(are_numbers):
         names, rows = first, rows[1:]
     elif all(is_number or cell.lower() in MISSING for is_number, cell in zip(are_numbers, first, strict=True)):
