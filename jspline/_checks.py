@@ -4,6 +4,7 @@ Checks of shapes and types always run. Checks of values run on concrete arrays o
 `jax.grad` values are not known, and the functions return codes or NaN instead of raising.
 """
 
+import numbers
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -32,21 +33,63 @@ def as_floats(**values: Reals) -> tuple[Array, ...]:
     """The values as arrays of one floating-point dtype: the widest among those that are arrays.
 
     Python numbers and lists take part only when nothing else is there; then, and for integers, it is JAX's default
-    floating-point dtype. Raises `TypeError` for what is not real numbers.
+    floating-point dtype. Raises `TypeError` for what is not real numbers, `ValueError` for masked ones.
     """
     default = jnp.zeros(()).dtype
-    dtypes = []
-    for name, value in values.items():
-        kind = np.asarray(value).dtype if not hasattr(value, "dtype") else value.dtype
-        if not (jnp.issubdtype(kind, jnp.floating) or jnp.issubdtype(kind, jnp.integer)):
-            raise TypeError(f"`{name}` must hold real numbers; got dtype {kind}.")
-        if hasattr(value, "dtype") and jnp.issubdtype(kind, jnp.floating):
-            dtypes.append(jax.dtypes.canonicalize_dtype(kind))
+    arrays = {name: _converted(name, value) for name, value in values.items()}
+    dtypes = [
+        jax.dtypes.canonicalize_dtype(arrays[name].dtype)
+        for name, value in values.items()
+        if hasattr(value, "dtype") and jnp.issubdtype(arrays[name].dtype, jnp.floating)
+    ]
     dtype = dtypes[0] if dtypes else default
     with jax.numpy_dtype_promotion("standard"):
         for other in dtypes[1:]:
             dtype = jnp.promote_types(dtype, other)
-    return tuple(jnp.asarray(value, dtype=dtype) for value in values.values())
+    return tuple(jnp.asarray(array, dtype=dtype) for array in arrays.values())
+
+
+def as_like(like: Array, **value: Reals) -> Array:
+    """One value, given by its name, as an array of the dtype of `like`. Raises as `as_floats`."""
+    ((name, given),) = value.items()
+    return jnp.asarray(_converted(name, given), like.dtype)
+
+
+def _converted(name: str, value: Any) -> Array | np.ndarray:
+    """The value as an array of real numbers that JAX takes, whatever brings it: numpy, pandas, xarray, lists.
+
+    Raises `TypeError` for anything but real numbers, `ValueError` for an array in which something is masked.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        count = int(np.sum(np.ma.getmaskarray(value)))
+        raise ValueError(f"`{name}` must have no masked values; {count} of {value.size} are masked: leave them out.")
+    array: Array | np.ndarray
+    if isinstance(value, jax.Array):
+        array = value
+    else:
+        array = _numbers(name, value) if is_concrete(value) else jnp.asarray(value)
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise TypeError(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
+    return array
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """By numpy, in the byte order of the machine, and with no more digits than float64."""
+    dtype = getattr(value, "dtype", None)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise TypeError(f"`{name}` must hold real numbers in rows of one length; got {type(value).__name__}.") from None
+    if array.dtype == object and dtype is not None and not isinstance(dtype, np.dtype):
+        # pandas hands over its own kinds of numbers one by one; what is missing among them is no number.
+        if not all(isinstance(each, numbers.Real) and not isinstance(each, bool) for each in array.flat):
+            raise TypeError(f"`{name}` must hold real numbers; got dtype {dtype} with others or missing ones.")
+        array = array.astype(getattr(dtype, "numpy_dtype", float))
+    if array.dtype.kind not in "fiu":
+        return array
+    if array.dtype.itemsize > 8:
+        return array.astype(float)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def check_finite(**arrays: Array) -> None:

@@ -95,8 +95,7 @@ def _forward(
     check_choice(method=method, choices=("auto", "sorted", "dense"))
     check_unbatched(net.w)
     check_unbatched(data.x)
-    # Centred, or data near x = 1000 would lose everything in float32.
-    centre = (data.x[0] + data.x[-1]) / 2
+    centre = data.centre
     x, b = data.x - centre, net.b + net.w * centre
     if method == "dense" or (method == "auto" and data.size * net.width <= DENSE_LIMIT):
         active = ranks.is_active(net.w[None], net.b[None], data.x[:, None])

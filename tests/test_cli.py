@@ -153,9 +153,9 @@ def refused(result, sentence):
         (b"", "is empty."),
         (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a text file in UTF-8."),
         (b"a,b\n1,2\n", "has 1 row of data; at least 2 are needed."),
-        (b"a,b\n1,2\n2,x\n", "column 'b' must hold finite numbers; data row 2 is 'x'."),
-        (b"a,b\n1,2\nNaN,2\n", "column 'a' must hold finite numbers; data row 2 is 'NaN'."),
-        (b"a,b\n1,2\n2,-inf\n", "column 'b' must hold finite numbers; data row 2 is '-inf'."),
+        (b"a,b\n1,2\n2,x\n", "column 'b' must hold finite numbers; line 3 is 'x'."),
+        (b"a,b\n1,2\nNaN,2\n", "column 'a' must have no missing numbers; 1 of 2 are missing, the first in line 3."),
+        (b"a,b\n1,2\n2,-inf\n", "column 'b' must hold finite numbers; line 3 is '-inf'."),
         (b"a,b\n1,2\n1,3\n", "All x (of positive weight) are equal"),
     ],
 )

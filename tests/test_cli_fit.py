@@ -76,6 +76,32 @@ def test_bad_arguments(arguments, sentence, csv):
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "dtype", "size"),
+    [("fit", "float64", "1e308"), ("fit", "float32", "1e30"), ("flow", "float64", "1e308"), ("film", "", "1e200")],
+)
+def test_numbers_whose_squares_overflow_are_refused(command, dtype, size, tmp_path):
+    """Bug: `fit` printed NaN and ended with 0."""
+    path = tmp_path / "large.csv"
+    path.write_text(f"x,y\n0,{size}\n1,-{size}\n2,{size}\n3,0\n")
+    result = run(command, path, *(["--dtype", dtype] if dtype else []))
+    assert result.exit_code == 2
+    assert "Column 'y' must be at most" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_missing_rows_are_left_out_when_asked(tmp_path):
+    path = tmp_path / "gaps.csv"
+    path.write_text("x,y\n0,1\n1,NA\n2,0\n,3\n3,2\n")
+    result = run("fit", path)
+    assert result.exit_code == 2
+    assert "column 'x' must have no missing numbers; 1 of 5 are missing, the first in line 5" in result.stderr
+    result = run("fit", path, "--drop-missing")
+    assert result.exit_code == 0, result.output
+    assert "2 of 5 rows were left out: x or y is missing." in result.stdout
+    assert "3 points" in result.stdout
+
+
 def test_equal_x(tmp_path):
     path = tmp_path / "same.csv"
     path.write_text("x,y\n1,2\n1,3\n")

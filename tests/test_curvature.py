@@ -287,6 +287,7 @@ def test_theorem_5_holds_at_critical_points_with_all_v(key):
     # The least squares lines of all pieces, made continuous by taking them as the data.
     interpolated = Dataset(data.x, jspline.predict(net, data), data.weight)
     assert curvature.theorem5(net, interpolated).holds
+    assert curvature.theorem5(net, interpolated, tol=1e-6).tolerance == 1e-6  # Bug: a NameError
     assert curvature.escape_direction(net, interpolated) is None
     assert curvature.escape_direction(net.to_spline(), interpolated) is None
     pinned = eqx.tree_at(lambda n: n.b, net, net.b.at[2].set(-net.w[2] * data.x[4]))

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import plain_loss, random_net
 from hypothesis import given, settings
@@ -117,6 +120,35 @@ def test_standardization_needs_spread_in_x():
     assert units.y_scale == 1
 
 
+@pytest.mark.parametrize("size", [7, 1000])
+def test_a_constant_keeps_its_scale(size):
+    """Bug: the sum of 1,000 equal numbers over 1,000 is another number, and the rest became 1.3e-6 "standard" units."""
+    rng = np.random.default_rng(0)
+    for value in [1e9 + 0.1, *rng.normal(size=20)]:
+        data, units = Dataset(np.linspace(0, 1, size), np.full(size, value)).standardize()
+        assert units.y_scale == 1
+        assert units.y_mean == value
+        np.testing.assert_array_equal(data.y, 0)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e160, 1e308])
+def test_standardization_at_the_ends_of_the_numbers(scale):
+    """Squares neither overflow nor underflow, nor does the difference of two numbers of either sign."""
+    plain = Dataset([-1.0, 0.25, 1.0], [1.0, -1.0, 0.5])
+    data, units = Dataset(plain.x * scale, plain.y * scale).standardize()
+    expected, of = plain.standardize()
+    np.testing.assert_allclose(data.x, expected.x, rtol=1e-14)
+    np.testing.assert_allclose(data.y, expected.y, rtol=1e-14)
+    np.testing.assert_allclose([units.x_scale, units.y_scale], np.array([of.x_scale, of.y_scale]) * scale, rtol=1e-14)
+
+
+def test_standardization_has_a_derivative_at_a_constant():
+    def total(y):
+        return jnp.sum(Dataset(jnp.arange(3.0), y).standardize()[0].y * jnp.array([1.0, 2.0, 4.0]))
+
+    np.testing.assert_allclose(jax.grad(total)(jnp.full(3, 2.0)) * 3, [-4, -1, 5], rtol=1e-14)
+
+
 def test_real_series():
     mcycle, nile = datasets.load("mcycle"), datasets.load("nile")
     assert (mcycle.size, mcycle.merged().size) == (133, 94)
@@ -166,6 +198,62 @@ def test_reading_csv(tmp_path):
     np.testing.assert_array_equal(datasets.read_csv(path, "2", "1").x, [4, 5, 6])
 
 
+TABLES = Path(__file__).parent / "tables"
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "x", "y", "names"),
+    [
+        ("nile_with_pandas_index.csv", {}, [1871, 1872, 1873, 1874, 1875], [1120, 1160, 963, 1210, 1160],
+         ("year", "flow")),
+        ("planets_from_excel.csv", {"x": "Distance (AU)", "y": "Period (years)"}, [0.387, 0.723, 1, 1.524, 5.203],
+         [0.241, 0.615, 1, 1.881, 11.862], ("Distance (AU)", "Period (years)")),
+        ("census_with_r_index.tsv", {}, [1790, 1800, 1810, 1820], [3929214, 5308483, 7239881, 9638453],
+         ("year", "population")),
+        ("mile_records.csv", {}, [0, 46, 1170, 1553, 2823], [239.4, 238.0, 237.2, 234.5, 234.4],
+         ("date (days since 1954-05-06)", "time, s")),
+        ("sprint_with_two_names.csv", {}, [1988, 1992, 1996, 2000], [9.92, 9.96, 9.84, 9.87], ("Year", "Time (s)")),
+        ("co2_with_gaps.csv", {"drop_missing": True}, [1960, 1970, 1980, 1990, 2010],
+         [316.91, 325.68, 338.76, 354.45, 390.10], ("year", "co2")),
+        ("noble_gases.csv", {"x": "Atomic number", "y": "Boiling point, °C"}, [2, 10, 18, 36],
+         [-268.93, -246.05, -185.85, -153.42], ("Atomic number", "Boiling point, °C")),
+        ("atmosphere_without_names.txt", {}, [0, 1000, 2000, 3000, 5000], [1013.25, 898.76, 795.01, 701.21, 540.48],
+         ("1", "2")),
+        ("world_population.csv", {}, [1e9, 2e9, 3e9, 4e9], [1804, 1927, 1960, 1974], ("population", "year")),
+        ("sun.csv", {}, [0, 92 + 17 / 24 + 55 / 1440, 186 + 9 / 24 + 44 / 1440, 276 + 6 / 24 + 22 / 1440],
+         [0, 23.44, 0, -23.44], ("when (days since 2021-03-20T09:37:00+00:00)", "declination")),
+    ],
+)  # fmt: skip
+def test_tables_as_people_have_them(name, columns, x, y, names):
+    table = datasets.read_table(TABLES / name, **columns)
+    np.testing.assert_allclose(table.data.x, x, rtol=1e-14)
+    np.testing.assert_array_equal(table.data.y, y)
+    assert (table.x_name, table.y_name) == names
+
+
+def test_what_was_made_of_a_table_is_said(tmp_path):
+    (note,) = datasets.read_table(TABLES / "census_with_r_index.tsv").notes
+    assert note == "The first column has no name and counts the rows; it was left out."
+    (note,) = datasets.read_table(TABLES / "co2_with_gaps.csv", drop_missing=True).notes
+    assert note == "2 of 7 rows were left out: x or y is missing."
+    assert datasets.read_table(TABLES / "mile_records.csv").notes == ()
+    # What lacks at the ends of rows; and numbers without names.
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y,,\n1,2\n2,3,\n3,4,,,,\n")
+    np.testing.assert_array_equal(datasets.read_csv(path).y, [2, 3, 4])
+    path.write_text('"1,234,567",2\n"2,345",3\n2020,NA\n')
+    np.testing.assert_array_equal(datasets.read_csv(path, drop_missing=True).x, [2345, 1234567])
+    # The only x there is; and one that is asked for.
+    path.write_text(",y\n0,5\n1,6\n")
+    assert datasets.read_table(path)[1:] == ("1", "y", ())
+    assert datasets.read_table(TABLES / "nile_with_pandas_index.csv", x="1").x_name == "1"
+    with pytest.raises(ValueError, match="column 'Planet' must hold finite numbers; line 2 is 'Mercury'"):
+        datasets.read_table(TABLES / "planets_from_excel.csv")
+    # A first column without a name that does not count the rows is as good as any.
+    path.write_text(",y,z\n0.5,5,7\n1.5,6,8\n")
+    assert datasets.read_table(path)[1:] == ("1", "y", ())
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "message"),
     [
@@ -175,19 +263,37 @@ def test_reading_csv(tmp_path):
         (b"x,y\n1,2\n", {}, "has 1 row of data; at least 2"),
         (b"x,y\n", {}, "has 0 rows of data; at least 2"),
         (b"x\n1\n2\n", {}, "has one column"),
-        (b"x,y\n1,2\n2,abc\n", {}, "column 'y' must hold finite numbers; data row 2 is 'abc'"),
-        (b"x,y\n1,nan\n2,3\n", {}, "data row 1 is 'nan'"),
-        (b"x,y\n1,2\n2,inf\n", {}, "data row 2 is 'inf'"),
-        (b"x,y\n1,2\n2,\n", {}, "data row 2 is empty"),
+        (b"x,y\n1,2\n2,abc\n", {}, "column 'y' must hold finite numbers; line 3 is 'abc'"),
+        (
+            b"x,y\n1,nan\n2,3\n",
+            {},
+            "column 'y' must have no missing numbers; 1 of 2 are missing, the first in line 2.* --drop-missing",
+        ),
+        (b"x,y\n1,2\n2,inf\n", {}, "line 3 is 'inf'"),
+        (b"x,y\n1,2\n2,\n", {}, "1 of 2 are missing, the first in line 3"),
         (b"x,y\n1,2\n2,3\n", {"y": "z"}, "has no column 'z'; it has 'x', 'y'"),
-        (b"x,y\n1,2\n2,3,4,5\n", {}, "is not a table"),
-        (b"x,y\n1,2,3\n4,5,6\n", {}, "is not a table"),
-        (b"x,y\n1\n2,3\n", {}, "column 'y' must hold finite numbers; data row 1 is empty"),
+        (b"x,y\n1,2\n2,3,4,5\n", {}, "has 4 cells in line 3 and 2 in line 1; every row must have as many"),
+        (b"x,y\n1,2,3\n4,5,6\n", {}, "has 3 cells in line 2 and 2 in line 1"),
+        (b"x,y\n\n1\n2,3\n", {}, "has 1 cell in line 3 and 2 in line 1"),
         (b"1,2,a\n3,4,b\n5,6,c\n", {}, "has both names and numbers"),
         (b"x ,x\n1,2\n2,3\n", {}, "has two columns 'x'"),
-        (b"x;y\n1,5;2\n2,5;3\n", {}, r"column 'x'.* data row 1 is '1,5': write a decimal point, not a comma\.$"),
-        (b"1,5;2,25\n2,5;3,5\n", {}, r"data row 1 is '1,5': write a decimal point, not a comma\.$"),
-        (b"x;y\n1;1.234,5\n2;3\n", {}, r"data row 1 is '1.234,5': write a decimal point"),
+        (b"x;y\n1,5;2\n2,5;3\n", {}, r"column 'x'.* line 2 is '1,5': write a decimal point, not a comma\.$"),
+        (b"1,5;2,25\n2,5;3,5\n", {}, r"line 1 is '1,5': write a decimal point, not a comma\.$"),
+        (b"x;y\n1;1.234,5\n2;3\n", {}, r"line 2 is '1.234,5': write a decimal point"),
+        (
+            b'x;y\n1;"1,234"\n2;3\n',
+            {},
+            "line 2 is '1,234': write a decimal point, not a comma, or thousands without one",
+        ),
+        (b'x,y\n1,"two\nlines"\n2,3\n', {}, r"line 2 is 'two\\nlines'"),
+        (b'x,y\n1,"2\n"\n2,3\nz,4\n', {}, r"column 'x' must hold finite numbers; line 5 is 'z'"),
+        (b"t,y\n2020-01-01,2\n3,3\n", {}, "must hold dates of one kind, as '2020-01-01'; line 3 is '3'"),
+        (b"t,y\n2020-01-01T12:00Z,2\n2020-01-01T12:00,3\n", {}, "dates of one kind"),
+        (b"t,y\n01/02/2020,2\n02/02/2020,3\n", {}, "line 2 is '01/02/2020': write dates as 2020-01-31"),
+        (b"t,y\n2020-02-30,2\n2020-03-01,3\n", {}, "must hold finite numbers; line 2 is '2020-02-30'"),
+        (b"x,y\n1_0,2\n2,3\n", {}, "line 2 is '1_0'"),
+        (b"a,x,a\n1,2,3\n2,3,4\n", {"x": "x"}, "has two columns 'a'"),
+        (b"a,a\n1,2\n2,3\n", {"y": "a"}, "has two columns 'a'"),
         (b"x,y\n1,2\n2,3\n", {"x": "y", "y": "y"}, "must be two columns; both were given as 'y'"),
     ],
 )
@@ -220,6 +326,57 @@ def test_missing_csv(tmp_path):
 def test_bad_data_is_one_sentence(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.array([3, 1, 2], ">f8"),
+        np.array([3, 1, 2], ">i2"),
+        np.array([3, 1, 2], np.longdouble),
+        np.ma.array([3.0, 1.0, 2.0], mask=[False, False, False]),
+        pd.Series([3, 1, 2]),
+        pd.Series([3, 1, 2], dtype="Int64"),
+        pd.Series([3, 1, 2], dtype="Float64"),
+        pd.Series([3.0, 1.0, 2.0], dtype="category"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_any_make_are_taken(numbers):
+    data = Dataset(numbers, numbers)
+    np.testing.assert_array_equal(data.x, [1, 2, 3])
+    assert data.y.dtype == "float64"
+    net = jspline.ReLUNet(numbers, numbers, numbers)
+    np.testing.assert_array_equal(net(numbers), [14 * 4, 14 * 2, 14 * 3])
+    assert Dataset(pd.Series([1, 2], dtype="Float32"), [1, 2]).x.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "error", "message"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), ValueError, "`x` must have no masked values; 1 of 2 are masked"),
+        (pd.Series([1, None], dtype="Int64"), ValueError, "`x` must be finite"),
+        (pd.Series(["1", "2"], dtype="category"), TypeError, "`x` must hold real numbers; got dtype category"),
+        (pd.Series(["1", "2"]), TypeError, "`x` must hold real numbers"),
+        (pd.Series([True, False], dtype="boolean"), TypeError, "`x` must hold real numbers; got dtype bool"),
+        (
+            pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"])),
+            TypeError,
+            "`x` must hold real numbers; got dtype date",
+        ),
+        (np.array([1j, 2]), TypeError, "`x` must hold real numbers; got dtype complex128"),
+        ([10**400, 1], TypeError, "`x` must hold real numbers; got dtype object"),
+        ([[1.0], [1.0, 2.0]], TypeError, "`x` must hold real numbers in rows of one length; got list"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_number_is_refused_in_one_sentence(numbers, error, message):
+    with pytest.raises(error, match=message) as caught:
+        Dataset(numbers, [1.0, 2.0])
+    assert "\n" not in str(caught.value)
+    if "finite" not in message:  # the value of a net at NaN is NaN
+        with pytest.raises(error, match=message):
+            jspline.ReLUNet([1.0], [0.0], [1.0])(numbers)
 
 
 def test_the_loss_is_the_half_sum():

@@ -109,6 +109,10 @@ def test_keys_must_be_typed(key, unchecked):
         ensemble.run(lambda point, key: {}, {"inits": 1}, key=jax.random.split(key, 2))
 
 
+def test_equal_values_have_no_variance():
+    assert Moments.of(jnp.full(1000, 0.1 + 1e9)).variance == 0
+
+
 VALUES = hnp.arrays(np.float64, 24, elements=st.floats(-1e6, 1e6, allow_subnormal=False))
 
 

@@ -7,6 +7,7 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 
 from jspline import plot
+from jspline.plot._dates import show_dates
 
 
 @pytest.fixture
@@ -24,6 +25,25 @@ def test_neurons_in_the_plane(ax):
     dots = plot.delta_slopes(ax, [0.0, 1.0, 5.0], [1.0, -2.0, 9.0], [1.0, -1.0, 0.0])
     np.testing.assert_array_equal(dots.get_offsets(), [[0, 1], [1, -2]])
     np.testing.assert_allclose(dots.get_facecolor()[:, :3], [to_rgb(plot.RIGHT), to_rgb(plot.LEFT)])
+
+
+def test_an_axis_of_days_shows_dates(ax):
+    ax.plot([0.0, 400.0], [1.0, 2.0])
+    ax.set(xlabel="when (days since 2019-04-14)", ylabel="height, m (days)")
+    show_dates(ax.figure)
+    ax.figure.canvas.draw()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("when", "height, m (days)")
+    names = {round(tick): label.get_text() for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)}
+    assert names[262] == "2020"  # 2020-01-01 is 262 days later
+    assert names[17] == "May"
+    # A time of day, and one with a zone.
+    for first in ("2021-03-20T09:37:00", "2021-03-20T09:37:00+00:00"):
+        other = Figure().add_subplot()
+        other.plot([0.0, 0.25], [1.0, 2.0])
+        other.set_xlabel(f"when (days since {first})")
+        show_dates(other.figure)
+        other.figure.canvas.draw()
+        assert "10:00" in [label.get_text() for label in other.get_xticklabels()]
 
 
 def test_drives_and_their_signs(ax):

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import Reals, as_floats, check_unbatched, is_concrete
+from jspline._checks import Reals, as_floats, as_like, check_unbatched, is_concrete
 
 
 class ReLUNet(eqx.Module):
@@ -190,7 +190,7 @@ class Spline(eqx.Module):
         A neuron with mu = 0 and c >= 0 has (w, b) = 0 and no breakpoint: it comes back silent, with v = sqrt(c).
         Called with concrete arrays, that is warned of. A neuron with s = 0 comes back silent with w = 0 and its charge.
         """
-        c = jnp.broadcast_to(jnp.asarray(charge, self.mu.dtype), self.mu.shape)
+        c = jnp.broadcast_to(as_like(self.mu, charge=charge), self.mu.shape)
         gone = (self.s != 0) & (self.mu == 0) & (c >= 0)
         if is_concrete(gone) and np.any(gone):
             count = int(np.sum(np.asarray(gone)))
@@ -207,7 +207,7 @@ class Spline(eqx.Module):
 
     def to_polar(self, charge: Reals) -> "Polar":
         """The polar chart of the net with the given charge. Unlike `to_net` it keeps the direction when mu = 0."""
-        c = jnp.broadcast_to(jnp.asarray(charge, self.mu.dtype), self.mu.shape)
+        c = jnp.broadcast_to(as_like(self.mu, charge=charge), self.mu.shape)
         silent = self.s == 0
         w, b = jnp.where(silent, 0, self.s), jnp.where(silent, -1, -self.s * self.beta)
         return Polar(r=self.s * self.mu * _hypot(w, b), theta=jnp.arctan2(b, w), charge=c, b0=self.b0)
@@ -304,7 +304,7 @@ def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[
 def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Array:
     """The scalar function `f` at every element of `x`, for a net of which `coordinate` is one."""
     check_unbatched(coordinate)
-    return jnp.vectorize(f)(jnp.asarray(x, coordinate.dtype))
+    return jnp.vectorize(f)(as_like(coordinate, x=x))
 
 
 def _positive(x: Array) -> Array:

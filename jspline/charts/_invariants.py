@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import check_positive, check_unbatched
+from jspline._checks import as_like, check_positive, check_unbatched
 from jspline.charts._charts import Polar, ReLUNet, Spline
 
 
@@ -23,7 +23,7 @@ def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
     Raises `ValueError` for another shape, or when a concrete alpha is not positive and finite.
     """
     check_positive(alpha=alpha)
-    alpha = jnp.asarray(alpha, net.w.dtype)
+    alpha = as_like(net.w, alpha=alpha)
     if alpha.shape not in ((), net.w.shape):
         raise ValueError(f"`alpha` must be a scalar or one factor per neuron, {net.w.shape}; got {alpha.shape}.")
     return eqx.tree_at(lambda n: (n.w, n.b, n.v), net, (alpha * net.w, alpha * net.b, net.v / alpha))
@@ -125,5 +125,5 @@ def _counted(beta: Array, weight: Weight | None, interval: Interval | None) -> A
     counted = jnp.ones_like(beta) if weight is None else weight(beta)
     if interval is None:
         return counted
-    lo, hi = (jnp.asarray(end, beta.dtype) for end in interval)
+    lo, hi = (as_like(beta, interval=end) for end in interval)
     return jnp.where((beta >= lo) & (beta <= hi), counted, 0)

@@ -12,7 +12,7 @@ from jspline.cli._app import Device, Seed, app, configure, one_sentence
 from jspline.cli._encode import need
 from jspline.cli._explore_solve import Solver
 from jspline.cli._explore_state import INITS, POINTS, WIDTH, Points, State
-from jspline.cli._problem import DATA_HELP, check_positive, check_seed, read
+from jspline.cli._problem import DATA_HELP, DropMissing, check_positive, check_seed, read
 
 SPARE, MOST = 4, 60
 """Points that may be added to the data, and the most data that are taken."""
@@ -27,6 +27,7 @@ def explore_command(
     ] = None,
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    drop_missing: DropMissing = False,
     width: Annotated[int, typer.Option(help=f"Neurons to begin with, at most {WIDTH}.")] = 50,
     init: Annotated[str, typer.Option(help=f"Initialization to begin with: {', '.join(INITS)}.")] = "he",
     alpha: Annotated[float, typer.Option(help="Scale to begin with, from 0.01 to 100.")] = 1.0,
@@ -59,7 +60,7 @@ def explore_command(
         if not 0 <= port < 65536:
             raise ValueError(f"--port must be from 0 to 65535; got {port}.")
         configure("float64", device)
-        given, names = _given(data, x, y)
+        given, names = _given(data, x, y, drop_missing)
         default = State(width=width, init=init, alpha=alpha, seed=seed)
         if given:
             default = replace(default, target="data")
@@ -121,12 +122,14 @@ def serve(solver: Solver, default: State, given: Points, names: tuple[str, str],
     return server
 
 
-def _given(data: str | None, x: str | None, y: str | None) -> tuple[Points, tuple[str, str]]:
+def _given(
+    data: str | None, x: str | None, y: str | None, drop_missing: bool = False
+) -> tuple[Points, tuple[str, str]]:
     if data is None:
         if x is not None or y is not None:
             raise ValueError("--x and --y choose columns of a CSV file; name the file too.")
         return (), ("x", "y")
-    table = read(data, x, y)
+    table = read(data, x, y, drop_missing)
     merged = table.data.merged()
     if merged.size < 2:
         raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")

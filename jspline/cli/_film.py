@@ -25,6 +25,7 @@ from jspline.cli._problem import (
     ALPHA_HELP,
     DATA_HELP,
     INIT_HELP,
+    DropMissing,
     check_counts,
     check_positive,
     check_seed,
@@ -53,6 +54,7 @@ def film_command(
     data: Annotated[str, typer.Argument(help=f"{DATA_HELP[:-1]}, or figure_7, the paper's own network.")],
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    drop_missing: DropMissing = False,
     width: Annotated[int, typer.Option(help="Neurons of the network.")] = 100,
     init: Annotated[str, typer.Option(help=INIT_HELP)] = "he",
     alpha: Annotated[float, typer.Option(help=ALPHA_HELP)] = 1.0,
@@ -108,7 +110,7 @@ def film_command(
         configure("float64", device)
         prepare(out)
         with on_host():
-            it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, init, width, alpha, seed)
+            it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
     typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}; compiling first ...")
@@ -156,8 +158,10 @@ class Subject(NamedTuple):
     y_name: str = "y"
 
 
-def _learned(data: str, x: str | None, y: str | None, init: str, width: int, alpha: float, seed: int) -> Subject:
-    table, given, units = pose(data, x, y)
+def _learned(
+    data: str, x: str | None, y: str | None, drop_missing: bool, init: str, width: int, alpha: float, seed: int
+) -> Subject:
+    table, given, units = pose(data, x, y, drop_missing)
     law = choose_law(init, width, given)
     net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
     text = (

@@ -14,7 +14,7 @@ import xarray as xr
 from jspline import plot, pwl
 from jspline.cli._app import Device, Dtype, Out, app, configure, one_sentence
 from jspline.cli._output import prepare, whole, write_run
-from jspline.cli._problem import DATA_HELP, read
+from jspline.cli._problem import DATA_HELP, DropMissing, check_squares, read
 from jspline.datasets import Dataset, Table
 
 METHODS: dict[str, Any] = {
@@ -30,6 +30,7 @@ def fit_command(
     data: Annotated[str, typer.Argument(help=DATA_HELP)],
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    drop_missing: DropMissing = False,
     pieces: Annotated[str, typer.Option(help="How many lines, or auto: by Schwarz's criterion.")] = "auto",
     most: Annotated[
         int | None, typer.Option(help="Most pieces to try. By default a quarter of the x, at most 12.")
@@ -57,7 +58,9 @@ def fit_command(
     with one_sentence():
         asked = _pieces(pieces)
         configure(dtype, device)
-        table = read(data, x, y)
+        table = read(data, x, y, drop_missing)
+        for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
+            check_squares(name, values, dtype)
         # In float64 on the CPU so far; from here on as asked for.
         given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), table.data)
         merged = given.merged()

@@ -20,6 +20,7 @@ from jspline.cli._problem import (
     ALPHA_HELP,
     DATA_HELP,
     INIT_HELP,
+    DropMissing,
     check_counts,
     check_positive,
     check_seed,
@@ -53,6 +54,7 @@ def flow_command(
     data: Annotated[str, typer.Argument(help=DATA_HELP)],
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    drop_missing: DropMissing = False,
     width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
     init: Annotated[
         str,
@@ -103,7 +105,7 @@ def flow_command(
         _check(width, alpha, inits, seed, t1, rtol, max_steps, method, compare)
         configure(dtype, device)
         with on_host():
-            table, full, units = pose(data, x, y)
+            table, full, units = pose(data, x, y, drop_missing)
             law = choose_law(init, width, full)
         if out is not None:
             prepare(out)

@@ -23,6 +23,7 @@ from jspline.cli._problem import (
     ALPHA_HELP,
     DATA_HELP,
     INIT_HELP,
+    DropMissing,
     check_counts,
     check_positive,
     check_seed,
@@ -45,6 +46,7 @@ def hessian_command(
     data: Annotated[str, typer.Argument(help=DATA_HELP)],
     x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
     y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
+    drop_missing: DropMissing = False,
     width: Annotated[int, typer.Option(help="Neurons of the network.")] = 50,
     init: Annotated[str, typer.Option(help=INIT_HELP)] = "he",
     alpha: Annotated[float, typer.Option(help=ALPHA_HELP)] = 1.0,
@@ -93,7 +95,7 @@ def hessian_command(
         _check(at, neuron, width)
         configure(dtype, device)
         with on_host():
-            table, full, _ = pose(data, x, y)
+            table, full, _ = pose(data, x, y, drop_missing)
             law = choose_law(init, width, full)
         if out is not None:
             prepare(out)

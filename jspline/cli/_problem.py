@@ -1,18 +1,26 @@
 """What commands that train have in common: the data as they see them, the initialization by name, checks of numbers."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import typer
+from numpy.typing import ArrayLike
 
 from jspline import init
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
+DropMissing = Annotated[
+    bool,
+    typer.Option("--drop-missing", help="Leave out rows in which x or y is missing: empty, NA, NaN, null, - or ?."),
+]
 DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
 INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles, curvature or he_unbiased."
 ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
 
 
-def read(data: str, x: str | None, y: str | None) -> Table:
-    """The table of that name, or in that file.
+def read(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Table:
+    """The table of that name, or in that file; says what was made of it.
 
     Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns.
     """
@@ -20,7 +28,23 @@ def read(data: str, x: str | None, y: str | None) -> Table:
         if x is not None or y is not None:
             raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
         return load_table(data)
-    return read_table(data, x, y)
+    table = read_table(data, x, y, drop_missing=drop_missing)
+    for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
+        check_squares(name, values, "float64")
+    for note in table.notes:
+        typer.echo(f"{data}: {note}")
+    return table
+
+
+def check_squares(name: str, values: ArrayLike, dtype: str) -> None:
+    """Raise `ValueError` for a column so large that the sum of its squares is no number of that dtype."""
+    largest = float(np.max(np.abs(np.asarray(values, float))))
+    limit = float(np.sqrt(np.finfo(dtype).max / np.size(values)) / 4)
+    if largest > limit:
+        raise ValueError(
+            f"Column {name!r} must be at most {limit:.1e}, for sums of squares to be finite in {dtype}; it holds "
+            f"{largest:.3g}: change its unit."
+        )
 
 
 class Problem(NamedTuple):
@@ -31,12 +55,12 @@ class Problem(NamedTuple):
     units: Units
 
 
-def pose(data: str, x: str | None, y: str | None) -> Problem:
+def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Problem:
     """Read a CSV file or take a built-in data set, and make of it what the networks learn.
 
     Raises as `read`, and `ValueError` when all x are equal.
     """
-    table = read(data, x, y)
+    table = read(data, x, y, drop_missing)
     full, units = table.data.standardize()
     return Problem(table, Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units)
 

@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).parent.parent / "sweeps"
 SIX_POINTS = "six_points"
 SETTINGS: dict[str, Any] = {
     "title": "", "data": None, "x": None, "y": None, "init": "he", "alpha": 1.0, "width": 100, "offset": 0.0,
-    "condense": False, "seed": 0, "dtype": "float64",
+    "condense": False, "drop_missing": False, "seed": 0, "dtype": "float64",
 }  # fmt: skip
 """What stands at the top of a file, and its defaults."""
 
@@ -114,7 +114,7 @@ class Sweep:
         s = self.settings
         if s["data"] == SIX_POINTS:
             return six_points()
-        return pose(s["data"], s["x"], s["y"]).data
+        return pose(s["data"], s["x"], s["y"], s["drop_missing"]).data
 
     def flow_options(self) -> dict[str, Any]:
         """For `jspline.ensemble.flow`; the absolute tolerance is 1e-3 of the relative one."""

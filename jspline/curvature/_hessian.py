@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, check_choice, check_memory
+from jspline._checks import Reals, as_like, check_choice, check_memory
+from jspline._scale import middle
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
 from jspline.datasets import Dataset
@@ -95,9 +96,8 @@ def gram(
 @eqx.filter_jit
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
-    centre = (data.x[0] + data.x[-1]) / 2
-    lines = columns(net, data.x, centre)
-    z = (data.x - centre)[:, None, None]
+    lines = columns(net, data.x, data.centre)
+    z = (data.x - data.centre)[:, None, None]
     values = jnp.where(lines.ranks.mask()[:, None], z * lines.slope[None] + lines.level[None], 0)
     J = values.reshape(data.size, -1)
     return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
@@ -126,7 +126,7 @@ def hvp(
     """
     if not isinstance(vector, type(net)):
         expected = (size(net, train_b0),)
-        vector = jnp.asarray(vector, net.b0.dtype)
+        vector = as_like(net.b0, vector=vector)  # type: ignore[arg-type]  # it is of another chart, or no point
         if vector.shape != expected:
             raise ValueError(f"`vector` must have one entry per parameter, {expected}; got shape {vector.shape}.")
         return operator(net, data, matrix, train_b0)(vector)
@@ -163,14 +163,14 @@ def ntk(
     by sums over ranked neurons. For a `Spline` it is the kernel of gradient descent in (beta, mu). The points take the
     dtype of the net. Raises `ValueError` when x1 or x2 is not a vector of at least one point.
     """
-    sets = [jnp.asarray(x, net.b0.dtype) for x in (x1, x2) if x is not None]
+    sets = [as_like(net.b0, x=x) for x in (x1, x2) if x is not None]
     for x in sets:
         if x.ndim != 1 or x.size < 1:
             raise ValueError(f"`x1` and `x2` must be vectors of at least one point; got shape {x.shape}.")
     points, n = jnp.concatenate(sets), sets[0].size
     order = jnp.argsort(points)
     sorted_points = points[order]
-    centre = (sorted_points[0] + sorted_points[-1]) / 2
+    centre = middle(sorted_points)
     place = jnp.argsort(order)
     rightward, leftward = columns(net, sorted_points, centre).moments()
     z, rightward, leftward = points - centre, rightward[:, place], leftward[:, place]
@@ -182,8 +182,7 @@ def ntk(
 def _structured(
     net: ReLUNet | Spline, data: Dataset, train_b0: bool, blocks: tuple[Array, Array] | None
 ) -> Float[Array, "params params"]:
-    centre = (data.x[0] + data.x[-1]) / 2
-    matrix = columns(net, data.x, centre).gram(data.x - centre, data.weight, 1.0, blocks)
+    matrix = columns(net, data.x, data.centre).gram(data.x - data.centre, data.weight, 1.0, blocks)
     return matrix if train_b0 else matrix[:-1, :-1]
 
 

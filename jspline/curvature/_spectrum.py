@@ -126,7 +126,7 @@ def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0:
         energy = jnp.sum(data.weight * data.y**2) + jnp.finfo(net.w.dtype).tiny
         size_of_terms = jnp.sqrt(energy * jnp.max(gram_diagonal(net, data, train_b0)))
         tol = float(size_of_terms) * (1e-8 if net.w.dtype == jnp.float64 else 1e-3)
-        w, b, v = (np.asarray(part) for part in (net.w, net.b, net.v))
+    w, b, v = (np.asarray(part) for part in (net.w, net.b, net.v))
     seen = np.asarray(data.x)[np.asarray(data.weight) > 0]
     on_data = int(np.sum(np.any((w * seen[:, None] == -b) & (w != 0), axis=0)))
     silent = int(np.sum((v == 0) & (pull > tol)))

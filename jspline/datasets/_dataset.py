@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, as_floats, check_finite, check_positive, is_concrete
+from jspline._scale import middle, unit_of
 from jspline.charts import ReLUNet
 
 
@@ -56,6 +57,11 @@ class Dataset(eqx.Module):
         """The number of points N."""
         return self.x.shape[-1]
 
+    @property
+    def centre(self) -> Float[Array, ""]:
+        """Half way between the outermost x, where sums over x are taken from."""
+        return middle(self.x)
+
     def tie_constant(self) -> Float[Array, ""]:
         """The least loss that any function of x can have: `constant` + 1/2 sum_n p_n (y_n - mean at x_n)^2."""
         new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(self.x) > 0])
@@ -103,18 +109,19 @@ class Dataset(eqx.Module):
         Raises:
             ValueError: when all x (of positive weight) are equal.
         """
-        p = self.weight / jnp.sum(self.weight)
-        x_mean, y_mean = jnp.sum(p * self.x), jnp.sum(p * self.y)
-        x_scale = jnp.sqrt(jnp.sum(p * (self.x - x_mean) ** 2))
-        y_scale = jnp.sqrt(jnp.sum(p * (self.y - y_mean) ** 2))
         if is_concrete(self):
             kept = np.asarray(self.x)[np.asarray(self.weight) > 0]
-            if kept.size == 0 or kept[-1] - kept[0] <= 2 * np.spacing(np.max(np.abs(kept))):
+            if kept.size == 0 or kept[-1] / 2 - kept[0] / 2 <= np.spacing(np.max(np.abs(kept))):
                 raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
-        y_scale = jnp.where(y_scale > 4 * jnp.finfo(self.y.dtype).eps * jnp.max(jnp.abs(self.y)), y_scale, 1)
-        units = Units(x_mean, x_scale, y_mean, y_scale)
-        scaled = Dataset((self.x - x_mean) / x_scale, (self.y - y_mean) / y_scale, self.weight)
-        return eqx.tree_at(lambda d: d.constant, scaled, self.constant / y_scale**2), units
+        p = self.weight / jnp.sum(self.weight)
+        first = jnp.argmax(p > 0)
+        x, x_mean, x_scale = _standardized(self.x, p, first)
+        y, y_mean, y_scale = _standardized(self.y, p, first)
+        varies = y_scale > 4 * jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(self.y))
+        y, y_scale = jnp.where(varies, y, self.y - y_mean), jnp.where(varies, y_scale, 1)
+        scaled = Dataset(x, y, self.weight)
+        scaled = eqx.tree_at(lambda d: d.constant, scaled, self.constant / y_scale / y_scale)
+        return scaled, Units(x_mean, x_scale, y_mean, y_scale)
 
 
 class Units(eqx.Module):
@@ -142,6 +149,20 @@ class Units(eqx.Module):
             v=self.y_scale * net.v,
             b0=self.y(net.b0),
         )
+
+
+def _standardized(values: Array, p: Array, first: Array) -> tuple[Array, Array, Array]:
+    """The values with mean 0 and standard deviation 1, and what these were; p sums to 1.
+
+    All of it from the first value on, so that nothing is left of a constant.
+    """
+    origin = values[first]
+    unit = unit_of(jnp.where(p > 0, values, origin), origin)
+    away = values / unit - origin / unit
+    mean = jnp.sum(p * away)
+    square = jnp.sum(p * (away - mean) ** 2)
+    scale = jnp.sqrt(jnp.where(square > 0, square, 1))
+    return (away - mean) / scale, origin + unit * mean, jnp.where(square > 0, unit * scale, 0)
 
 
 def _first_equal(x: np.ndarray) -> np.ndarray:

@@ -1,12 +1,15 @@
 """Reading a data set: from a CSV file, or one of the built-in ones by name."""
 
+import csv
+import math
+import re
+from datetime import datetime, time, timedelta
 from importlib import resources
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from jspline.datasets import _synthetic
 from jspline.datasets._dataset import Dataset
@@ -24,11 +27,18 @@ NAMES = (*SERIES, *FUNCTIONS)
 
 
 class Table(NamedTuple):
-    """A data set with the names of its two columns."""
+    """A data set with the names of its two columns.
+
+    Attributes:
+        data: the points.
+        x_name, y_name: of the columns. Dates are named as in netCDF files, `when (days since 2020-01-31)`.
+        notes: what was made of the file and cannot be seen in the data, a sentence each.
+    """
 
     data: Dataset
     x_name: str
     y_name: str
+    notes: tuple[str, ...] = ()
 
 
 def load(name: str) -> Dataset:
@@ -53,41 +63,92 @@ def load_table(name: str) -> Table:
     raise ValueError(f"There is no built-in data set {name!r}; choose from {', '.join(NAMES)}.")
 
 
-def read_csv(path: str | Path, x: str | None = None, y: str | None = None) -> Dataset:
+def read_csv(path: str | Path, x: str | None = None, y: str | None = None, *, drop_missing: bool = False) -> Dataset:
     """Two columns of a CSV file as a data set.
 
     Args:
         path: a text file with one row per point, separated by commas, semicolons or tabs, with or without a line of
             column names.
         x, y: names of the columns, or their numbers from 1 where the file names none; by default the first two.
+        drop_missing: leave out the rows in which x or y is missing: empty, or NA, NaN, null, none, `-` or `?`.
+
+    Dates in x, `2020-01-31` or `2020-01-31T12:00Z`, become days since the first of them. Numbers may have commas
+    between thousands, where that is what they must be. Empty columns without a name are not there, and row numbers
+    without a name are taken only where there is no other x.
 
     Raises:
         OSError: when the file cannot be read.
-        ValueError: when it is empty or not text, has fewer than two rows or columns, lacks the columns asked for, or
-            they hold something other than finite numbers.
+        ValueError: when it is empty or not text, has fewer than two rows or columns, rows of different lengths, lacks
+            the columns asked for, has two of their name, or they hold something other than finite numbers.
     """
-    return read_table(path, x, y).data
+    return read_table(path, x, y, drop_missing=drop_missing).data
 
 
-def read_table(path: str | Path, x: str | None = None, y: str | None = None) -> Table:
+def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, drop_missing: bool = False) -> Table:
     """`read_csv`, with the names of the columns."""
-    frame = _frame(Path(path))
-    if len(frame.columns) < 2:
-        raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
+    names, rows, counts = _rows(Path(path))
     if x is not None and x == y:
         raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
+    candidates: list[str] = names
+    notes: list[str] = []
+    if counts and x is None and len(names) > 2:
+        candidates = names[1:]
+        notes.append("The first column has no name and counts the rows; it was left out.")
+    if len(candidates) < 2:
+        raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
     # Whichever column was not asked for is the first of the others.
-    x = x if x is not None else next(name for name in frame.columns if name != y)
-    y = y if y is not None else next(name for name in frame.columns if name != x)
+    x = x if x is not None else next((name for name in candidates if name != y), candidates[0])
+    y = y if y is not None else next((name for name in candidates if name != x), candidates[0])
     for name in (x, y):
-        if name not in frame.columns:
-            raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, frame.columns))}.")
-    if len(frame) < 2:
-        raise ValueError(f"{path} has {len(frame)} row{'s' * (len(frame) != 1)} of data; at least 2 are needed.")
-    return Table(Dataset(_numbers(frame[x], path), _numbers(frame[y], path)), x, y)
+        if name not in names:
+            raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, names))}.")
+        if names.count(name) > 1:
+            raise ValueError(f"{path} has two columns {name!r}; give every column a name of its own.")
+    columns = [[Cell(line, cells[names.index(name)]) for line, cells in rows] for name in (x, y)]
+    missing = [any(cell.text.lower() in MISSING for cell in pair) for pair in zip(*columns, strict=True)]
+    if any(missing) and not drop_missing:
+        for name, column in zip((x, y), columns, strict=True):
+            lines = [cell.line for cell in column if cell.text.lower() in MISSING]
+            if lines:
+                raise ValueError(
+                    f"{path}: column {name!r} must have no missing numbers; {len(lines)} of {len(rows)} are missing, "
+                    f"the first in line {lines[0]}. To leave such rows out: --drop-missing (drop_missing=True)."
+                )
+    if any(missing):
+        columns = [[cell for cell, gone in zip(c, missing, strict=True) if not gone] for c in columns]
+        notes.append(f"{sum(missing)} of {len(rows)} rows were left out: x or y is missing.")
+    count = len(columns[0])
+    if count < 2:
+        raise ValueError(f"{path} has {count} row{'s' * (count != 1)} of data; at least 2 are needed.")
+    dates = [_date(cell.text) for cell in columns[0]]
+    if dates[0] is None:
+        inputs = _numbers(columns[0], x, path)
+    else:
+        inputs, first = _days(dates, columns[0], x, path)
+        x = f"{x} (days since {first})"
+    return Table(Dataset(inputs, _numbers(columns[1], y, path)), x, y, tuple(notes))
 
 
-def _frame(path: Path) -> pd.DataFrame:
+class Cell(NamedTuple):
+    """What is written where."""
+
+    line: int
+    text: str
+
+
+MISSING = ("", "na", "n/a", "nan", "<na>", "null", "none", "-", "?")
+"""How a missing number is written, in small letters."""
+
+DATE = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?)?)?")
+"""ISO 8601, as far as tables have it: a month, a day, or a time of one."""
+
+GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+"""A number with commas between thousands, or, with a single one and no point, something else."""
+
+
+def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
+    """The names of the columns; of each row the number of its line and its cells; whether the first column has no name
+    and counts the rows."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -98,47 +159,121 @@ def _frame(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path} is not a text file in UTF-8.") from None
     if "\0" in text:
         raise ValueError(f"{path} is not a text file in UTF-8.")
-    if not text.strip():
-        raise ValueError(f"{path} is empty.")
-    line = text.lstrip().splitlines()[0]
-    separator = max(",;\t", key=line.count)
-    if separator == "," and ";" in line and all(_is_number(cell.replace(",", ".")) for cell in line.split(";")):
-        separator = ";"  # numbers with decimal commas, and no names
     try:
-        # Every line as data: with a header, pandas would take a column too many for an index, and shift the others.
-        rows = pd.read_csv(
-            StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skipinitialspace=True
-        ).fillna("")
-    except pd.errors.ParserError as error:
-        raise ValueError(f"{path} is not a table: {str(error).strip()}.") from None
-    first = [cell.strip() for cell in rows.iloc[0]]
+        rows = _split(text, _separator(text))
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a table: {error}.") from None
+    if not rows:
+        raise ValueError(f"{path} is empty.")
+    first = rows[0][1]
+    for line, cells in rows:
+        if _length(cells) > len(first) or len(cells) < _length(first):
+            raise ValueError(
+                f"{path} has {len(cells)} cell{'s' * (len(cells) != 1)} in line {line} and {len(first)} in line "
+                f"{rows[0][0]}; every row must have as many."
+            )
+        cells.extend([""] * (len(first) - len(cells)))
     plain = [cell.replace(",", ".") for cell in first]  # decimal commas are numbers too, to be complained of
-    numbers = sum(map(_is_number, plain))
-    if numbers == 0:
-        names, rows = first, rows.iloc[1:]
-    elif all(_is_number(cell) or not cell for cell in plain):
-        names = [str(i + 1) for i in range(len(first))]
+    are_numbers = [
+        _is_number(point) or DATE.fullmatch(cell) is not None or GROUPED.fullmatch(cell) is not None
+        for cell, point in zip(first, plain, strict=True)
+    ]
+    if not any(are_numbers):
+        names, rows = first, rows[1:]
+    elif all(is_number or cell.lower() in MISSING for is_number, cell in zip(are_numbers, first, strict=True)):
+        names = [""] * len(first)
     else:
         raise ValueError(f"The first line of {path} has both names and numbers; name every column, or none.")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{path} has two columns {twice!r}; give every column a name of its own.")
-    return rows.set_axis(names, axis=1)
+    # Columns without names and numbers are what a spreadsheet leaves behind.
+    kept = [i for i, name in enumerate(names) if name or any(cells[i] for _, cells in rows)]
+    counts = names is first and bool(rows) and _are_row_numbers(names[0], [cells[0] for _, cells in rows])
+    return [names[i] or str(i + 1) for i in kept], [(line, [cells[i] for i in kept]) for line, cells in rows], counts
 
 
-def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(float)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        cell = column.iloc[row].strip()
-        what = repr(cell) if cell else "empty"
-        # With a decimal comma or one between thousands? Only the writer of the file knows.
-        comma = ": write a decimal point, not a comma" if "," in cell and _is_number(cell.replace(",", "")) else ""
-        raise ValueError(
-            f"{path}: column {column.name!r} must hold finite numbers; data row {row + 1} is {what}{comma}."
-        )
-    return values
+def _separator(text: str) -> str:
+    """What parts the most cells of the first row, outside of quotes."""
+    first = {each: (_split(text, each, 1) or [(1, [""])])[0][1] for each in ",;\t"}
+    separator = max(first, key=lambda each: len(first[each]))
+    if separator == "," and len(first[";"]) > 1 and all(_is_number(cell.replace(",", ".")) for cell in first[";"]):
+        return ";"  # numbers with decimal commas, and no names
+    return separator
+
+
+def _split(text: str, separator: str, most: int | None = None) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, the first `most` of them, each with the number of the line on which it begins."""
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    rows, line = [], 1
+    for cells in reader:
+        cells = [cell.strip() for cell in cells]
+        if any(cells):
+            rows.append((line, cells))
+        if len(rows) == most:
+            break
+        line = reader.line_num + 1
+    return rows
+
+
+def _length(cells: list[str]) -> int:
+    """How many cells there are, without empty ones at the end."""
+    return max((i + 1 for i, cell in enumerate(cells) if cell), default=0)
+
+
+def _are_row_numbers(name: str, written: list[str]) -> bool:
+    """Whether a column of this name has none, and counts from 0 or 1, as pandas and R write their index."""
+    if name and not re.fullmatch(r"Unnamed: \d+", name):
+        return False
+    return any(written == [str(i + begin) for i in range(len(written))] for begin in (0, 1))
+
+
+def _date(text: str) -> datetime | None:
+    if not DATE.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.replace(" Z", "Z") if len(text) > 7 else f"{text}-01")
+    except ValueError:  # there is no such day
+        return None
+
+
+def _days(dates: list[datetime | None], cells: list[Cell], name: str, path: str | Path) -> tuple[np.ndarray, str]:
+    """Days since the first date, and that date."""
+    known: list[datetime] = []
+    for date, cell in zip(dates, cells, strict=True):
+        if date is None or (date.tzinfo is None) != (dates[0].tzinfo is None):  # type: ignore[union-attr]
+            raise ValueError(
+                f"{path}: column {name!r} must hold dates of one kind, as {cells[0].text!r}; line {cell.line} is "
+                f"{cell.text!r}."
+            )
+        known.append(date)
+    begin = min(known)
+    first = begin.date().isoformat() if begin == datetime.combine(begin, time(), begin.tzinfo) else begin.isoformat()
+    return np.array([(date - begin) / timedelta(days=1) for date in known]), first
+
+
+def _numbers(cells: list[Cell], name: str, path: str | Path) -> np.ndarray:
+    grouped = any("," in cell.text and _must_be_grouped(cell.text) for cell in cells)
+    values = []
+    for cell in cells:
+        text = cell.text.replace(",", "") if grouped and GROUPED.fullmatch(cell.text) else cell.text
+        value = float(text) if _is_number(text) else math.nan
+        if not math.isfinite(value):
+            hint = ""
+            if "," in text and _is_number(text.replace(",", "")):
+                # With a decimal comma or one between thousands? Only the writer of the file knows.
+                hint = ": write a decimal point, not a comma" + ", or thousands without one" * (
+                    GROUPED.fullmatch(text) is not None
+                )
+            elif re.fullmatch(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}( .*)?", text):
+                hint = ": write dates as 2020-01-31"
+            raise ValueError(
+                f"{path}: column {name!r} must hold finite numbers; line {cell.line} is {cell.text!r}{hint}."
+            )
+        values.append(value)
+    return np.array(values)
+
+
+def _must_be_grouped(text: str) -> bool:
+    """Whether the commas cannot be decimal ones: there are two, or a point too."""
+    return GROUPED.fullmatch(text) is not None and (text.count(",") > 1 or "." in text)
 
 
 def _is_number(text: str) -> bool:
@@ -146,4 +281,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import Reals, check_width, is_concrete
+from jspline._checks import Reals, as_like, check_width, is_concrete
 from jspline.charts import ReLUNet, Spline
 
 
@@ -52,7 +52,7 @@ class DeepNet(eqx.Module):
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape."""
-        x = jnp.asarray(x, self.biases[0].dtype)
+        x = as_like(self.biases[0], x=x)
         h = x.reshape(1, -1)
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = jnp.matmul(weight, h if k == 0 else jax.nn.relu(h), precision="highest") + bias[:, None]

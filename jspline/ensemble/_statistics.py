@@ -26,7 +26,7 @@ class Moments(eqx.Module):
     @classmethod
     def of(cls, values: Float[Array, "values"]) -> "Moments":
         """Of a vector of one value or more."""
-        mean = jnp.mean(values)
+        mean = values[0] + jnp.mean(values - values[0])  # so that equal values have no variance
         return cls(jnp.asarray(values.size, values.dtype), mean, jnp.sum((values - mean) ** 2))
 
     def __add__(self, other: "Moments") -> "Moments":

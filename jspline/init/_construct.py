@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import as_floats, check_positive
+from jspline._checks import as_floats, as_like, check_positive
 from jspline.charts import ReLUNet, Spline
 
 
@@ -34,7 +34,7 @@ def from_curvature(
     (beta,) = as_floats(beta=beta)
     weight = density(beta)
     check_positive(density=weight)
-    s = jnp.broadcast_to(jnp.asarray(s, beta.dtype), beta.shape)
+    s = jnp.broadcast_to(as_like(beta, s=s), beta.shape)
     return Spline(beta, s * curvature(beta) / (beta.size * weight), s, 0.0)
 
 

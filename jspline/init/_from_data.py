@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_positive, check_width, is_concrete
+from jspline._checks import as_floats, as_like, check_positive, check_width, is_concrete
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.init._law import Law, orientations
@@ -79,7 +79,7 @@ class FromData(Law):
 
     def pdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """p(beta), constant between neighbouring data and 0 outside."""
-        beta = jnp.asarray(beta, self.edges.dtype)
+        beta = as_like(self.edges, beta=beta)
         density = self.mass / jnp.diff(self.edges)
         place = jnp.clip(jnp.searchsorted(self.edges, beta, side="right") - 1, 0, len(density) - 1)
         inside = jnp.where((beta >= self.edges[0]) & (beta <= self.edges[-1]), density[place], 0)
@@ -87,7 +87,7 @@ class FromData(Law):
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""
-        return jnp.interp(jnp.asarray(beta, self.edges.dtype), self.edges, self._cumulative())
+        return jnp.interp(as_like(self.edges, beta=beta), self.edges, self._cumulative())
 
     def _cumulative(self) -> Array:
         return jnp.concatenate([jnp.zeros(1, self.mass.dtype), jnp.cumsum(self.mass)])

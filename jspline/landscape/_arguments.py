@@ -45,11 +45,6 @@ def check_breakpoint(net: ReLUNet, i: Array, name: str = "i") -> None:
         raise ValueError(f"`{name}` must be a neuron with a breakpoint; neuron {int(i)} has w = 0.")
 
 
-def centre(data: Dataset) -> Array:
-    """Halfway between the outermost data: moments are taken from here, or data near x = 1000 lose all in float32."""
-    return (data.x[0] + data.x[-1]) / 2
-
-
 def finite(name: str, value: ArrayLike, dtype: Any) -> Array:
     """One real number, finite if it is concrete."""
     if isinstance(value, str) or np.ndim(value) != 0:

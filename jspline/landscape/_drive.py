@@ -11,10 +11,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals
+from jspline._checks import Reals, as_like
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_net, centre, same_x
+from jspline.landscape._arguments import as_net, same_x
 from jspline.objective import predict
 from jspline.ranks import Ranks
 
@@ -53,7 +53,7 @@ def drive(net: ReLUNet | Spline, data: Dataset, beta: Reals) -> Drive:
     O((N + H + M) log N) for M values. A datum at beta itself is not counted. Along a flow it is
     `jax.vmap(lambda net: drive(net, data, beta))(sol.nets)`.
     """
-    return _drive(as_net(net, data), data, jnp.asarray(beta, data.x.dtype))
+    return _drive(as_net(net, data), data, as_like(data.x, beta=beta))
 
 
 @eqx.filter_jit
@@ -91,7 +91,7 @@ def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
 
 def _sums(e: Array, data: Dataset, rank: Array, right: bool) -> tuple[Array, Array]:
     """E and X over the data from each rank on, or before it."""
-    origin = centre(data)
+    origin = data.centre
     ranked = Ranks(rank.astype(jnp.int32), jnp.full(rank.shape, right), data.size)
     E, X = ranked.over_data(jnp.stack([e, e * (data.x - origin)]))
     return E, X + origin * E

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, as_net, centre, same_x
+from jspline.landscape._arguments import as_index, as_net, same_x
 from jspline.landscape._slices import Index, residual_without, slice_breakpoint
 from jspline.ranks import Ranks
 
@@ -68,7 +68,7 @@ def _kind(one: Array, other: Array) -> Array:
 @eqx.filter_jit
 def _side_velocities(net: ReLUNet, data: Dataset, i: Array) -> tuple[Array, Array]:
     w, v = net.w[i], net.v[i]
-    r, x = residual_without(net, data, i), data.x - centre(data)
+    r, x = residual_without(net, data, i), data.x - data.centre
     first, behind = same_x(data)
     # E, and the sum of e (x - x_n), over what it sees from x_n, where the residual is r - mu (x - x_n).
     seen = Ranks(jnp.where(w > 0, behind, first), jnp.broadcast_to(w > 0, x.shape), data.size)

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals
+from jspline._checks import Reals, as_like
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, as_net, centre, check_breakpoint
+from jspline.landscape._arguments import as_index, as_net, check_breakpoint
 from jspline.objective import predict
 from jspline.ranks import Ranks
 
@@ -49,7 +49,7 @@ class PiecewiseQuadratic(eqx.Module):
 
     def __call__(self, t: Reals) -> Float[Array, "..."]:
         """The value at `t` of any shape."""
-        t = jnp.asarray(t, self.knots.dtype)
+        t = as_like(self.knots, t=t)
         piece = jnp.searchsorted(self.knots, t)
         return self.floor[piece] + self.weight[piece] / 2 * self._bias(piece, t) ** 2
 
@@ -57,7 +57,7 @@ class PiecewiseQuadratic(eqx.Module):
         """The derivative at `t` of any shape; on a knot, that from the left or from the right."""
         if side not in ("left", "right"):
             raise ValueError(f"`side` must be 'left' or 'right'; got {side!r}.")
-        t = jnp.asarray(t, self.knots.dtype)
+        t = as_like(self.knots, t=t)
         piece = jnp.searchsorted(self.knots, t, side=side)
         return self.slope * self.weight[piece] * self._bias(piece, t)
 
@@ -107,7 +107,7 @@ class ScaleSlice(eqx.Module):
 
     def breakpoint(self, w: Reals) -> Float[Array, "..."]:
         """beta = -b / w; NaN for a w on the other branch, or 0."""
-        w = jnp.asarray(w, self.b.dtype)
+        w = as_like(self.b, w=w)
         return jnp.where(w * self.sign > 0, -self.b / w, jnp.nan)
 
     def __call__(self, w: Reals) -> Float[Array, "..."]:
@@ -161,7 +161,7 @@ def residual_without(net: ReLUNet, data: Dataset, i: Array) -> Float[Array, " da
 
 @eqx.filter_jit
 def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadratic:
-    r, p, origin = residual_without(net, data, i), data.weight, centre(data)
+    r, p, origin = residual_without(net, data, i), data.weight, data.centre
     right = ~(net.w[i] < 0)
     t = jnp.where(p > 0, r - mu * (data.x - origin), 0)
     # What a neuron far to the inactive side sees first comes first.

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from jspline.plot._dates import as_dates, show_dates
 from jspline.plot._flow import range_of, rug, rug_key
 from jspline.plot._reel import Reel
 from jspline.plot._style import save, style, theme
@@ -183,6 +184,9 @@ class Film:
         self.dots = self._moves(delta_slopes(plane, r.beta[0], r.mu[0], r.s[0]))
         plane.set(xlim=self.x_range, ylim=self.mu_range)
         plane.locator_params("x", nbins=5)  # else a still may have others than its frame
+
+        show_dates(self.figure)
+        as_dates(main.xaxis, self.x_name)
 
         history = self.figure.add_subplot(parts[1, 1])
         after = r.times > 0

@@ -8,6 +8,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from jspline.plot._dates import show_dates
 from jspline.plot._flow import rug
 from jspline.plot._style import style, theme
 
@@ -60,6 +61,7 @@ def fit_figure(
         span = (high - low) or 1.0
         main.set(ylim=(low - 0.18 * span, high + 0.06 * span), xlabel=x_name, ylabel=y_name)
         main.legend(loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=4, columnspacing=1.2)
+        show_dates(figure)
         values = np.concatenate([np.asarray(v) for v in sses.values()])
         values = values[np.isfinite(values)]
         if np.all(values > 0) and np.max(values) > 30 * np.min(values):

@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from jspline.plot._dates import show_dates
 from jspline.plot._style import side, style, theme
 
 
@@ -196,6 +197,7 @@ def flow_figure(
 
         history = figure.add_subplot(parts[1, 1], sharex=paths)
         losses(history, times[shown], loss[:, shown], highlight=highlight, floor=floor)
+        show_dates(figure)
         first = times[shown][0]  # the only one, if the flow was interrupted there
         limits = (first, times[-1]) if first < times[-1] else None
         history.set(xlabel="time t", ylabel="mean squared error", title="Loss", xlim=limits)

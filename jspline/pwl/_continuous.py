@@ -17,9 +17,9 @@ from jspline.charts import Spline
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._guesses import coarse, separate
-from jspline.pwl._knots import AWAY, coefficients, columns, rescaled, squares, y_unit
+from jspline.pwl._knots import AWAY, coefficients, columns, rescaled, squares
 from jspline.pwl._search import search
-from jspline.pwl._segments import check_pieces, prepared
+from jspline.pwl._segments import check_pieces, in_units, prepared
 
 
 class Continuous(eqx.Module):
@@ -73,15 +73,23 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
-    knots, sses = _best(data, int(tried))
-    pieces = choose(sses, data, size, continuous=True) if auto else int(tried)
-    return eqx.tree_at(lambda fit: fit.sses, _fit(data, knots[pieces - 1, : pieces - 1]), sses)
+    scaled, (x_unit, y_unit) = in_units(data)
+    knots, errors = _best(scaled, int(tried))
+    pieces = choose(errors, scaled, size, continuous=True) if auto else int(tried)
+    where, slopes, value = _fit(scaled, knots[pieces - 1, : pieces - 1])
+    fit = through(data, where * x_unit, slopes * (y_unit / x_unit), value * y_unit)
+    return eqx.tree_at(lambda fit: fit.sses, fit, errors * y_unit * y_unit)
 
 
 @jax.jit
 def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continuous:
-    """The function with these knots and slopes and this value at the first knot (at 0 if there is none)."""
-    spline = Spline.from_lines(knots, slopes, value)
+    """The function with these knots and slopes and this value at the first knot (at x_1 if there is none)."""
+    # A line has its two neurons on the data, or those would lose their digits far from the origin.
+    spline = (
+        Spline.from_lines(knots, slopes, value)
+        if len(knots)
+        else Spline.from_lines(data.x[:1], jnp.repeat(slopes, 2), value)
+    )
     sse = jnp.sum(data.weight * (spline(data.x) - data.y) ** 2) + 2 * data.constant
     return Continuous(knots, slopes, spline, sse, sse[None])
 
@@ -96,17 +104,16 @@ def _best(data: Dataset, pieces: int) -> tuple[Array, Array]:
         guesses = jnp.stack([separate(data, origin, pieces), coarse(scaled, pieces)])
         found = search(scaled, guesses, pieces - 1)
         knots, errors = jnp.concatenate([knots, found[0]]), jnp.concatenate([errors, found[1]])
-    return knots, errors * y_unit(data) ** 2 + 2 * data.constant
+    return knots, errors + 2 * data.constant
 
 
 @jax.jit
-def _fit(data: Dataset, knots: Array) -> Continuous:
-    """The fit with these knots of the scaled data, in the units of the data."""
+def _fit(data: Dataset, knots: Array) -> tuple[Array, Array, Array]:
+    """The fit with these knots of the scaled data: its knots, slopes and value as `through` takes them."""
     scaled, (start, length) = rescaled(data)
     knots = jnp.sort(knots)
     coefficient = coefficients(scaled, columns(scaled, knots))
     slopes = jnp.cumsum(coefficient[1:])
-    where = knots[0] if len(knots) else -start / length
+    where = knots[0] if len(knots) else 0.0
     first = coefficient[0] + slopes[0] * (where - 0.5)
-    unit = y_unit(data)
-    return through(data, start + length * knots, slopes * unit / length, data.y[0] + first * unit)
+    return start + length * knots, slopes / length, data.y[0] + first

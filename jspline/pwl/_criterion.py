@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, is_concrete
+from jspline._checks import Reals, as_floats, is_concrete
 from jspline.datasets import Dataset
 
 
@@ -21,7 +21,7 @@ def criterion(
         continuous: whether the pieces are joined.
         floor: what counts as no error at all, or data without noise would be cut ever finer.
     """
-    sses = jnp.asarray(sses)
+    (sses,) = as_floats(sses=sses)
     pieces = jnp.arange(1, sses.shape[-1] + 1).astype(sses.dtype)
     size = jnp.asarray(size).astype(sses.dtype)
     parameters = 2 * pieces if continuous else 3 * pieces - 1
@@ -30,8 +30,11 @@ def criterion(
 
 
 def choose(sses: Array, data: Dataset, size: int, *, continuous: bool) -> int:
-    """The number of pieces with the least criterion, on the host. The floor is the rounding of the data."""
-    rounding = 64 * jnp.finfo(data.y.dtype).eps * jnp.max(jnp.abs(data.y))
+    """The number of pieces with the least criterion, on the host, for data `in_units`.
+
+    The floor is the rounding of the data, half a unit in the last place, and of fits, made of differences.
+    """
+    rounding = jnp.finfo(data.y.dtype).eps * (jnp.max(jnp.abs(data.y)) / 2 + 64 * jnp.max(jnp.abs(data.y - data.y[0])))
     floor = jnp.sum(data.weight) * rounding**2
     return int(jnp.argmin(criterion(sses, size, continuous=continuous, floor=floor))) + 1
 

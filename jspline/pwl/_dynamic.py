@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
-from jspline.pwl._segments import Segments, check_pieces, lines, prepared
+from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
 
 
 def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
@@ -31,14 +31,15 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
-    errors, begins = optimum(data, int(tried))
-    best = choose(errors + 2 * data.constant, data, size, continuous=False) if auto else int(tried)
-    return _fit(data, errors, begins, best)
+    scaled, units = in_units(data)
+    errors, begins = optimum(scaled, int(tried))
+    best = choose(errors, scaled, size, continuous=False) if auto else int(tried)
+    return _fit(scaled, units, errors, begins, best)
 
 
 @partial(jax.jit, static_argnames="pieces")
 def optimum(data: Dataset, pieces: int) -> tuple[Array, Array]:
-    """The least error of 1, ..., `pieces` pieces; and where the last of k pieces of the first j data begins."""
+    """The least error of 1, ..., `pieces` pieces, and where the last of k pieces of the first j data begins."""
     x, y, p = data.x, data.y, data.weight
     start = jnp.arange(data.size)
     # A piece may begin at j, unless x_j is tied to the datum before.
@@ -47,14 +48,15 @@ def optimum(data: Dataset, pieces: int) -> tuple[Array, Array]:
 
     def extend(carry: tuple[Array, tuple], j: Array) -> tuple[tuple[Array, tuple], Array]:
         least, fits = carry
-        fits = add(fits, x[j], y[j], jnp.where(start <= j, p[j], 0))
+        # Each from where it starts, or the means of data far from the origin would lose their digits.
+        fits = add(fits, x[j] - x, y[j] - y, jnp.where(start <= j, p[j], 0))
         through = least[:-1, :-1] + jnp.where(start <= j, fits[-1], jnp.inf)[:, None]
         new = jnp.where(may_begin[j + 1], jnp.min(through, axis=0), jnp.inf)
         return (least.at[j + 1, 1:].set(new), fits), jnp.argmin(through, axis=0)
 
     nothing = tuple(jnp.zeros((6, data.size), x.dtype))
     (least, _), begins = jax.lax.scan(extend, (least, nothing), start)
-    return least[-1, 1:], begins
+    return least[-1, 1:] + 2 * data.constant, begins
 
 
 def add(fits: tuple, x: Array, y: Array, p: Array) -> tuple:
@@ -87,5 +89,5 @@ def firsts(begins: Array, pieces: Array) -> Array:
 
 
 @partial(jax.jit, static_argnames="pieces")
-def _fit(data: Dataset, errors: Array, begins: Array, pieces: int) -> Segments:
-    return lines(data, firsts(begins, jnp.asarray(pieces))[:pieces], errors + 2 * data.constant)
+def _fit(data: Dataset, units: tuple[Array, Array], errors: Array, begins: Array, pieces: int) -> Segments:
+    return lines(data, units, firsts(begins, jnp.asarray(pieces))[:pieces], errors)

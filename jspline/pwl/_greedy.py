@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
-from jspline.pwl._segments import Segments, check_pieces, lines, prepared
+from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
 
 
 def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
@@ -34,22 +34,23 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     O(N log^2 N) time and O(N) memory (O(K N) for "auto").
     """
     data, size = prepared(data)
+    scaled, units = in_units(data)
     if pieces == "auto":
         tried = most_pieces(data, most)
         check_pieces(tried, data, "most")
-        sses = _errors(data, tried) + 2 * data.constant
-        return _fit(data, choose(sses, data, size, continuous=False), sses)
+        sses = _errors(scaled, tried) + 2 * scaled.constant
+        return _fit(scaled, units, choose(sses, scaled, size, continuous=False), sses)
     check_pieces(pieces, data)
-    return _fit(data, int(pieces), None)
+    return _fit(scaled, units, int(pieces), None)
 
 
 @partial(jax.jit, static_argnames="pieces")
-def _fit(data: Dataset, pieces: int, sses: Array | None) -> Segments:
+def _fit(data: Dataset, units: tuple[Array, Array], pieces: int, sses: Array | None) -> Segments:
     first, error = _merge(data, jnp.asarray(pieces))
     if sses is None:  # only this number was tried
         sses = jnp.full(pieces, jnp.nan, data.x.dtype).at[-1].set(error + 2 * data.constant)
     # With traced data there may be fewer distinct x than pieces: then the last ones are empty.
-    return lines(data, first[:pieces], sses)
+    return lines(data, units, first[:pieces], sses)
 
 
 @partial(jax.jit, static_argnames="most")

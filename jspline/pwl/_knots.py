@@ -30,14 +30,8 @@ class Scaled(eqx.Module):
     moments: Float[Array, "three gaps"]
 
 
-def y_unit(data: Dataset) -> Array:
-    """What y is divided by."""
-    span = jnp.max(jnp.abs(data.y - data.y[0]))
-    return jnp.where(span > 0, span, 1)
-
-
 def rescaled(data: Dataset) -> tuple[Scaled, tuple[Array, Array]]:
-    """The scaled data, and where their x came from: (origin, length)."""
+    """The scaled data, of data `in_units`, and where their x came from: (origin, length)."""
     length = data.x[-1] - data.x[0]
     length = jnp.where(length > 0, length, 1)
     x, root = (data.x - data.x[0]) / length, jnp.sqrt(data.weight)
@@ -46,7 +40,7 @@ def rescaled(data: Dataset) -> tuple[Scaled, tuple[Array, Array]]:
     first = _from_right(gap * zeroth)
     second = _from_right(gap**2 * zeroth + 2 * gap * jnp.append(first[1:], jnp.zeros((), x.dtype)))
     moments = jnp.stack([zeroth, first, second])
-    return Scaled(x, root, root * (data.y - data.y[0]) / y_unit(data), moments), (data.x[0], length)
+    return Scaled(x, root, root * (data.y - data.y[0]), moments), (data.x[0], length)
 
 
 def _from_right(values: Array) -> Array:

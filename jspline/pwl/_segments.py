@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, check_unbatched, is_concrete
+from jspline._checks import Reals, as_like, check_unbatched, is_concrete
+from jspline._scale import unit_of
 from jspline.datasets import Dataset
 
 
@@ -39,13 +40,13 @@ class Segments(eqx.Module):
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape. A break belongs to the piece on its right."""
         check_unbatched(self.slope)
-        x = jnp.asarray(x, self.slope.dtype)
+        x = as_like(self.slope, x=x)
         piece = jnp.searchsorted(self.breaks, x, side="right")
         return self.level[piece] + self.slope[piece] * (x - self.centre[piece])
 
 
-def lines(data: Dataset, first: Array, sses: Array) -> Segments:
-    """The least squares line on each piece, O(N)."""
+def lines(data: Dataset, units: tuple[Array, Array], first: Array, sses: Array) -> Segments:
+    """The least squares line on each piece of data that are `in_units`, in the units that they had; O(N)."""
     pieces = len(first)
     begins = jnp.zeros(data.size, jnp.int32).at[first].add(1, mode="drop")
     group = jnp.cumsum(begins) - 1
@@ -65,7 +66,20 @@ def lines(data: Dataset, first: Array, sses: Array) -> Segments:
     sse = jnp.sum(p * (dy - slope[group] * dx) ** 2) + 2 * data.constant
     after = first[1:]
     breaks = (data.x[after - 1] + data.x[after]) / 2
-    return Segments(first, breaks, data.x[first] + x_mean, data.y[first] + y_mean, slope, sse, sses)
+    (x_unit, y_unit), centre, level = units, data.x[first] + x_mean, data.y[first] + y_mean
+    sse, sses = (error * y_unit * y_unit for error in (sse, sses))
+    return Segments(first, breaks * x_unit, centre * x_unit, level * y_unit, slope * (y_unit / x_unit), sse, sses)
+
+
+def in_units(data: Dataset) -> tuple[Dataset, tuple[Array, Array]]:
+    """The data in such units that no square over- or underflows, and the units of x and y; dividing by them is exact.
+
+    They are not centred: what is fitted takes differences from a datum of its own.
+    """
+    x_unit, y_unit = unit_of(data.x, data.x[0]), unit_of(data.y, data.y[0])
+    constant = data.constant / y_unit / y_unit
+    parts = (data.x / x_unit, data.y / y_unit, constant)
+    return eqx.tree_at(lambda d: (d.x, d.y, d.constant), data, parts), (x_unit, y_unit)
 
 
 def prepared(data: Dataset) -> tuple[Dataset, int]:

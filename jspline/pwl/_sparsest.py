@@ -5,6 +5,7 @@ import numpy as np
 
 from jspline.datasets import Dataset
 from jspline.pwl._continuous import Continuous, through
+from jspline.pwl._segments import in_units
 
 
 def sparsest_interpolant(data: Dataset) -> Continuous:
@@ -24,7 +25,8 @@ def sparsest_interpolant(data: Dataset) -> Continuous:
     merged = data.merged()
     if merged.size < 2:
         raise ValueError("At least two distinct x are needed to interpolate.")
-    x, y = np.asarray(merged.x, float), np.asarray(merged.y, float)
+    x_unit, y_unit = (float(unit) for unit in in_units(merged)[1])
+    x, y = np.asarray(merged.x, float) / x_unit, np.asarray(merged.y, float) / y_unit
     dx, chord = np.diff(x), np.diff(y) / np.diff(x)
     rounding = 8 * np.finfo(merged.y.dtype).eps * (np.abs(y[:-1]) + np.abs(y[1:])) / dx
     kink = np.diff(chord)
@@ -44,6 +46,7 @@ def sparsest_interpolant(data: Dataset) -> Continuous:
             knots.append(x[n])
             slopes.append(chord[n])
             n += 1
-    where = knots[0] if knots else 0.0
+    where = knots[0] if knots else x[0]
     first = y[0] + chord[0] * (where - x[0])
-    return through(merged, *(jnp.asarray(np.asarray(a), merged.x.dtype) for a in (knots, slopes, first)))
+    parts = np.array(knots) * x_unit, np.array(slopes) * (y_unit / x_unit), np.asarray(first) * y_unit
+    return through(merged, *(jnp.asarray(part, merged.x.dtype) for part in parts))
