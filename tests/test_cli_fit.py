@@ -81,4 +81,4 @@ def test_equal_x(tmp_path):
     path.write_text("x,y\n1,2\n1,3\n")
     result = run("fit", path)
     assert result.exit_code == 2
-    assert "All x (of positive weight) are equal" in result.stderr
+    assert "All x are equal" in result.stderr

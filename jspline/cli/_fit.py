@@ -94,7 +94,7 @@ def _pieces(pieces: str) -> int | None:
 
 def _tried(asked: int | None, most: int | None, distinct: int) -> int:
     if distinct < 2:
-        raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
+        raise ValueError("All x are equal: there is nothing to fit along x.")
     for name, value in (("--pieces", asked), ("--most", most)):
         if value is not None and value > distinct:
             raise ValueError(f"{name} must be at most the number of distinct x, {distinct}; got {value}.")

@@ -110,7 +110,8 @@ class Dataset(eqx.Module):
         if is_concrete(self):
             kept = np.asarray(self.x)[np.asarray(self.weight) > 0]
             if kept.size == 0 or kept[-1] - kept[0] <= 2 * np.spacing(np.max(np.abs(kept))):
-                raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
+                which = "All x" if kept.size == self.size else "All x of positive weight"
+                raise ValueError(f"{which} are equal: there is nothing to fit along x.")
         y_scale = jnp.where(y_scale > 4 * jnp.finfo(self.y.dtype).eps * jnp.max(jnp.abs(self.y)), y_scale, 1)
         units = Units(x_mean, x_scale, y_mean, y_scale)
         scaled = Dataset((self.x - x_mean) / x_scale, (self.y - y_mean) / y_scale, self.weight)

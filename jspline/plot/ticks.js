@@ -1,3 +1,5 @@
+// 10 to the power of a whole number.
+const raised = (k) => "10" + String(k).replace(/./g, (c) => c === "-" ? "\u207b" : "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[c]);
 // The numbers of evenly spaced ticks, as `jspline._text.labels` writes them.
 function labels(values) {
   const whole = (step, d) => { const s = step * 10 ** d; return s > 0.5 && Math.abs(s - Math.round(s)) < 1e-3 * s; };
