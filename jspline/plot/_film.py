@@ -204,8 +204,8 @@ class Film:
             begin = main.yaxis.get_tightbbox(self.canvas.get_renderer())
         if begin is not None:  # long numbers push the name of the axis out
             parts.update(left=max(0.064, 0.074 - begin.x0 / self.figure.bbox.width))
-            for ax in (main, drive, plane, history):
-                ax.set_position(ax.get_subplotspec().get_position(self.figure))
+            for ax, part in ((main, parts[0, 0]), (drive, parts[1, 0]), (plane, parts[0, 1]), (history, parts[1, 1])):
+                ax.set_position(part.get_position(self.figure))
 
     def _moves(self, artist: Any) -> Any:
         artist.set_animated(True)
