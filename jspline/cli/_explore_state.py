@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jspline import datasets
-from jspline._text import exact
 
 TARGETS = {
     "sine": datasets.sine,
@@ -50,7 +49,7 @@ class State:
         """What differs from the defaults, those of this class and those that an address is read with."""
         said = {name: getattr(self, name) for other in (State(), default or State()) for name in self._unlike(other)}
         if "points" in said:
-            said["points"] = "_".join(f"{exact(x)}~{exact(y)}" for x, y in self.points)
+            said["points"] = "_".join("~".join(f"{float(v)}".removesuffix(".0") for v in xy) for xy in self.points)
         if "alpha" in said:
             said["alpha"] = f"{self.alpha:.4g}"
         return urlencode(said)
