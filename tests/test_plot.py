@@ -167,6 +167,16 @@ def test_ticks_far_from_0_are_told_apart_and_the_name_says_how_far():
     assert {"0", "1000", "2000"} <= set(ticks)
 
 
+def test_a_loss_that_hardly_falls_has_ticks_that_differ():
+    """Bug: on a logarithmic axis they were 1, 1 and 1 times 10^6."""
+    figure = hessian_figure()
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    said = [text.get_text() for text in ax.get_yticklabels()]
+    assert len(set(said)) == len(said) > 3
+    assert ax.get_ylabel() == "|eigenvalue| \N{MINUS SIGN} 1e6"
+
+
 def test_one_piece_is_one_tick():
     """Bug: the axis of the pieces went from 0.945 to 1.055."""
     figure = fit_figure(pieces=1)

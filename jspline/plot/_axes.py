@@ -17,9 +17,13 @@ def as_written(text: str) -> str:
 def tell_ticks_apart(figure: Figure) -> None:
     """What the numbers of a linear axis have in common goes into its name, beside the axis and not over the picture.
 
-    For the limits as they are: to be called when all is drawn.
+    A logarithmic vertical axis over less than a third of a decade becomes linear. For the limits as they are: to be called when
+    all is drawn.
     """
     for ax in figure.axes:
+        low, high = ax.get_ylim()
+        if ax.get_yscale() == "log" and 0 < low < high < 2 * low:
+            ax.set_yscale("linear")
         for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
             if isinstance(axis.get_major_formatter(), ScalarFormatter) and axis.get_scale() == "linear":
                 common = offset(min(low, high), max(low, high))
