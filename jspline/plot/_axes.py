@@ -17,8 +17,8 @@ def as_written(text: str) -> str:
 def tell_ticks_apart(figure: Figure) -> None:
     """What the numbers of a linear axis have in common goes into its name, beside the axis and not over the picture.
 
-    A logarithmic vertical axis over less than a third of a decade becomes linear. For the limits as they are: to be called when
-    all is drawn.
+    A logarithmic vertical axis that spans less than a factor of 2 becomes linear. For the limits as they are: to be
+    called when all is drawn.
     """
     for ax in figure.axes:
         low, high = ax.get_ylim()
