@@ -19,6 +19,7 @@ from jspline.dynamics import Running, Solution, advance, start
 from jspline.dynamics._carry import Carried, Journey
 from jspline.dynamics._compile import SEQUENTIAL
 from jspline.dynamics._rosenbrock import Cubic, rodas
+from jspline.dynamics._sizes import sizes
 from jspline.dynamics._term import FlowTerm
 
 FIGURE = Path(__file__).with_name("flow_wide.png")
@@ -189,8 +190,8 @@ def _pieces(run: Running) -> list[str]:
     def journey(run: Running) -> Journey:
         _, _, info, solve = rodas(run.term, run.net, run.force, run.h)
         dense = Cubic(t0=run.t, t1=run.t + run.h, **info)
-        size = jnp.sqrt(run.net.w**2 + run.net.b**2 + run.net.v**2)
-        allowed = run.options.atol + run.options.rtol * size
+        size = sizes(run.term.points, run.net)
+        allowed = jax.tree.map(lambda size: run.options.atol + run.options.rtol * size, size)
         return Journey(run.term, run.net, dense, solve, allowed, run.options.rtol, None)
 
     def factor(term: FlowTerm, net: jspline.ReLUNet, run: Running) -> jspline.ReLUNet:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 import jspline
 
@@ -67,3 +68,23 @@ def relative(value, reference, scale=None):
         size = np.max(np.abs(c), initial=0.0)
         worst = max(worst, np.max(np.abs(a - b), initial=0.0) / (size if size > 0 else 1.0))
     return worst
+
+
+def break_pictures(monkeypatch):
+    """Let every figure fail when it is written, as matplotlib does with a formula that is none."""
+
+    def fail(self, path, **_):
+        path.write_bytes(b"half a fig")
+        raise RuntimeError("Expected end of text,\n  found '$'")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+
+
+def lost_nothing(result, folder, *names):
+    """All that was computed is in the folder, one line says what failed, and the exit status is 1."""
+    assert result.exit_code == 1, result.output
+    assert "Warning: not all pictures could be made (Expected end of text, found '$')" in result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    there = {path.name for path in folder.iterdir()}
+    assert {*names, "run.json"} <= there
+    assert not any(name.endswith((".png", ".svg")) or "partial" in name for name in there)

@@ -26,7 +26,7 @@ from jspline.claims._claim import Run
 from jspline.claims._decide import LEVEL, above, distributed, equal, exponent, frequencies, mean, more_often, share
 from jspline.claims._programs import compiled, in_tiles, side_by_side
 from jspline.cli import app
-from jspline.cli._page import page, write_figures
+from jspline.cli._page import draw_figures, page
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
 
@@ -417,7 +417,9 @@ def whole_page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     audited = [claims.Audited(c, describe(outcome(c.id)), outcome(c.id).evidence.arrays) for c in claims.CLAIMS]
     path = folder / "index.html"
-    path.write_text(page(audited, write_figures(audited, folder)), encoding="utf-8")
+    pictures: dict = {}
+    draw_figures(audited, folder, pictures)
+    path.write_text(page(audited, pictures), encoding="utf-8")
     return path
 
 

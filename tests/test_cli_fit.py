@@ -1,12 +1,15 @@
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import break_pictures, lost_nothing
 from typer.testing import CliRunner
 
 import jspline
-from jspline.cli import app
+from jspline.cli import app, main
 
 
 def run(*arguments):
@@ -51,6 +54,44 @@ def test_fit_chooses_the_pieces(tmp_path):
     assert rows["optimal"][1] == rows["continuous"][1] == "2"
     np.testing.assert_allclose(float(rows["continuous"][-1]), 5.5, atol=0.05)
     assert "Nothing was written: give --out" in result.output
+
+
+def test_a_picture_that_fails_loses_nothing(tmp_path, csv, monkeypatch):
+    break_pictures(monkeypatch)
+    result = run("fit", csv, "--pieces", 2, "--out", tmp_path / "o")
+    lost_nothing(result, tmp_path / "o", "fit.nc")
+    assert "continuous" in result.stdout
+
+
+def test_names_are_said_as_they_are_and_far_data_told_apart(tmp_path):
+    path = tmp_path / "US$ vs CA$ [red]x[].csv"
+    rows = "".join(f"{1.7e9 + 60 * k},{abs(k - 5)}\n" for k in range(12))
+    path.write_text(f"a_$b^$c,<b>\n{rows}")
+    result = run("fit", path, "--pieces", 2)
+    assert f"{path}: 12 points, 12 distinct a_$b^$c, 1700000000 to 1700000660.\n" in result.stdout
+    assert "errors of <b>" in result.stdout
+    assert "continuous         2" in result.stdout
+    assert "  1700000300\n" in result.stdout
+    assert "1 knot is needed, and is enough." in result.stdout
+    path.write_text(rows)
+    said = run("fit", path, "--pieces", 2).stdout
+    assert "12 distinct x (column 1), 1700000000" in said
+    assert "errors of y (column 2)," in said
+
+
+def test_a_terminal_without_the_characters_of_a_name_loses_nothing(tmp_path, monkeypatch):
+    """Bug: a name in another script ended the command when the summary was printed, before anything was written."""
+    path = tmp_path / "my.csv"
+    path.write_text("時間,y\n0,1\n1,3\n2,2\n", encoding="utf-8")
+    terminal = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "argv", ["jspline", "fit", str(path), "--out", str(tmp_path / "o")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    terminal.flush()
+    assert b"3 distinct \\u6642\\u9593, 0 to 2" in terminal.buffer.getvalue()
+    assert (tmp_path / "o" / "fit.nc").exists()
 
 
 @pytest.mark.parametrize(
@@ -107,4 +148,4 @@ def test_equal_x(tmp_path):
     path.write_text("x,y\n1,2\n1,3\n")
     result = run("fit", path)
     assert result.exit_code == 2
-    assert "All x (of positive weight) are equal" in result.stderr
+    assert "All x are equal" in result.stderr

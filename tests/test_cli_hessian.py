@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
-from helpers import plain_loss
+from helpers import break_pictures, lost_nothing, plain_loss
 from typer.testing import CliRunner
 
 import jspline
@@ -20,6 +20,13 @@ def csv(tmp_path):
     path = tmp_path / "my.csv"
     path.write_text("time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n")
     return path
+
+
+def test_a_picture_that_fails_loses_nothing(tmp_path, csv, monkeypatch):
+    break_pictures(monkeypatch)
+    result = run(csv, "--width", 6, "--seed", 3, "--t1", 0.5, "--neuron", 4, "--neuron", 1, "--out", tmp_path / "o")
+    lost_nothing(result, tmp_path / "o", "hessian.nc")
+    assert "neuron 4" in result.stdout
 
 
 def test_hessian_writes_everything(tmp_path, csv):

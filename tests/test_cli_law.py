@@ -1,10 +1,12 @@
 """`jspline law` and `jspline sweep`: what they write, what they refuse, and going on."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import break_pictures, lost_nothing
 from typer.testing import CliRunner
 
 from jspline.cli import app
@@ -57,6 +59,14 @@ def test_law_compares_counts_with_the_exact_law(tmp_path, name):
         ds["tail"].values[ds.excess_edge.values[:-1] > 0] <= ds.tail_bound.values[ds.excess_edge.values[:-1] > 0]
     )
     assert json.loads((out / "run.json").read_text())["arguments"]["seed"] == 3
+    assert re.search(r"neurons in [\d.]+ s \([\d.]*[1-9][\d.]* million/s", result.output)
+    assert f"{ds.attrs['neurons']:,} neurons, for the 200,000 asked for" in result.output
+
+
+def test_a_picture_that_fails_loses_nothing(tmp_path, monkeypatch):
+    break_pictures(monkeypatch)
+    result = run("law", "he", "--width", 32, "--neurons", 2e5, "--seed", 3, "--out", tmp_path)
+    lost_nothing(result, tmp_path, "law.nc")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,7 @@ def test_bad_files_are_one_sentence(sweep, parts, message):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_sweep_goes_on_and_refuses(sweep, tmp_path):
+def test_sweep_goes_on_and_refuses(sweep, tmp_path, monkeypatch):
     out = tmp_path / "out"
     file = sweep()
     result = run("sweep", file, "--out", out)
@@ -113,6 +123,11 @@ def test_sweep_goes_on_and_refuses(sweep, tmp_path):
     assert "holds this run already; resume it" in run("sweep", file, "--out", out).stderr
     (out / "ensemble.nc").unlink()
     assert run("sweep", file, "--out", out, "--resume").exit_code == 0
+    for name in ("sweep.png", "sweep.svg", "run.json"):
+        (out / name).unlink()
+    with monkeypatch.context() as patch:
+        break_pictures(patch)
+        lost_nothing(run("sweep", file, "--out", out, "--resume"), out, "ensemble.nc")
     xr.testing.assert_identical(ds, xr.open_dataset(out / "ensemble.nc").load())
     different = run("sweep", file, "--out", out, "--resume", "--seed", 9)
     assert different.exit_code == 2

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import jspline
 from jspline.cli import app
 from jspline.cli._explore_solve import Solver, edges
-from jspline.cli._explore_state import INITS, TARGETS, State, from_query
+from jspline.cli._explore_state import INITS, TARGETS, State, from_query, rounded
 from jspline.plot import THEMES
 
 POINTS = ((-1.0, 0.5), (0.0, -1.0), (1.0, 2.0))
@@ -48,6 +48,22 @@ def parsed(query):
 )
 def test_an_address_holds_the_state(state):
     assert from_query(parsed(state.query()), State(), 24) == (state, [])
+
+
+def test_an_address_holds_what_the_command_has_other_defaults_for():
+    """Bug: with a CSV, an address of a built-in function did not say so, and led back to the CSV."""
+    default = State(target="data", width=20)
+    for state in (State(), State(width=20), default, State(target="data")):
+        assert from_query(parsed(state.query(default)), default, 24) == (state, [])
+
+
+@given(st.floats(-1e12, 1e12), st.floats(1e-3, 1e3))
+def test_an_address_holds_points_far_from_0(far, span):
+    """Bug: to five digits of themselves, points at 1.7e9 were one."""
+    points = rounded(tuple((far + k * span, k * span / 7 - far) for k in range(4)))
+    assert from_query(parsed(State(points=points).query()), State(), 24) == (State(points=points), [])
+    grain = 1e-3 * span + 1e-15 * abs(far)
+    np.testing.assert_allclose(points, [(far + k * span, k * span / 7 - far) for k in range(4)], atol=grain, rtol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +278,17 @@ def test_the_page_is_driven(served, browser):
     bad = opened(browser, address + "?width=wide&seed=3", errors)
     assert "width = wide: it must be a whole number from 1 to 200." in bad.inner_text(".alert")
     assert "seed=3" in bad.evaluate("location.search")
+    # A seed that is none is refused, and the box shows the one that holds; the names of the CSV stay with its data.
+    for seed in ("-5", "1.5"):
+        bad.locator("input.bk-input").first.fill(seed)
+        bad.locator("input.bk-input").first.press("Enter")
+        bad.wait_for_selector(f"text=The seed must be a whole number from 0 to 4294967295; got {seed}.", timeout=60_000)
+        assert bad.locator("input.bk-input").first.input_value() == "3"
+    names = f"() => {{ {PICTURES} return find('function').model.below[0].axis_label.text; }}"
+    assert bad.evaluate(names) == "time"
+    bad.evaluate("Bokeh.documents[0].get_model_by_name('target').value = 'sine'")
+    bad.wait_for_function("location.search.includes('target=sine')", timeout=60_000)
+    assert bad.evaluate(names) == "x"
     # The pictures follow a browser that asks for dark, and back.
     paper = "[...new Set(pictures(Bokeh.index.roots).map((v) => v.model.background_fill_color))].join()"
     for scheme in ("dark", "light"):
@@ -270,6 +297,15 @@ def test_the_page_is_driven(served, browser):
         assert bad.evaluate(f"() => {{ {PICTURES} return pictures(Bokeh.index.roots).length; }}") == 6
     bad.wait_for_timeout(300)
     assert errors == []
+
+
+@pytest.mark.browser
+def test_a_small_screen_shows_all_columns(served, browser):
+    page = opened(browser, served[0], [], 1024)
+    box = "v.canvas_view.el.getBoundingClientRect().toJSON()"
+    boxes = page.evaluate(f"() => {{ {PICTURES} return pictures(Bokeh.index.roots).map((v) => {box}); }}")
+    assert len({round(box["left"]) for box in boxes}) == 3
+    assert all(box["right"] <= 1024 for box in boxes)
 
 
 @pytest.mark.browser

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import break_pictures, lost_nothing
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,7 +20,7 @@ import jspline
 from jspline import plot
 from jspline.claims import _fig7
 from jspline.cli import app
-from jspline.cli._film import watch
+from jspline.cli._film import watch, write
 from jspline.cli._problem import choose_law, pose
 
 CSV = "time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n5,1\n"
@@ -43,6 +44,27 @@ def made(tmp_path_factory):
     assert result.exit_code == 0, result.output
     assert opened == [(folder / "o" / "film.html").as_uri()]
     return folder / "o", result.output
+
+
+def test_a_picture_that_fails_loses_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "my.csv"
+    path.write_text(CSV)
+    break_pictures(monkeypatch)
+    result = run("film", path, *SMALL, "--out", tmp_path / "o")
+    lost_nothing(result, tmp_path / "o", "film.nc", "film.html")
+
+
+def test_stills_at_times_that_differ_little_are_different_files(tmp_path, monkeypatch):
+    """Bug: 1234567 and 1234568 were both film_1.23457e+06.png."""
+    saved = []
+    monkeypatch.setattr("jspline.plot.Film.save", lambda film, path, k: path.touch() or saved.append(k))
+    frames = np.zeros(2)
+    held = plot.Reel(*[frames] * 4, *[np.ones((2, 2))] * 4, frames, np.ones((2, 2, 2)), *[np.ones((2, 2, 1))] * 2,
+                     np.ones(2), 0.0, frames[:0], frames[:0].astype(int))  # fmt: skip
+    held = held._replace(times=np.array([1234567.0, 1234568.0]), grid=np.array([0.0, 1.0]))
+    names = write(tmp_path, held, {}, [], [1234567.0, 1234568.0], 12, "light", 240)
+    assert {"film_1234567.png", "film_1234568.png"} <= set(names)
+    assert saved[-2:] == [0, 1]
 
 
 def test_it_says_how_to_watch(monkeypatch, capsys, tmp_path):
@@ -114,7 +136,7 @@ def test_the_page_is_self_contained(made):
     assert facts["width"] == 6
     assert facts["title"].endswith("my <b> data")
     fit = np.frombuffer(base64.b64decode(facts["fit"]), "<f4").reshape(ds.fit.shape)
-    np.testing.assert_allclose(fit, ds.fit.values, rtol=1e-6)
+    np.testing.assert_allclose(fit + facts["bases"]["fit"], ds.fit.values, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.browser

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import break_pictures, lost_nothing
 from typer.testing import CliRunner
 
 from jspline import claims
@@ -30,6 +32,18 @@ def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("audit")
     audit("--only", ONLY, "--out", out)
     return out
+
+
+def test_a_picture_that_fails_loses_nothing(folder, tmp_path, monkeypatch):
+    """The page has all but the pictures."""
+    out = tmp_path / "again"
+    shutil.copytree(folder, out, ignore=shutil.ignore_patterns("*.png", "*.svg", "index.html", "audit.json"))
+    break_pictures(monkeypatch)
+    result = CliRunner().invoke(app, ["audit", "--only", ONLY, "--out", str(out)])
+    lost_nothing(result, out, "audit.json", "index.html", "figures")
+    page = (out / "index.html").read_text()
+    assert all(f'id="{name}"' in page for name in ONLY.split(","))
+    assert "data:image/png" not in page
 
 
 FORMULAS = {

@@ -1,12 +1,21 @@
 """Functions that take an axes draw what they were given and return it; one style, light and dark."""
 
+import base64
+import json
+import os
+import re
+import warnings
+from xml.etree import ElementTree
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
+from xarray import DataArray, Dataset
 
 from jspline import plot
+from jspline._text import labels
 from jspline.plot._dates import show_dates
 
 
@@ -94,3 +103,162 @@ def test_colours_are_seen_and_told_apart(name):
     for seen in (np.eye(3), deuteranope, protanope):
         right, left = (seen @ np.array(to_rgb(colour)) ** 2.2 for colour in (theme.right, theme.left))
         assert np.linalg.norm(right - left) > 0.35
+
+
+NAME = "US$ vs CA$ a_$b^$c <!--<&\"'"
+X = 1.7e9 + np.linspace(0, 3600, 9)
+Y = 1e6 + np.sin(X / 900)
+
+
+def flow_figure(x=X, y=Y, name=NAME):
+    times, grid = np.array([0.0, 1.0, 10.0]), np.linspace(min(x), max(x), 11)
+    fit, beta = np.full((2, 11), np.mean(y)), np.full((2, 3, 4), np.mean(x))
+    return plot.flow_figure(
+        title=name, x=x, y=y, x_name=name, y_name=name, grid=grid, fit=fit, times=times, loss=np.ones((2, 3)),
+        beta=beta, mu=np.ones((2, 3, 4)), s=np.ones((2, 3, 4)),
+    )  # fmt: skip
+
+
+def fit_figure(x=X, y=Y, name=NAME, pieces=3):
+    counted = 1e9 + np.arange(pieces)
+    return plot.fit_figure(
+        title=name, x=x, y=y, x_name=name, y_name=name, grid=x, fits={"optimal": y}, breaks={"optimal": x[:1]},
+        sses={"optimal": counted}, criteria={"optimal": counted}, pieces={"optimal": pieces},
+    )  # fmt: skip
+
+
+def hessian_figure():
+    part = {"beta": X, "values": Y, "knots": X, "at_knots": Y, "types": np.zeros(9, int), "now": X[4]}
+    counts = {"one": {"non-zero": 9}}
+    return plot.hessian_figure(
+        title=NAME, spectra={"one": Y}, counts=counts, slices=[part], slice_titles=[NAME], x_name=NAME
+    )
+
+
+def sweep_figure():
+    values = DataArray(np.ones((2, 2, 3)), dims=(NAME, "of", "inits"), coords={NAME: ["a", "b"], "of": [NAME, "c"]})
+    return plot.sweep_figure(NAME, Dataset({"loss": values}))
+
+
+def film_figure(y=Y):
+    frames, ends = 3, np.repeat(X, 2)[1:-1]
+    return plot.Film(
+        plot.Reel(
+            x=X, y=y, times=np.array([0.0, 1.0, 2.0]), grid=X, fit=np.tile(y, (frames, 1)),
+            beta=np.tile(X, (frames, 1)),
+            mu=np.ones((frames, 9)), s=np.ones((frames, 9)), edges=ends, psi=np.ones((frames, 2, ends.size)),
+            zeros=np.full((frames, 2, 1), X[4]), signs=np.ones((frames, 2, 1)), loss=np.ones(frames), floor=0.0,
+            event_times=np.ones(1), event_kinds=np.zeros(1, int),
+        ), title=NAME, x_name=NAME, y_name=NAME, height=240,
+    )  # fmt: skip
+
+
+FIGURES = {
+    "flow": (flow_figure, 4),
+    "fit": (fit_figure, 3),
+    "hessian": (hessian_figure, 3),
+    "sweep": (sweep_figure, 3),
+    "film": (lambda: film_figure().figure, 4),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_are_drawn_as_they_are_written(name, tmp_path):
+    """Bug: dollars were taken for formulas, which ended commands, or were left out. And no number is printed apart
+    from its axis: matplotlib's "1e6" stood over the legend."""
+    figure, times = FIGURES[name]
+    drawn = figure()
+    plot.save(drawn, tmp_path / "it.svg")
+    said = ["".join(text.itertext()).strip() for text in ElementTree.parse(tmp_path / "it.svg").iter() if
+            text.tag.endswith("}text")]  # fmt: skip
+    assert sum(NAME in text for text in said) >= times, said
+    assert [axis.get_offset_text().get_text() for ax in drawn.axes for axis in (ax.xaxis, ax.yaxis)] == [""] * (
+        2 * len(drawn.axes)
+    )
+
+
+def test_ticks_far_from_0_are_told_apart_and_the_name_says_how_far():
+    figure = flow_figure(name="time")
+    figure.canvas.draw()
+    main = figure.axes[0]
+    assert (main.get_xlabel(), main.get_ylabel()) == ("time \N{MINUS SIGN} 1.7e9", "time \N{MINUS SIGN} 1e6")
+    ticks = [text.get_text() for text in main.get_xticklabels()]
+    assert len(set(ticks)) == len(ticks) > 4
+    assert {"0", "1000", "2000"} <= set(ticks)
+
+
+def test_a_loss_that_hardly_falls_has_ticks_that_differ():
+    """Bug: on a logarithmic axis they were 1, 1 and 1 times 10^6."""
+    figure = hessian_figure()
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    said = [text.get_text() for text in ax.get_yticklabels()]
+    assert len(set(said)) == len(said) > 3
+    assert ax.get_ylabel() == "|eigenvalue| \N{MINUS SIGN} 1e6"
+
+
+def test_one_piece_is_one_tick():
+    """Bug: the axis of the pieces went from 0.945 to 1.055."""
+    figure = fit_figure(pieces=1)
+    figure.canvas.draw()
+    for ax in figure.axes[1:]:
+        low, high = ax.get_xlim()
+        assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_the_name_of_an_axis_is_inside_a_frame_whatever_the_numbers():
+    film = film_figure(y=123456.7 * np.cos(np.arange(9)))
+    film.figure.canvas.draw()
+    for ax in film.figure.axes:
+        box = ax.get_tightbbox()
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+
+
+def test_thousands_of_marks_are_a_bitmap_in_an_svg(tmp_path):
+    """Bug: 100,000 dots made 12.6 MB."""
+    x = np.linspace(0, 1, 20_000)
+    plot.save(flow_figure(x, np.cos(x)), tmp_path / "many.svg")
+    assert os.path.getsize(tmp_path / "many.svg") < 400_000
+    plot.save(flow_figure(), tmp_path / "few.svg")
+    assert "<image" not in (tmp_path / "few.svg").read_text()
+
+
+def test_characters_that_no_font_has_are_said_once(tmp_path):
+    figure = flow_figure(name="\U000f1234 and \U000f4321")
+    with pytest.warns(UserWarning, match="No font here has \U000f1234 \U000f4321: a picture shows boxes") as caught:
+        plot.save(figure, tmp_path / "it.png")
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot.save(flow_figure(), tmp_path / "it.png")
+
+
+def test_a_page_holds_any_name_and_data_far_from_0(tmp_path):
+    """Bugs: "<!--<script>" in a name hid the rest of the page, and float32 held 1.7e9 to 128 only."""
+    page = plot.film_html(film_figure())
+    assert "<!--<" not in page
+    held = json.loads(re.search(r'id="reel">(.*?)</script>', page)[1])
+    assert held["title"] == NAME
+    assert held["x_name"] == f"{NAME} \N{MINUS SIGN} 1.7e9"
+    for name, values in (("x", X), ("y", Y), ("grid", X), ("beta", np.tile(X, 3))):
+        got = held["bases"][name] + np.frombuffer(base64.b64decode(held[name]), "<f4").astype(float)
+        np.testing.assert_allclose(got - values[0], values - values[0], atol=1e-6 * np.ptp(values))
+
+
+@pytest.mark.browser
+def test_the_page_writes_ticks_as_pictures_do(browser, tmp_path):
+    path = tmp_path / "film.html"
+    path.write_text(plot.film_html(film_figure()), encoding="utf-8")
+    page, errors = browser.new_page(viewport={"width": 390, "height": 800}), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    assert page.inner_text("#title") == NAME
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        step = rng.choice([1, 2, 2.5, 5]) * 10.0 ** rng.integers(-9, 10)
+        ticks = step * (rng.integers(-1000, 1000) + np.arange(rng.integers(1, 8)))
+        assert page.evaluate("(ticks) => labels(ticks)", ticks.tolist()) == labels(ticks)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert errors == []
+    page.close()

@@ -13,6 +13,7 @@ import platformdirs
 import typer
 
 from jspline import __version__
+from jspline._text import printable
 from jspline.ensemble import cores
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        typer.echo(f"jspline: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"jspline: {printable(' '.join(str(error).split()))}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -1,9 +1,8 @@
 """`jspline audit`: the paper's results as claims that run, each with a verdict."""
 
 import json
-import shlex
-import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -11,10 +10,11 @@ import typer
 from tqdm import tqdm
 
 from jspline import claims
+from jspline._text import counted
 from jspline.claims import Budget
 from jspline.cli._app import Device, Out, Seed, app, configure, interruptible, one_sentence
-from jspline.cli._output import prepare, whole, write_run
-from jspline.cli._page import page, write_figures
+from jspline.cli._output import pictures, prepare, whole, write_run
+from jspline.cli._page import draw_figures, page, write_arrays
 from jspline.cli._problem import check_seed
 
 PAGE, FIGURES = "index.html", "figures"
@@ -69,17 +69,27 @@ def audit_command(
             audited = claims.audit(chosen, budget, seed, out=out, progress=progress)
     records = [each.record for each in audited]
     seconds = time.perf_counter() - began
-    typer.echo(claims.table(audited))
-    typer.echo(f"{len(records)} claims, {budget} budget, seed {seed}: {seconds:.1f} s, compiling included.")
+    try:
+        if out is not None:
+            with one_sentence():
+                prepare(out / FIGURES)
+                with whole(out / "audit.json") as path:
+                    path.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+                write_arrays(audited, out / FIGURES)
+                write_run(out / "run.json", arguments, jax.local_devices()[0], seconds=round(seconds, 3))
+    finally:
+        typer.echo(claims.table(audited))
+        typer.echo(
+            f"{counted(len(records), 'claim')}, {budget} budget, seed {seed}: {seconds:.1f} s, compiling included."
+        )
     if out is None:
         typer.echo("Nothing was written: give --out FOLDER for index.html, which shows all of it.")
         return
-    with one_sentence():
-        prepare(out / FIGURES)
-        pictures = write_figures(audited, out / FIGURES)
-        for name, text in (("audit.json", json.dumps(records, indent=2) + "\n"), (PAGE, page(audited, pictures))):
-            with whole(out / name) as path:
-                path.write_text(text, encoding="utf-8")
-        command = shlex.join(["jspline", *sys.argv[1:]])
-        write_run(out / "run.json", command, arguments, jax.local_devices()[0], seconds=round(seconds, 3))
+    with pictures(out):
+        drawn: dict[str, Path] = {}
+        try:
+            draw_figures(audited, out / FIGURES, drawn)
+        finally:  # a page without some of its figures is better than none
+            with whole(out / PAGE) as path:
+                path.write_text(page(audited, drawn), encoding="utf-8")
     typer.echo(f"Wrote {', '.join(str(out / name) for name in (PAGE, 'audit.json', 'run.json', FIGURES))}.")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from jspline._text import exact, printable
 from jspline.cli._app import Device, Seed, app, configure, one_sentence
 from jspline.cli._encode import need
 from jspline.cli._explore_solve import Solver
@@ -54,7 +55,7 @@ def explore_command(
         if not 1 <= width <= WIDTH:
             raise ValueError(f"--width must be from 1 to {WIDTH}; got {width}.")
         if not 0.01 <= alpha <= 100:
-            raise ValueError(f"--alpha must be from 0.01 to 100; got {alpha:g}.")
+            raise ValueError(f"--alpha must be from 0.01 to 100; got {exact(alpha)}.")
         if init not in INITS:
             raise ValueError(f"--init must be one of {', '.join(INITS)}; got {init}.")
         if not 0 <= port < 65536:
@@ -132,11 +133,12 @@ def _given(
     table = read(data, x, y, drop_missing)
     merged = table.data.merged()
     if merged.size < 2:
-        raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
+        raise ValueError("All x are equal: there is nothing to fit along x.")
     if merged.size > MOST:
         # Evenly chosen groups of neighbours, each by its means.
         parts = np.array_split(np.arange(merged.size), MOST)
         xy = [(float(np.mean(merged.x[p])), float(np.mean(merged.y[p]))) for p in parts]
-        typer.echo(f"{data} has {merged.size} distinct x; the explorer takes the means of {MOST} groups of neighbours.")
+        has = f"{printable(data)} has {merged.size:,} distinct x"
+        typer.echo(f"{has}; the explorer takes the means of {MOST} groups of neighbours.")
         return tuple(xy), (table.x_name, table.y_name)
     return tuple(zip(merged.x.tolist(), merged.y.tolist(), strict=True)), (table.x_name, table.y_name)

@@ -20,6 +20,8 @@ from bokeh.models import (
     GlobalInlineStyleSheet,
     HoverTool,
     InlineStyleSheet,
+    LogAxis,
+    PlainText,
     PointDrawTool,
     Range1d,
     Select,
@@ -31,9 +33,10 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from jspline._text import counted, exact, offset, shifted
 from jspline.cli._explore_solve import Run, Solver, edges
-from jspline.cli._explore_state import INITS, TARGETS, WIDTH, Points, State, from_query
-from jspline.plot import KNOTS, THEMES
+from jspline.cli._explore_state import INITS, TARGETS, WIDTH, Points, State, from_query, rounded
+from jspline.plot import KNOTS, THEMES, TICKS
 
 
 class Page:
@@ -88,17 +91,18 @@ class Page:
         power = round(10 * math.log10(s.alpha))
         self.alpha = Slider(title="Scale alpha (small: adaptive)", start=-20, end=20, step=1, value=power, name="alpha",
                             format=CustomJSTickFormatter(code=POWER), **wide)  # fmt: skip
-        self.seed = Spinner(title="Seed", low=0, high=2**32 - 1, step=1, value=s.seed, name="seed", **wide)
+        # Without limits: the spinner would take another number for one beyond them, and not say so.
+        self.seed = Spinner(title="Seed", step=1, value=s.seed, name="seed", **wide)
         clock = CustomJSTickFormatter(args={"times": self.solver.times.tolist()}, code=CLOCK)
         self.time = Slider(title="Time t", start=0, end=100, step=1, value=s.time, format=clock, name="time", **wide)
         self.reset = Button(label="Put the data back", name="reset", **wide)
         self.facts = Div(name="facts", **wide)
-        self.message = Div(name="message", sizing_mode="stretch_width", stylesheets=[CONTROLS_CSS])
+        self.message = Div(name="message", disable_math=True, sizing_mode="stretch_width", stylesheets=[CONTROLS_CSS])
         self.target.on_change("value", self._take(lambda v: {"target": v, "points": ()}))
         self.init.on_change("value", self._take(lambda v: {"init": v}))
         self.width.on_change("value", self._take(lambda v: {"width": v, "neuron": -1}))
         self.alpha.on_change("value", self._take(lambda v: {"alpha": float(f"{10 ** (v / 10):.4g}")}))
-        self.seed.on_change("value", self._take(lambda v: {"seed": int(v)} if v is not None else {}))
+        self.seed.on_change("value", self._seeded)
         self.time.on_change("value", self._take(lambda v: {"time": v}))
         self.reset.on_click(lambda: self._change(points=()))
         parts = (self.target, self.init, self.width, self.alpha, self.seed, self.time, self.facts, self.reset)
@@ -118,17 +122,29 @@ class Page:
             self.pending = True
             self.doc.add_next_tick_callback(self.update)
 
+    def _refuse(self, sentence: str) -> None:
+        """Show the state as it was, and say why."""
+        self._change()
+        self.complaints = [sentence]
+
+    def _seeded(self, attribute: str, old: Any, new: Any) -> None:
+        if self.quiet:
+            return
+        if new is not None and 0 <= new < 2**32 and new == int(new):
+            self._change(seed=int(new))
+        else:
+            got = "none" if new is None else exact(new)
+            self._refuse(f"The seed must be a whole number from 0 to {2**32 - 1}; got {got}.")
+
     def _dragged(self, attribute: str, old: Any, new: Any) -> None:
         if self.quiet:
             return
         pairs = [(x, y) for x, y in zip(new["x"], new["y"], strict=True) if x is not None and y is not None]
-        # To the digits that the address holds, so that a reload gives the same flow.
-        points = tuple(sorted((float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in pairs))
+        points = rounded(tuple(sorted(pairs)))
         if len({x for x, _ in points}) < 2:
-            self.message.text = _alert(["Two points at least must differ in x: the data are back."])
-            self._change()
-            return
-        self._change(points=points)
+            self._refuse("Two points at least must differ in x: the data are back.")
+        else:
+            self._change(points=points)
 
     def _tapped(self, attribute: str, old: Any, new: Any) -> None:
         if new and not self.quiet:
@@ -147,11 +163,11 @@ class Page:
         self.right.children = [self.message, *self._rows()]
 
     def _pictures(self) -> None:
-        c, (x_name, y_name) = self.colours, self.names
+        c = self.colours
         self.x_range = Range1d(-1, 1)
 
         def picture(title: str, **options: Any) -> Any:
-            p = figure(title=title, sizing_mode="stretch_both", min_width=260, min_height=220, tools="",
+            p = figure(title=title, sizing_mode="stretch_both", min_width=220, min_height=220, tools="",
                        toolbar_location=None, output_backend="canvas", stylesheets=[InlineStyleSheet(css=PICTURE_CSS)],
                        **options)  # fmt: skip
             p.grid.grid_line_alpha, p.grid.grid_line_color = 0.25, c.quiet
@@ -159,7 +175,13 @@ class Page:
             p.background_fill_color = p.border_fill_color = c.paper
             p.title.text_color = p.axis.axis_label_text_color = p.axis.major_label_text_color = c.ink
             p.axis.axis_line_color = p.axis.major_tick_line_color = p.axis.minor_tick_line_color = c.quiet
-            p.title.text_font_size = "15px"
+            for axis in p.axis:
+                axis.formatter = CustomJSTickFormatter(
+                    args={"common": 0.0, "log": isinstance(axis, LogAxis)}, code=NUMBERS
+                )
+            for axis in p.xaxis:
+                axis.ticker.desired_num_ticks = 4  # three pictures beside the controls, on a small screen
+            p.title.text_font_size = "14px"
             p.title.text_font_style = "normal"
             p.axis.axis_label_text_font_style = "normal"
             p.axis.major_label_text_font_size = p.axis.axis_label_text_font_size = "13px"
@@ -177,7 +199,6 @@ class Page:
         draw = PointDrawTool(renderers=[points], num_objects=self.solver.points)
         main.add_tools(draw)
         main.toolbar.active_drag = main.toolbar.active_tap = draw
-        main.xaxis.axis_label, main.yaxis.axis_label = x_name, y_name
 
         drive = picture("The drive \N{GREEK SMALL LETTER PSI}, over its largest", x_range=self.x_range)
         for side, colour in (("right", c.right), ("left", c.left)):
@@ -194,7 +215,7 @@ class Page:
         dots.selection_glyph = dots.glyph.clone()
         dots.selection_glyph.update(size=14, line_color=c.ink, line_width=2.5, fill_alpha=1)
         plane.add_tools(TapTool(renderers=[dots]), HoverTool(renderers=[dots], tooltips=TIPS))
-        plane.xaxis.axis_label, plane.yaxis.axis_label = "breakpoint beta", "delta-slope mu"
+        plane.yaxis.axis_label = "delta-slope mu"
 
         history = picture("Loss", x_axis_type="log", y_axis_type="log")
         history.line("t", "loss", source=source["history"], color=c.ink, line_width=2)
@@ -207,9 +228,9 @@ class Page:
         self.along.scatter("x", "y", source=source["knots"], marker="marker", color="colour", size="size")
         self.here = Span(location=0, dimension="height", line_color=c.colours[2], line_width=2)
         self.along.add_layout(self.here)
-        self.along.xaxis.axis_label, self.along.yaxis.axis_label = "breakpoint of this neuron", "loss"
+        self.along.yaxis.axis_label = "loss"
 
-        modes = picture("Eigenvalues of the Gram matrix", y_axis_type="log")
+        modes = picture("Eigenvalues, Gram matrix", y_axis_type="log")
         modes.scatter("rank", "value", source=source["spectrum"], size=8, color=c.ink)
         modes.xaxis.axis_label = "rank"
         self.figures = [[main, plane, history], [drive, self.along, modes]]
@@ -217,6 +238,7 @@ class Page:
         source["neurons"].selected.on_change("indices", self._tapped)
         self.solved: Any = None
         self.main = main
+        self.along_x = {main: None, drive: "", plane: "breakpoint beta", self.along: "this breakpoint"}
 
     # Showing.
 
@@ -248,7 +270,17 @@ class Page:
             self.quiet = False
         lines = [*self.complaints, *([f"The flow did not reach its end: {r.warning}"] if r.warning else [])]
         self.message.text = _alert(lines)
-        self.address.value = s.query()
+        self.address.value = s.query(self.default)
+
+    def _name_axes(self) -> None:
+        """What the numbers of an axis have in common goes into its name."""
+        x_name, y_name = self.names if self.state.target == "data" else ("x", "y")
+        x, y = (offset(range_.start, range_.end) for range_ in (self.x_range, self.main.y_range))
+        named = [(p.xaxis, x_name if name is None else name, x) for p, name in self.along_x.items()]
+        for axis, name, common in (*named, (self.main.yaxis, y_name, y)):
+            axis.formatter.update(args={"common": common, "log": False})
+            # Not a string: one with dollars would be taken for a formula.
+            axis.axis_label = PlainText(text=shifted(name, common))
 
     def _show(self, xy: np.ndarray, r: Run, k: int, neuron: int, seen: np.ndarray, view: Any) -> None:
         s, c, source = self.state, self.colours, self.sources
@@ -256,6 +288,7 @@ class Page:
         tall = (high - low) or 1.0
         self.x_range.update(start=float(r.grid[0]), end=float(r.grid[-1]))
         self.main.y_range.update(start=low - 0.3 * tall, end=high + 0.2 * tall)
+        self._name_axes()
         source["points"].data = {"x": xy[:, 0].tolist(), "y": xy[:, 1].tolist()}
         source["fit"].data = {"x": r.grid, "y": r.fit[k]}
         mu, largest = r.mu[k], float(np.max(np.abs(r.mu[k][seen]), initial=0.0)) or 1.0
@@ -293,7 +326,7 @@ class Page:
         source["spectrum"].data = {"rank": 1 + np.flatnonzero(there), "value": values[there]}
         self.facts.text = (
             f"<p role='status'>Loss <b class='loss'>{r.loss[k]:.6g}</b> at t = {r.times[k]:.4g}, "
-            f"<b class='last'>{r.loss[-1]:.6g}</b> at t = {r.times[-1]:g}; {r.steps} steps.</p>"
+            f"<b class='last'>{r.loss[-1]:.6g}</b> at t = {r.times[-1]:g}; {counted(r.steps, 'step')}.</p>"
             f"<p>Neuron {neuron}, on the {x.size} data: {_counts(view.slice_types)} of the slice, "
             f"{_counts(view.flow_types)} of the flow.</p>"
         )
@@ -305,7 +338,7 @@ class Page:
 def _counts(types: np.ndarray) -> str:
     """How many attractors and repellers, in words."""
     named = ((2, "attractor"), (1, "repeller"))
-    return " and ".join(f"{(n := int(np.sum(types == kind)))} {name}{'s' * (n != 1)}" for kind, name in named)
+    return " and ".join(counted(int(np.sum(types == kind)), name) for kind, name in named)
 
 
 def _alert(lines: list[str]) -> str:
@@ -323,7 +356,7 @@ and its types differ.</p>"""
 PAGE = """{% extends base %}
 {% block preamble %}<meta name="viewport" content="width=device-width, initial-scale=1">{% endblock %}"""
 
-NARROW = "@media (max-width: 900px) { :host { flex: none !important; %s !important; } }"
+NARROW = "@media (max-width: 960px) { :host { flex: none !important; %s !important; } }"
 COLUMN_CSS, PICTURE_CSS = NARROW % "flex-direction: column !important; height: auto", NARROW % "height: 300px"
 """Where they do not fit side by side, rows become columns, as high as what is in them."""
 
@@ -351,6 +384,13 @@ CONTROLS_CSS = f"""
   .bk-spin-btn, select.bk-input {{ background-color: #5F6871 !important; }}
   .bk-btn[disabled], .bk-btn.bk-disabled {{ opacity: 0.5; }}
 }}
+"""
+
+NUMBERS = f"""{TICKS}
+const powers = ticks.map((t) => Math.log10(t));
+if (log && ticks.length > 1 && powers.every((p) => Math.abs(p - Math.round(p)) < 1e-9))
+  return raised(Math.round(powers[index]));
+return log ? labels([tick])[0] : labels(ticks.map((t) => t - common))[index];
 """
 
 POWER = "return String(+(10 ** (tick / 10)).toPrecision(3));"

@@ -45,14 +45,26 @@ class State:
     neuron: int = -1
     points: Points = ()
 
-    def query(self) -> str:
-        """What differs from the defaults, for an address."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+    def query(self, default: "State | None" = None) -> str:
+        """What differs from the defaults, those of this class and those that an address is read with."""
+        said = {name: getattr(self, name) for other in (State(), default or State()) for name in self._unlike(other)}
         if "points" in said:
-            said["points"] = "_".join(f"{x:.5g}~{y:.5g}" for x, y in self.points)
+            said["points"] = "_".join("~".join(f"{float(v)}".removesuffix(".0") for v in xy) for xy in self.points)
         if "alpha" in said:
             said["alpha"] = f"{self.alpha:.4g}"
         return urlencode(said)
+
+    def _unlike(self, other: "State") -> list[str]:
+        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+
+
+def rounded(points: Points) -> Points:
+    """Each coordinate to a ten-thousandth of their range: what an address holds, so that a reload gives the same."""
+    columns = []
+    for values in zip(*points, strict=True):
+        size = max(values) - min(values) or max(map(abs, values)) or 1.0
+        columns.append([round(value, 4 - math.floor(math.log10(size))) for value in values])
+    return tuple(zip(*columns, strict=True))
 
 
 def from_query(said: Mapping[str, Sequence[bytes | str]], default: State, most: int) -> tuple[State, list[str]]:
@@ -96,7 +108,7 @@ def _read(name: str, text: str, default: State, most: int) -> Any:
             pairs = [pair.split("~") for pair in text.split("_")]
             if not 2 <= len(pairs) <= most or any(len(pair) != 2 for pair in pairs):
                 raise ValueError(f"it must hold 2 to {most} points, as x~y_x~y.")
-            points = tuple((_number(x, -1e9, 1e9), _number(y, -1e9, 1e9)) for x, y in pairs)
+            points = tuple((_number(x, -1e15, 1e15), _number(y, -1e15, 1e15)) for x, y in pairs)
             if len({x for x, _ in points}) < 2:
                 raise ValueError("two points at least must differ in x.")
             return points

@@ -1,7 +1,5 @@
 """`jspline film`: one network learns a data set, as a film."""
 
-import shlex
-import sys
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -16,20 +14,23 @@ import xarray as xr
 from tqdm import tqdm
 
 from jspline import flow, plot, rescale
+from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.claims import _fig7
 from jspline.cli._app import Device, Seed, app, configure, on_host, one_sentence
 from jspline.cli._encode import need, write_gif, write_mp4
-from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import (
     ALPHA_HELP,
     DATA_HELP,
     INIT_HELP,
     DropMissing,
+    called,
     check_counts,
     check_positive,
     check_seed,
     choose_law,
+    introduced,
     pose,
 )
 from jspline.datasets import Dataset, Units
@@ -113,7 +114,9 @@ def film_command(
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
-    typer.echo(f"{it.text}\nGradient flow to t = {t1:g}, rtol {rtol:g}, on {where.platform}; compiling first ...")
+    typer.echo(
+        f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}; compiling first ..."
+    )
     count = max(round(seconds * fps), 3 + len(times))
     began = time.perf_counter()
     try:
@@ -121,13 +124,15 @@ def film_command(
             sol = run(net, given, t1, rtol, max_steps, count, pace, times)
             solved = time.perf_counter()
             reel = plot.reel(sol, given, units=it.units, points=it.points)
-            typer.echo(_summary(sol, reel))
+            try:
+                with whole(out / "film.nc") as path:
+                    dataset(reel, it.x_name, it.y_name).to_netcdf(path, engine="h5netcdf")
+                write_run(out / "run.json", arguments, where, seconds_of_the_flow=round(solved - began, 3))
+            finally:
+                typer.echo(_summary(sol, reel))
+        with pictures(out):
             names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
             written = write(out, reel, names, formats, times, fps, theme, height)
-            with whole(out / "film.nc") as path:
-                dataset(reel, it.x_name, it.y_name).to_netcdf(path, engine="h5netcdf")
-            facts = {"seconds": round(time.perf_counter() - began, 3), "seconds_of_the_flow": round(solved - began, 3)}
-            write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, where, **facts)
     except KeyboardInterrupt:
         typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
         raise typer.Exit(130) from None
@@ -165,11 +170,11 @@ def _learned(
     law = choose_law(init, width, given)
     net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
     text = (
-        f"{data}: {table.data.size} points, {given.size} distinct {table.x_name}, to learn {table.y_name}; both "
+        f"{introduced(data, table, given.size)}, to learn {table.y_name}; both "
         "columns standardized, and the loss is the mean squared error.\n"
-        f"One network of width {width}, {init} initialization, alpha = {alpha:g}, seed {seed}."
+        f"One network of width {width}, {init} initialization, alpha = {exact(alpha)}, seed {seed}."
     )
-    title = f"A ReLU network of width {width} learning {Path(data).stem}"
+    title = f"A ReLU network of width {width} learning {called(data)}"
     return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
 
 
@@ -198,13 +203,15 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     if not 240 <= a["height"] <= 4320:
         raise ValueError(f"--height must be from 240 to 4320; got {a['height']}.")
     if a["seconds"] * a["fps"] > 20_000:
-        raise ValueError(f"A film holds at most 20,000 frames; --seconds and --fps make {a['seconds'] * a['fps']:g}.")
+        raise ValueError(
+            f"A film holds at most 20,000 frames; --seconds and --fps make {exact(a['seconds'] * a['fps'])}."
+        )
     try:
         times = sorted({float(word) for word in a["stills"].split(",") if word.strip()})
     except ValueError:
         raise ValueError(f"--stills must be times with commas between them; got {a['stills']}.") from None
     if times and not (times[0] >= 0 and times[-1] <= a["t1"]):
-        raise ValueError(f"--stills must be from 0 to --t1, {a['t1']:g}; got {a['stills']}.")
+        raise ValueError(f"--stills must be from 0 to --t1, {exact(a['t1'])}; got {a['stills']}.")
     if "mp4" in formats:
         need("av", "An mp4 film")
     return formats, times
@@ -227,14 +234,16 @@ def run(
     sol = solve(np.concatenate([[0.0], np.geomspace(1e-12 * t1, t1, frames - 1)]))
     end = float(sol.t)
     if not (end > 0 and np.isfinite(np.asarray(sol.loss)) and sol.result != CODES.diverged):
-        raise ValueError(f"The flow came to t = {end:g} only: {CODES[sol.result]}")
+        raise ValueError(f"The flow came to t = {exact(end)} only: {CODES[sol.result]}")
     when, motion = np.zeros(0), None
     if pace == "events":
         when = np.asarray(sol.events.time if sol.events is not None else when)
         when, motion = when[np.isfinite(when)], plot.travelled(sol, data)
     first = min(plot.first_change(sol, data), 0.5 * end)
     if (stills or [0])[-1] > end:
-        raise ValueError(f"The flow came to t = {end:g} only, before the still at {stills[-1]:g}: {CODES[sol.result]}")
+        raise ValueError(
+            f"The flow came to t = {exact(end)} only, before the still at {exact(stills[-1])}: {CODES[sol.result]}"
+        )
     return solve(plot.film_times(first, end, frames, events=when, motion=motion, stills=stills))
 
 
@@ -242,8 +251,8 @@ def _summary(sol: Solution, reel: plot.Reel) -> str:
     code = str(result_names(sol.result))
     counts = [(k, int(np.sum(reel.event_kinds == k))) for k in range(len(KINDS))]
     lines = [
-        f"Loss from {reel.loss[0]:.4g} to {reel.loss[-1]:.4g}, in {int(sol.stats['num_steps'])} steps to "
-        f"t = {reel.times[-1]:g}.",
+        f"Loss from {reel.loss[0]:.4g} to {reel.loss[-1]:.4g}, in {counted(int(sol.stats['num_steps']), 'step')} to "
+        f"t = {exact(reel.times[-1])}.",
         f"The film begins at t = {reel.times[1]:.3g}, when something is seen to move; "
         f"events: {', '.join(plot.event_name(k, n) for k, n in counts if n) or 'none'}.",
     ]
@@ -283,7 +292,7 @@ def write(
             path.write_text(plot.film_html(film, fps=fps), encoding="utf-8")
         written.append("film.html")
     pictures = {"film.png": last, "film.svg": last}
-    pictures |= {f"film_{t:g}.png": int(np.argmin(np.abs(reel.times - t))) for t in stills}
+    pictures |= {f"film_{exact(t)}.png": int(np.argmin(np.abs(reel.times - t))) for t in stills}
     for name, k in pictures.items():
         with whole(out / name) as path:
             film.save(path, k)

@@ -1,7 +1,5 @@
 """`jspline fit`: the best piecewise-linear fits of a data set, to hold what networks learn against."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +10,10 @@ import typer
 import xarray as xr
 
 from jspline import plot, pwl
+from jspline._text import counted, told_apart
 from jspline.cli._app import Device, Dtype, Out, app, configure, one_sentence
-from jspline.cli._output import prepare, whole, write_run
-from jspline.cli._problem import DATA_HELP, DropMissing, check_squares, read
+from jspline.cli._output import pictures, prepare, whole, write_run
+from jspline.cli._problem import DATA_HELP, DropMissing, called, check_squares, introduced, read
 from jspline.datasets import Dataset, Table
 
 METHODS: dict[str, Any] = {
@@ -68,10 +67,17 @@ def fit_command(
         if out is not None:
             prepare(out)
         results = _results(given, asked, tried)
-        typer.echo(_summary(table, merged, arguments, results))
-        if out is not None:
-            _write(out, table, results, arguments, next(iter(given.x.devices())))
+        try:
+            if out is not None:
+                dataset = _dataset(table, results)
+                with whole(out / "fit.nc") as path:
+                    dataset.to_netcdf(path, engine="h5netcdf")
+                write_run(out / "run.json", arguments, next(iter(given.x.devices())))
+        finally:
+            typer.echo(_summary(table, merged, arguments, results))
     if out is not None:
+        with pictures(out):
+            _draw(out, dataset, called(data))
         typer.echo(f"Wrote {', '.join(str(out / name) for name in ('fit.png', 'fit.svg', 'fit.nc', 'run.json'))}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
@@ -91,7 +97,7 @@ def _pieces(pieces: str) -> int | None:
 
 def _tried(asked: int | None, most: int | None, distinct: int) -> int:
     if distinct < 2:
-        raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
+        raise ValueError("All x are equal: there is nothing to fit along x.")
     for name, value in (("--pieces", asked), ("--most", most)):
         if value is not None and value > distinct:
             raise ValueError(f"{name} must be at most the number of distinct x, {distinct}; got {value}.")
@@ -117,28 +123,35 @@ def _criterion(sses: np.ndarray, data: Dataset, joined: bool) -> np.ndarray:
 
 
 def _summary(table: Table, merged: Dataset, arguments: dict[str, Any], results: dict[str, Any]) -> str:
-    ends = f"{float(merged.x[0]):.6g} to {float(merged.x[-1]):.6g}"
+    x = np.asarray(merged.x, float)
+    span = float(x[-1] - x[0])
+    ends = " to ".join(told_apart([x[0], x[-1]], 6))
+    criteria = told_apart([result["criteria"][result["fit"].pieces - 1] for result in results.values()])
+    sses = told_apart([float(result["fit"].sse) for result in results.values()], 6)
+    # The column of criteria may be wide: their differences are of size 1, and they grow with the data.
+    wide = max(12, *(2 + len(score) for score in criteria))
     lines = [
-        f"{arguments['data']}: {table.data.size} points, {merged.size} distinct {table.x_name}, {ends}.",
+        f"{introduced(arguments['data'], table, merged.size)}, {ends}.",
         f"Sum of squared errors of {table.y_name}, without a half; {arguments['dtype']}.",
         "",
-        f"{'':12}{'pieces':>8}{'sse':>14}{'rms error':>12}{'criterion':>12}  breaks",
+        f"{'':12}{'pieces':>8}{'sse':>14}{'rms error':>12}{'criterion':>{wide}}  breaks",
     ]
-    for name, result in results.items():
+    for (name, result), sse, score in zip(results.items(), sses, criteria, strict=True):
         fit = result["fit"]
         rms = (float(fit.sse) / table.data.size) ** 0.5
-        breaks = ", ".join(f"{b:.5g}" for b in np.asarray(fit.breaks)[:8]) + ", ..." * (fit.pieces > 9)
-        score = result["criteria"][fit.pieces - 1]
-        lines.append(f"{name:12}{fit.pieces:8d}{float(fit.sse):14.6g}{rms:12.5g}{score:12.5g}  {breaks}")
+        breaks = ", ".join(told_apart(np.asarray(fit.breaks)[:8], span=span)) + ", ..." * (fit.pieces > 9)
+        lines.append(f"{name:12}{fit.pieces:8d}{sse:>14}{rms:12.5g}{score:>{wide}}  {breaks}")
     constant = 2 * float(merged.constant)
     if constant > 0:
         lines.append(f"No function of {table.x_name} has an sse below {constant:.6g} (ties).")
     sparsest = pwl.sparsest_interpolant(merged)
-    lines.append(f"To interpolate (the means at ties), {sparsest.pieces - 1} knots are needed, and are enough.")
+    knots = sparsest.pieces - 1
+    needed = f"{counted(knots, 'knot')} {'is' if knots == 1 else 'are'} needed"
+    lines.append(f"To interpolate (the means at ties), {needed}, and {'is' if knots == 1 else 'are'} enough.")
     return "\n".join(lines)
 
 
-def _write(out: Path, table: Table, results: dict[str, Any], arguments: dict[str, Any], device: jax.Device) -> None:
+def _dataset(table: Table, results: dict[str, Any]) -> xr.Dataset:
     x = np.asarray(table.data.x)
     grid = np.linspace(x[0], x[-1], 2001)
     fits = {
@@ -147,7 +160,7 @@ def _write(out: Path, table: Table, results: dict[str, Any], arguments: dict[str
     breaks = {name: np.asarray(result["fit"].breaks) for name, result in results.items()}
     tried, widest = len(next(iter(results.values()))["sses"]), max(len(b) for b in breaks.values())
     padded = [np.pad(b.astype(float), (0, widest - len(b)), constant_values=np.nan) for b in breaks.values()]
-    dataset = xr.Dataset(
+    return xr.Dataset(
         {
             "x": ("data", x, {"long_name": table.x_name}),
             "y": ("data", np.asarray(table.data.y), {"long_name": table.y_name}),
@@ -165,27 +178,32 @@ def _write(out: Path, table: Table, results: dict[str, Any], arguments: dict[str
             "tried": ("tried", np.arange(1, tried + 1), {"long_name": "number of pieces"}),
         },
     )  # fmt: skip
-    with whole(out / "fit.nc") as path:
-        dataset.to_netcdf(path, engine="h5netcdf")
+
+
+def _draw(out: Path, dataset: xr.Dataset, name: str) -> None:
+    kinds, grid = [str(kind) for kind in dataset.kind.values], dataset.grid.values
+    fits, breaks, sses, criteria = (
+        dict(zip(kinds, dataset[part].values, strict=True)) for part in ("fit", "breaks", "sse", "criterion")
+    )
+    breaks = {kind: values[np.isfinite(values)] for kind, values in breaks.items()}
     # A jump is a gap in the picture.
     step = grid[1] - grid[0]
-    for name in ("optimal", "greedy"):
-        jumps = np.any(np.abs(grid[:, None] - breaks[name][None]) <= step, axis=1)
-        fits[name] = np.where(jumps, np.nan, fits[name])
+    for kind in ("optimal", "greedy"):
+        jumps = np.any(np.abs(grid[:, None] - breaks[kind][None]) <= step, axis=1)
+        fits[kind] = np.where(jumps, np.nan, fits[kind])
     figure = plot.fit_figure(
-        title=f"Piecewise-linear fits of {Path(arguments['data']).stem}",
-        x=x,
-        y=np.asarray(table.data.y),
-        x_name=table.x_name,
-        y_name=table.y_name,
+        title=f"Piecewise-linear fits of {name}",
+        x=dataset.x,
+        y=dataset.y,
+        x_name=dataset.x.long_name,
+        y_name=dataset.y.long_name,
         grid=grid,
         fits=fits,
         breaks=breaks,
-        sses={name: r["sses"] for name, r in results.items()},
-        criteria={name: r["criteria"] for name, r in results.items()},
-        pieces={name: r["fit"].pieces for name, r in results.items()},
+        sses=sses,
+        criteria=criteria,
+        pieces=dict(zip(kinds, dataset.pieces.values.tolist(), strict=True)),
     )
-    for name in ("fit.png", "fit.svg"):
-        with whole(out / name) as path:
+    for file in ("fit.png", "fit.svg"):
+        with whole(out / file) as path:
             plot.save(figure, path)
-    write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, device)

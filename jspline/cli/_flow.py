@@ -1,7 +1,5 @@
 """`jspline flow`: a batch of networks learns a data set by gradient flow."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,19 +10,22 @@ import typer
 import xarray as xr
 
 from jspline import kernel, plot, rescale
+from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
 from jspline.cli._integrate import INTERRUPTED, History, integrate
-from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import (
     ALPHA_HELP,
     DATA_HELP,
     INIT_HELP,
     DropMissing,
+    called,
     check_counts,
     check_positive,
     check_seed,
     choose_law,
+    introduced,
     pose,
 )
 from jspline.datasets import Dataset, Table, Units
@@ -124,16 +125,25 @@ def flow_command(
         other = integrate("diffrax", nets, scaled, times, rtol, max_steps)
     regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
 
-    typer.echo(_summary(history, regimes, float(scaled.constant)))
+    summary = [_summary(history, regimes, float(scaled.constant))]
     facts: dict[str, Any] = {"seconds": round(history.seconds, 3), "seconds_to_compile": round(history.compiling, 3)}
     if other is not None:
         facts["compare"] = _compare(history, other, scaled)
-        typer.echo(_table(facts["compare"]))
+        summary.append(_table(facts["compare"]))
     elif compare:
         typer.echo("Interrupted before there was anything to compare.", err=True)
+    try:
+        if out is not None:
+            with on_host(), one_sentence():
+                dataset = _dataset(history, regimes, table, full, units)
+                with whole(out / "flow.nc") as path:
+                    dataset.to_netcdf(path, engine="h5netcdf")
+                write_run(out / "run.json", arguments, where, **facts)
+    finally:
+        typer.echo("\n".join(summary))
     if out is not None:
-        with on_host(), one_sentence():
-            _write(out, _dataset(history, regimes, table, full, units), arguments, where, facts)
+        with on_host(), pictures(out):
+            _draw(out, dataset, arguments)
         typer.echo(f"Wrote {', '.join(str(out / name) for name in ('flow.png', 'flow.svg', 'flow.nc', 'run.json'))}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
@@ -168,12 +178,12 @@ def _last(nets: ReLUNet) -> ReLUNet:
 def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
     a = arguments
     return (
-        f"{a['data']}: {table.data.size} points, {data.size} distinct {table.x_name}; both columns standardized.\n"
-        f"{a['inits']} network{'s' * (a['inits'] > 1)} of width {a['width']}, "
-        f"{a['init']} initialization, alpha = {a['alpha']:g}, seed {a['seed']}.\n"
-        f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {a['t1']:g}; "
+        f"{introduced(a['data'], table, data.size)}; both columns standardized.\n"
+        f"{counted(a['inits'], 'network')} of width {a['width']}, "
+        f"{a['init']} initialization, alpha = {exact(a['alpha'])}, seed {a['seed']}.\n"
+        f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {exact(a['t1'])}; "
         f"{a['method']} method, "
-        f"rtol {a['rtol']:g}, atol {1e-3 * a['rtol']:g}, {a['dtype']} on {device.platform}."
+        f"rtol {exact(a['rtol'])}, atol {exact(1e-3 * a['rtol'])}, {a['dtype']} on {device.platform}."
     )
 
 
@@ -203,7 +213,7 @@ def _summary(history: History, regimes: np.ndarray, floor: float) -> str:
     for name in sorted(set(results)):
         message = "Interrupted: what was done so far is kept." if name == INTERRUPTED else CODES[getattr(CODES, name)]
         mark = "" if name == "end_time" else "Warning: "
-        lines.append(f"{mark}{results.count(name)} of {len(results)} networks: {name}. {message}")
+        lines.append(f"{mark}{results.count(name)} of {counted(len(results), 'network')}: {name}. {message}")
     lines.append(f"Compiled in {history.compiling:.1f} s, integrated in {history.seconds:.1f} s.")
     return "\n".join(lines)
 
@@ -317,14 +327,10 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset,
     )
 
 
-def _write(
-    out: Path, dataset: xr.Dataset, arguments: dict[str, Any], device: jax.Device, facts: dict[str, Any]
-) -> None:
-    with whole(out / "flow.nc") as path:
-        dataset.to_netcdf(path, engine="h5netcdf")
+def _draw(out: Path, dataset: xr.Dataset, arguments: dict[str, Any]) -> None:
     title = (
-        f"{arguments['inits']} ReLU network{'s' * (arguments['inits'] > 1)} of width {arguments['width']} "
-        f"learning {Path(arguments['data']).stem}"
+        f"{counted(arguments['inits'], 'ReLU network')} of width {arguments['width']} "
+        f"learning {called(arguments['data'])}"
     )
     figure = plot.flow_figure(
         title=title,
@@ -345,5 +351,3 @@ def _write(
     for name in ("flow.png", "flow.svg"):
         with whole(out / name) as path:
             plot.save(figure, path)
-    command = shlex.join(["jspline", *sys.argv[1:]])
-    write_run(out / "run.json", command, arguments, device, **facts)

@@ -1,11 +1,8 @@
 """`jspline hessian`: the curvature of the loss of one network, before and after it has learned."""
 
-import shlex
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jax
@@ -15,19 +12,22 @@ import typer
 import xarray as xr
 
 from jspline import curvature, landscape, plot, rescale, value_and_grad
+from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
 from jspline.cli._integrate import integrate
-from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import (
     ALPHA_HELP,
     DATA_HELP,
     INIT_HELP,
     DropMissing,
+    called,
     check_counts,
     check_positive,
     check_seed,
     choose_law,
+    introduced,
     pose,
 )
 from jspline.datasets import Dataset
@@ -104,9 +104,9 @@ def hessian_command(
         jax.eval_shape(curvature.hessian, net, scaled)  # what does not fit is refused before the flow runs
         where = next(iter(net.b0.devices()))
         typer.echo(
-            f"{data}: {table.data.size} points, {scaled.size} distinct {table.x_name}; both columns standardized.\n"
-            f"One network of width {width} ({3 * width + 1} parameters), {init} initialization, alpha = {alpha:g}, "
-            f"seed {seed}.\n"
+            f"{introduced(data, table, scaled.size)}; both columns standardized.\n"
+            f"One network of width {width} ({3 * width + 1} parameters), {init} initialization, "
+            f"alpha = {exact(alpha)}, seed {seed}.\n"
             f"Loss: the mean squared error (1/2 sum of p eps^2 with p = 2/N); {dtype} on {where.platform}."
         )
         name, point = "at the start", net
@@ -121,16 +121,21 @@ def hessian_command(
         theorem = curvature.theorem5(point, scaled)
         chosen = neuron if neuron else _strongest(point)
         slices = [jax.tree.map(np.asarray, _slice(point, scaled, jnp.asarray(i))) for i in chosen]
-    typer.echo(_summary(name, agreement, theorem, spectra, census, chosen, slices))
+    try:
+        if out is not None:
+            with on_host(), one_sentence():
+                dataset = _dataset(point, scaled, matrix, spectra, census, chosen, slices, table.x_name)
+                with whole(out / "hessian.nc") as path:
+                    dataset.to_netcdf(path, engine="h5netcdf")
+                write_run(out / "run.json", arguments, where, agreement=agreement, theorem5=theorem._asdict())
+    finally:
+        typer.echo(_summary(name, agreement, theorem, spectra, census, chosen, slices))
     if out is None:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
         return
-    with on_host(), one_sentence():
-        dataset = _dataset(point, scaled, matrix, spectra, census, chosen, slices, table.x_name)
-        with whole(out / "hessian.nc") as path:
-            dataset.to_netcdf(path, engine="h5netcdf")
+    with on_host(), pictures(out):
         figure = plot.hessian_figure(
-            title=f"The curvature of the loss of a ReLU network of width {width} on {Path(data).stem}, {name}",
+            title=f"The curvature of the loss of a ReLU network of width {width} on {called(data)}, {name}",
             spectra=spectra,
             counts={key: {"non-zero": modes.params - modes.nullity} | modes.counts for key, modes in census.items()},
             slices=[{key: each[key] for key in DRAWN} for each in slices],
@@ -143,8 +148,6 @@ def hessian_command(
         for file in FILES[:2]:
             with whole(out / file) as path:
                 plot.save(figure, path)
-        command = shlex.join(["jspline", *sys.argv[1:]])
-        write_run(out / "run.json", command, arguments, where, agreement=agreement, theorem5=theorem._asdict())
     typer.echo(f"Wrote {', '.join(str(out / file) for file in FILES)}.")
 
 
@@ -256,7 +259,9 @@ def _summary(
     seconds, P = agreement["seconds"], next(iter(census.values())).params
     faster = seconds["autodiff"] / seconds["structured"]
     kept = agreement["finite_differences_columns"]
-    left_out = "" if kept == P else f"; {P - kept} columns left out, their breakpoint is within {STEP:g} of a datum"
+    left_out = (
+        "" if kept == P else f"; {counted(P - kept, 'column')} left out, with a breakpoint within {STEP:g} of a datum"
+    )
     lines = [
         "",
         f"The Hessian {name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
@@ -283,7 +288,7 @@ def _summary(
     lines += ["", f"Knots along single breakpoints {name}: of the slice, and of the flow"]
     for i, each in zip(chosen, slices, strict=True):
         counts = [
-            ", ".join(f"{int(np.sum(each[kind] == k))} {knot}s" for k, knot in enumerate(landscape.KNOTS))
+            ", ".join(counted(int(np.sum(each[kind] == k)), knot) for k, knot in enumerate(landscape.KNOTS))
             for kind in ("types", "flow_types")
         ]
         lines.append(f"  neuron {i:<5d} {counts[0]};  {counts[1]}")

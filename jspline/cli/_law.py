@@ -1,8 +1,6 @@
 """`jspline law`: a Monte Carlo of an initialization law against its exact densities."""
 
 import math
-import shlex
-import sys
 import time
 from typing import Annotated, Any
 
@@ -13,8 +11,9 @@ import xarray as xr
 from tqdm import tqdm
 
 from jspline import ensemble, init, plot
+from jspline._text import counted, exact
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
-from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import check_seed
 
 FILES = ("law.png", "law.svg", "law.nc", "run.json")
@@ -45,7 +44,7 @@ def law_command(
     arguments = dict(locals())
     with one_sentence():
         if not 1 <= neurons < 1e15 or width < 1:
-            raise ValueError(f"--neurons and --width must be at least 1; got {neurons:g} and {width}.")
+            raise ValueError(f"--neurons and --width must be at least 1; got {exact(neurons)} and {width}.")
         check_seed(seed)
         configure(dtype, device, spread=True)
         law = _law(name, width, dtype)
@@ -53,9 +52,12 @@ def law_command(
             prepare(out)
     beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
     block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
-    blocks = max(1, round(neurons / (block.nets * width)))
+    each = block.nets * width
+    blocks = max(1, round(neurons / each))
+    if blocks * each != neurons:
+        typer.echo(f"{blocks * each:,} neurons, for the {neurons:,.0f} asked for: drawn in blocks of {each:,}.")
     began = time.perf_counter()
-    bar = tqdm(desc=f"law {name}", unit="neuron", unit_scale=block.nets * width, total=blocks, disable=None)
+    bar = tqdm(desc=f"law {name}", unit="neuron", unit_scale=each, total=blocks, disable=None)
     with bar:
         sample = ensemble.collect(
             block,
@@ -66,20 +68,23 @@ def law_command(
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)
-    typer.echo(_summary(name, width, dataset, seconds, dtype))
+    try:
+        if out is not None:
+            with one_sentence():
+                with whole(out / "law.nc") as path:
+                    dataset.to_netcdf(path, engine="h5netcdf")
+                write_run(out / "run.json", arguments, jax.local_devices()[0], seconds=seconds)
+    finally:
+        typer.echo(_summary(name, width, dataset, seconds, dtype))
     if out is None:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
         return
-    with one_sentence():
-        with whole(out / "law.nc") as path:
-            dataset.to_netcdf(path, engine="h5netcdf")
-        total = f"{dataset.attrs['neurons']:,} neurons"
+    with pictures(out):
+        total = counted(dataset.attrs["neurons"], "neuron")
         figure = plot.law_figure(f"The law of {name} initialization, width {width}: {total}", law, width, dataset)
         for file in FILES[:2]:
             with whole(out / file) as path:
                 plot.save(figure, path)
-        device_used = jax.local_devices()[0]
-        write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, device_used, seconds=seconds)
     typer.echo(f"Wrote {', '.join(str(out / file) for file in FILES)}.")
 
 
@@ -147,8 +152,8 @@ def _summary(name: str, width: int, dataset: xr.Dataset, seconds: float, dtype: 
     outside = dataset.joint.values[[0, -1]].sum() / a["neurons"]
     return "\n".join(
         [
-            f"{name}, width {width}: {a['networks']:,} networks, {a['neurons']:,} neurons in {seconds:.1f} s "
-            f"({a['neurons'] / seconds / 1e6:,.0f} million/s, compiling included), {dtype}.",
+            f"{name}, width {width}: {counted(a['networks'], 'network')}, {counted(a['neurons'], 'neuron')} in "
+            f"{seconds:.1f} s ({a['neurons'] / seconds / 1e6:,.3g} million/s, compiling included), {dtype}.",
             f"  distance of the cdf of beta  {a['ks_beta']:.3g} (5 % critical value {critical:.3g}); "
             f"{outside:.2%} of the breakpoints are beyond all bins",
             f"  distance of the cdf of mu    {a['ks_mu']:.3g} (5 % critical value {critical:.3g})",

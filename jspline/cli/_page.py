@@ -24,21 +24,34 @@ PARTS = {"printed": "as printed", "condition": "under the condition", "corrected
 LITERATURE = "lit-"
 
 
-def write_figures(audited: Sequence[Audited], folder: Path) -> dict[str, Path]:
-    """ID.png and ID.svg for every claim with a figure, and ID.nc with its arrays: the PNG of each claim."""
-    pictures = {}
+def write_arrays(audited: Sequence[Audited], folder: Path) -> None:
+    """ID.nc with the arrays of every claim that has some."""
     for claim, _, arrays in audited:
         if arrays:
             with whole(folder / f"{claim.id}.nc") as path:
                 labelled(claim.id, claim.title, arrays).to_netcdf(path, engine="h5netcdf")
-        if claim.figure is not None:
+
+
+def draw_figures(audited: Sequence[Audited], folder: Path, pictures: dict[str, Path]) -> None:
+    """ID.png and ID.svg for every claim with a figure; `pictures` takes up the PNG of each.
+
+    Raises what the first that failed raised, when all others are drawn.
+    """
+    failed = None
+    for claim, _, arrays in audited:
+        if claim.figure is None:
+            continue
+        try:
             figure = claim.figure(arrays)
             for suffix in (".svg", ".png"):
-                pictures[claim.id] = folder / f"{claim.id}{suffix}"
-                with whole(pictures[claim.id]) as path:
+                with whole(folder / f"{claim.id}{suffix}") as path:
                     plot.save(figure, path)
                 figure.set_layout_engine("none")  # it is laid out: not again for the next file
-    return pictures
+            pictures[claim.id] = folder / f"{claim.id}.png"
+        except Exception as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def labelled(name: str, title: str, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:

@@ -1,6 +1,7 @@
 """What commands that train have in common: the data as they see them, the initialization by name, checks of numbers."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import typer
 from numpy.typing import ArrayLike
 
 from jspline import init
+from jspline._text import counted, exact, printable
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
 DropMissing = Annotated[
@@ -16,6 +18,9 @@ DropMissing = Annotated[
 ]
 DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
 INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles, curvature or he_unbiased."
+LONGEST = 48
+"""Characters of a file's name that a title has room for."""
+
 ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
 
 
@@ -24,6 +29,28 @@ def read(data: str, x: str | None, y: str | None, drop_missing: bool = False) ->
 
     Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns.
     """
+    table = _table(data, x, y)
+    return table._replace(x_name=_spoken(table.x_name, "x"), y_name=_spoken(table.y_name, "y"))
+
+
+def called(data: str) -> str:
+    """What a data set is called in a title: a file by its name, a long one by its two ends."""
+    name = printable(Path(data).stem)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}\N{HORIZONTAL ELLIPSIS}{name[-LONGEST // 2 :]}"
+
+
+def introduced(data: str, table: Table, distinct: int) -> str:
+    """How many points there are, of how many x."""
+    return f"{printable(data)}: {counted(table.data.size, 'point')}, {distinct:,} distinct {table.x_name}"
+
+
+def _spoken(name: str, which: str) -> str:
+    """The name of a column in pictures and sentences; the columns of a file without names are numbered."""
+    seen = printable(name)
+    return f"{which} (column {seen})" if seen.isdigit() else seen or which
+
+
+def _table(data: str, x: str | None, y: str | None) -> Table:
     if data in NAMES:
         if x is not None or y is not None:
             raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
@@ -98,7 +125,7 @@ def check_positive(**numbers: float) -> None:
     """Raise `ValueError` for the first option whose value is not positive and finite."""
     for name, value in numbers.items():
         if not 0 < value < float("inf"):
-            raise ValueError(f"{_option(name)} must be positive and finite; got {value:g}.")
+            raise ValueError(f"{_option(name)} must be positive and finite; got {exact(value)}.")
 
 
 def check_seed(seed: int) -> None:

@@ -1,7 +1,5 @@
 """`jspline sweep`: a grid of flows from a TOML file, which can be interrupted and gone on with."""
 
-import shlex
-import sys
 import time
 from typing import Annotated, Any
 
@@ -12,8 +10,9 @@ import xarray as xr
 from tqdm import tqdm
 
 from jspline import ensemble, plot
+from jspline._text import counted, exact, point, printable
 from jspline.cli._app import Device, Out, app, configure, distribute, interruptible, one_sentence
-from jspline.cli._output import prepare, whole, write_run
+from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import check_seed
 from jspline.cli._sweep_file import Sweep
 from jspline.dynamics import RESULTS
@@ -79,9 +78,20 @@ def sweep_command(
     if result.attrs["lanes_done"] < lanes:
         typer.echo(f"This process is done; {lanes - result.attrs['lanes_done']} networks are left to others.")
         return
-    typer.echo(_summary(sweep, result, seconds))
+    try:
+        if out is not None:
+            with one_sentence():
+                write_run(
+                    out / "run.json",
+                    {**arguments, "sweep": {**sweep.settings, "grid": sweep.grid, "flow": sweep.options}},
+                    jax.local_devices()[0],
+                    seconds=round(seconds, 3),
+                    lanes=lanes,
+                )
+    finally:
+        typer.echo(_summary(sweep, result, seconds))
     if out is not None:
-        with one_sentence():
+        with pictures(out):
             title = sweep.settings["title"] or sweep.name
             if sweep.to_first_event:
                 figure = plot.events_figure(title, result.met, ensemble.proportion(result.met))
@@ -90,14 +100,6 @@ def sweep_command(
             for name in FILES:
                 with whole(out / name) as path:
                     plot.save(figure, path)
-            write_run(
-                out / "run.json",
-                shlex.join(["jspline", *sys.argv[1:]]),
-                {**arguments, "sweep": {**sweep.settings, "grid": sweep.grid, "flow": sweep.options}},
-                jax.local_devices()[0],
-                seconds=round(seconds, 3),
-                lanes=lanes,
-            )
         typer.echo(f"Wrote {', '.join(str(out / name) for name in (*FILES, 'ensemble.nc', 'run.json'))}.")
 
 
@@ -106,14 +108,14 @@ def _heading(sweep: Sweep) -> str:
     axes = " x ".join(f"{len(v)} {name}" for name, v in sweep.grid.items() if name != "inits" and isinstance(v, list))
     weights = "weights of a sample" if s["data"] == "six_points" else "standardized, weighted 2/N"
     options = ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {exact(value)}" if isinstance(value, float) else f"{name} {value}"
         for name, value in sweep.flow_options().items()
     )
     devices = ensemble.working_devices(None)
     return (
-        f"{s['title'] or sweep.name}: {axes} x {sweep.grid.get('inits')} networks.\n"
-        f"{s['data']} ({weights}), {s['init']} initialization, seed {s['seed']}; "
-        f"{options}, {s['dtype']} on {len(devices)} {devices[0].platform} device(s)."
+        f"{printable(s['title'] or sweep.name)}: {axes} x {sweep.grid.get('inits')} networks.\n"
+        f"{printable(s['data'])} ({weights}), {s['init']} initialization, seed {s['seed']}; "
+        f"{options}, {s['dtype']} on {counted(len(devices), f'{devices[0].platform} device')}."
     )
 
 
@@ -121,7 +123,7 @@ class _bar:
     """A progress bar with the remaining time and one number about what has come out so far."""
 
     def __init__(self, sweep: Sweep):
-        self.sweep, self.bar, self.sums = sweep, tqdm(desc=sweep.name, unit="net", disable=None), np.zeros(2)
+        self.sweep, self.bar, self.sums = sweep, tqdm(desc=printable(sweep.name), unit="net", disable=None), np.zeros(2)
 
     def __enter__(self) -> Any:
         return self.update
@@ -144,7 +146,7 @@ def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
         lines.append(f"{'share that met a datum, with its 95 % interval':>48}  undecided   steps")
         table = ensemble.proportion(result.met)
         for place in np.ndindex(result.met.shape[:-1]):
-            at = ", ".join(f"{name} {result[name].values[i]}" for name, i in zip(axes, place, strict=True))
+            at = point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})
             p, low, high = (float(part[place]) for part in table)
             undecided = int(np.sum(~result.met.values[place] & ~result.certain.values[place]))
             steps = float(np.mean(result.steps.values[place]))
@@ -153,12 +155,14 @@ def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
         names = [name for name in ("loss", "regime", "steps", "crossings", "slides") if name in result]
         lines.append(f"{'':>32}" + "".join(f"{name:>11}" for name in names) + "   (medians)")
         for place in np.ndindex(result.loss.shape[:-1]):
-            at = ", ".join(f"{name} {result[name].values[i]}" for name, i in zip(axes, place, strict=True))
+            at = point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})
             lines.append(f"{at:>32}" + "".join(f"{np.nanmedian(result[name].values[place]):11.4g}" for name in names))
     ends, counts = np.unique(result.result.values, return_counts=True)
     fine = {"end_time", "interpolated", "stationary", "first_event"}
     for name, count in zip(ends, counts, strict=True):
         mark = "" if name in fine else "Warning: "
-        lines.append(f"{mark}{count} of {result.result.size} networks: {name}. {CODES[getattr(CODES, str(name))]}")
-    lines.append(f"{result.result.size} networks in {seconds:.1f} s, compiling included.")
+        lines.append(
+            f"{mark}{count} of {counted(result.result.size, 'network')}: {name}. {CODES[getattr(CODES, str(name))]}"
+        )
+    lines.append(f"{counted(result.result.size, 'network')} in {seconds:.1f} s, compiling included.")
     return "\n".join(lines)

@@ -112,7 +112,8 @@ class Dataset(eqx.Module):
         if is_concrete(self):
             kept = np.asarray(self.x)[np.asarray(self.weight) > 0]
             if kept.size == 0 or kept[-1] / 2 - kept[0] / 2 <= np.spacing(np.max(np.abs(kept))):
-                raise ValueError("All x (of positive weight) are equal: there is nothing to fit along x.")
+                which = "All x" if kept.size == self.size else "All x of positive weight"
+                raise ValueError(f"{which} are equal: there is nothing to fit along x.")
         p = self.weight / jnp.sum(self.weight)
         first = jnp.argmax(p > 0)
         x, x_mean, x_scale = _standardized(self.x, p, first)

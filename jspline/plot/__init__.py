@@ -1,7 +1,7 @@
 """Pictures. Functions that take an axes draw on it and return artists; those that end in `_figure` make a figure."""
 
 from jspline.plot._film import Film, delta_slopes, drive_signs, drives, event_name, event_ticks
-from jspline.plot._film_html import film_html
+from jspline.plot._film_html import TICKS, film_html
 from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._hessian import KNOTS, census, eigenvalues, hessian_figure, loss_slice
@@ -16,6 +16,7 @@ __all__ = [
     "LEFT",
     "RIGHT",
     "THEMES",
+    "TICKS",
     "Film",
     "Reel",
     "breakpoint_paths",

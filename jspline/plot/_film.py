@@ -1,5 +1,6 @@
 """A film of one network learning: five views of each frame, drawn once and then only updated."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from jspline.plot._axes import as_written, tell_ticks_apart
 from jspline.plot._dates import as_dates, show_dates
 from jspline.plot._flow import range_of, rug, rug_key
 from jspline.plot._reel import Reel
-from jspline.plot._style import save, style, theme
+from jspline.plot._style import lacking_glyphs, save, style, theme
 
 BETA, MU, PSI = "\N{GREEK SMALL LETTER BETA}", "\N{GREEK SMALL LETTER MU}", "\N{GREEK SMALL LETTER PSI}"
 APART = 0.075
@@ -151,7 +153,7 @@ class Film:
 
     def _stage(self) -> None:
         r, colours = self.reel, theme()
-        self.figure.text(0.02, 0.945, self.title, fontsize=17)
+        self.figure.text(0.02, 0.945, as_written(self.title), fontsize=17)
         # From a fixed left edge, so that the clock does not jitter with the width of its digits.
         self.clock = self._moves(self.figure.text(0.872, 0.945, "", fontsize=17))
         parts = self.figure.add_gridspec(
@@ -162,14 +164,14 @@ class Film:
         main = self.figure.add_subplot(parts[0, 0])
         main.plot(r.x, r.y, "o", ms=4.5, mfc="none", mec=colours.quiet, mew=1.3, zorder=1)
         self.line = self._moves(main.plot(r.grid, r.fit[0], color=colours.ink, lw=2.4, zorder=3)[0])
-        main.set(xlim=self.x_range, ylim=self.y_range, ylabel=self.y_name)
+        main.set(xlim=self.x_range, ylim=self.y_range, ylabel=as_written(self.y_name))
         main.set_title("The function, and its breakpoints below")
         rug_key(main, f"breakpoints, taller with |{MU}|", height=0.135, size=11)
         self.rug = self._moves(rug(main, r.beta[0], base=0.012, height=0.12))
         self.rug.set_linewidth(1.8)
 
         drive = self.figure.add_subplot(parts[1, 0])
-        drive.set(xlim=self.x_range, ylim=(-1.12, 1.12), xlabel=self.x_name)
+        drive.set(xlim=self.x_range, ylim=(-1.12, 1.12), xlabel=as_written(self.x_name))
         up, down = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
         key = f"{up} attracts {MU} > 0  {down} attracts {MU} < 0"
         drive.annotate(key, (1, 1.03), xycoords="axes fraction", ha="right", va="bottom", fontsize=11)
@@ -179,7 +181,7 @@ class Film:
 
         plane = self.figure.add_subplot(parts[0, 1])
         plane.axhline(0, color=colours.quiet, lw=0.8, zorder=0)
-        plane.set_xlabel(f"breakpoint {BETA}" + f", {self.x_name}" * (self.x_name != "x"))
+        plane.set_xlabel(f"breakpoint {BETA}" + f", {as_written(self.x_name)}" * (self.x_name != "x"))
         plane.set_title(f"Breakpoints {BETA} and delta-slopes {MU}")
         self.dots = self._moves(delta_slopes(plane, r.beta[0], r.mu[0], r.s[0]))
         plane.set(xlim=self.x_range, ylim=self.mu_range)
@@ -200,6 +202,14 @@ class Film:
         event_ticks(history, r.event_times, r.event_kinds)
         self.cursor = self._moves(history.axvline(r.times[after][0], color=colours.ink, lw=1.2))
         self.dot = self._moves(history.plot([], [], "o", ms=8, color=colours.ink, clip_on=False)[0])
+        tell_ticks_apart(self.figure)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of glyphs: it is said when they are drawn
+            begin = main.yaxis.get_tightbbox(self.canvas.get_renderer())
+        if begin is not None:  # long numbers push the name of the axis out
+            parts.update(left=max(0.064, 0.074 - begin.x0 / self.figure.bbox.width))
+            for ax, part in ((main, parts[0, 0]), (drive, parts[1, 0]), (plane, parts[0, 1]), (history, parts[1, 1])):
+                ax.set_position(part.get_position(self.figure))
 
     def _moves(self, artist: Any) -> Any:
         artist.set_animated(True)
@@ -230,7 +240,8 @@ class Film:
 
         What stands still is drawn once. The array of one frame is overwritten by the next.
         """
-        self.canvas.draw()
+        with lacking_glyphs():
+            self.canvas.draw()
         still = self.canvas.copy_from_bbox(self.figure.bbox)
         pixels = np.asarray(self.canvas.buffer_rgba())
         for k in range(len(self.reel.times)) if numbers is None else numbers:

@@ -9,11 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from jspline._text import offset, printable, shifted
 from jspline.plot._film import APART, EVENTS, ROW, Film, event_name
 from jspline.plot._style import THEMES
 
+TICKS = (Path(__file__).parent / "ticks.js").read_text(encoding="utf-8")
+"""JavaScript that writes the numbers of ticks, a function `labels`, for pages."""
+
 ARRAYS = ("x", "y", "times", "grid", "fit", "beta", "mu", "s", "edges", "psi", "zeros", "signs", "loss")
 """What of a reel the page holds, in float32: on the screen nobody sees more."""
+
+BASES = {"x": ("x", "grid", "beta", "edges", "zeros"), "y": ("y", "fit")}
+"""What is held from the begin of an axis on: far from 0, float32 would not tell data apart."""
 
 
 def film_html(film: Film, *, fps: float = 30.0, most: int = 600) -> str:
@@ -30,15 +37,22 @@ def film_html(film: Film, *, fps: float = 30.0, most: int = 600) -> str:
     if count > most:
         chosen = np.unique(np.round(np.linspace(0, count - 1, most)).astype(int))
     per_frame = {"times", "fit", "beta", "mu", "s", "psi", "zeros", "signs", "loss"}
+    begin = {"x": film.x_range[0], "y": film.y_range[0]}
+    bases = {name: begin[axis] for axis, names in BASES.items() for name in names}
     facts: dict[str, Any] = {
-        name: _pack(getattr(r, name)[chosen] if name in per_frame else getattr(r, name)) for name in ARRAYS
+        name: _pack((getattr(r, name)[chosen] if name in per_frame else getattr(r, name)) - bases.get(name, 0.0))
+        for name in ARRAYS
     }
+    offsets = {"x": offset(*film.x_range), "y": offset(*film.y_range)}
     rows = [(int(kind), r.event_times[r.event_kinds == kind]) for kind in np.unique(r.event_kinds)]
     facts |= {
         "arrays": ARRAYS,
-        "title": film.title,
-        "x_name": film.x_name,
-        "y_name": film.y_name,
+        "bases": bases,
+        "title": printable(film.title),
+        "x_name": shifted(printable(film.x_name), offsets["x"]),
+        "y_name": shifted(printable(film.y_name), offsets["y"]),
+        "x_offset": offsets["x"],
+        "y_offset": offsets["y"],
         "width": r.beta.shape[1],
         "places": r.zeros.shape[-1],
         "largest": film.largest,
@@ -63,9 +77,9 @@ def film_html(film: Film, *, fps: float = 30.0, most: int = 600) -> str:
     }
     named = {f"{name}_{key}": getattr(t, key) for name, t in THEMES.items() for key in ("ink", "quiet", "paper")}
     page = Template((Path(__file__).parent / "film.html").read_text(encoding="utf-8"))
-    # Inside a script only "</" could end it early.
-    reel = json.dumps(facts).replace("</", "<\\/")
-    return page.safe_substitute(title=html.escape(film.title), reel=reel, **named)
+    # Inside a script "</script" could end it early, and "<!--" make its end be missed.
+    reel = json.dumps(facts).replace("<", "\\u003c")
+    return page.safe_substitute(title=html.escape(printable(film.title)), reel=reel, ticks=TICKS, **named)
 
 
 def _pack(values: np.ndarray) -> str:

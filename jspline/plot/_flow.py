@@ -11,6 +11,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from jspline._text import exact
+from jspline.plot._axes import as_written, tell_ticks_apart
 from jspline.plot._dates import show_dates
 from jspline.plot._style import side, style, theme
 
@@ -167,7 +169,7 @@ def flow_figure(
         spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12, hspace=0.04, wspace=0.02)
         figure = Figure(figsize=(13.33, 7.5), layout=spacing)
         figure.suptitle(
-            title if t_end is not None and np.any(t_end < times[-1]) else f"{title}, t = {times[-1]:g}",
+            as_written(title) + (f", t = {exact(times[-1])}" if t_end is None or np.all(t_end >= times[-1]) else ""),
             x=0.012,
             ha="left",
             fontsize=17,
@@ -180,7 +182,8 @@ def flow_figure(
         fits(main, grid, fit, highlight=highlight, labels=names)
         low, high = range_of(np.concatenate([y, fit[np.isfinite(fit)].ravel()]))
         main.set(
-            xlim=range_of(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=x_name, ylabel=y_name,
+            xlim=range_of(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=as_written(x_name),
+            ylabel=as_written(y_name),
         )  # fmt: skip
         handles, labels = main.get_legend_handles_labels()
         if len(fit) > len(chosen):
@@ -193,7 +196,9 @@ def flow_figure(
 
         paths = figure.add_subplot(parts[0, 1])
         breakpoint_paths(paths, times[shown], beta[median, shown], s[median, shown], mu[median, -1])
-        paths.set(xscale="log", ylim=range_of(grid, 0), ylabel=x_name, title="The paths of these breakpoints")
+        paths.set(
+            xscale="log", ylim=range_of(grid, 0), ylabel=as_written(x_name), title="The paths of these breakpoints"
+        )
 
         history = figure.add_subplot(parts[1, 1], sharex=paths)
         losses(history, times[shown], loss[:, shown], highlight=highlight, floor=floor)
@@ -201,6 +206,7 @@ def flow_figure(
         first = times[shown][0]  # the only one, if the flow was interrupted there
         limits = (first, times[-1]) if first < times[-1] else None
         history.set(xlabel="time t", ylabel="mean squared error", title="Loss", xlim=limits)
+        tell_ticks_apart(figure)
     return figure
 
 

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
+from jspline.plot._axes import as_written, tell_ticks_apart
 from jspline.plot._style import style, theme
 
 CAUSES: dict[str, tuple[str | int, str]] = {
@@ -121,7 +122,7 @@ def hessian_figure(
     with style():
         spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02)
         figure = Figure(figsize=(13.33, 7.5), layout=spacing)
-        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
         columns = figure.add_gridspec(1, 2, width_ratios=[1.35, 1])
         left = columns[0].subgridspec(2, 1, height_ratios=[3.4, 0.45 + 0.35 * len(spectra)])
         top, bottom = figure.add_subplot(left[0]), figure.add_subplot(left[1])
@@ -155,13 +156,13 @@ def hessian_figure(
                 ax = figure.add_subplot(right[row], sharex=ax if row else None)
                 ax.tick_params(labelbottom=row == len(slices) - 1)
                 loss_slice(ax, **content)
-                ax.set(title=text, ylabel="loss")
-                ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
-            ax.set(xlabel=x_name)
+                ax.set(title=as_written(text), ylabel="loss")
+            ax.set(xlabel=as_written(x_name))
             keys = [Line2D([], [], ls="", marker=m, color=theme().pick(c), ms=7, label=f"{n}s") for n, m, c in KNOTS]
             keys.append(Line2D([], [], color=theme().pick(2), lw=1.6, label="where it is"))
             ax.legend(
                 handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
                 handletextpad=0.3, handlelength=1.4, fontsize=10,
             )  # fmt: skip
+        tell_ticks_apart(figure)
     return figure

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from jspline.plot._axes import as_written, tell_ticks_apart
 from jspline.plot._style import style, theme
 
 
@@ -23,12 +24,13 @@ def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
     total = joint.sum()
     with style():
         figure = Figure(figsize=(13.33, 8), layout="constrained")
-        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
         axes = figure.subplots(2, 2)
         _joint(axes[0, 0], figure, law, width, beta, mu, joint / total)
         _marginal(axes[0, 1], mu, joint.sum(axis=0) / total, lambda t: law.pdf_mu(t, width=width), "delta-slope mu")
         _marginal(axes[1, 0], beta, joint.sum(axis=1) / total, law.pdf_beta, "breakpoint beta")
         _tail(axes[1, 1], counted)
+        tell_ticks_apart(figure)
     return figure
 
 

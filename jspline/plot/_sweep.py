@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
+from jspline._text import exact, point
+from jspline.plot._axes import as_written, tell_ticks_apart
 from jspline.plot._style import style, theme
 
 MEASURES = {"regime": "regime index: 0 linear, 1 cubic", "loss": "loss at the end", "steps": "steps"}
@@ -27,17 +29,17 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
     shape = [met.sizes[name] for name in axes[:-1]]
     with style():
         figure = Figure(figsize=(9, 5.6), layout="constrained")
-        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
         ax = figure.add_subplot()
         for k, place in enumerate(np.ndindex(*shape)):
-            label = ", ".join(f"{name} {met[name].values[i]:g}" for name, i in zip(axes[:-1], place, strict=True))
+            label = as_written(point({name: met[name].values[i] for name, i in zip(axes[:-1], place, strict=True)}))
             colour = theme().pick(k)
             ax.fill_between(x, low[k], high[k], color=colour, alpha=0.25, lw=0)
             ax.plot(x, share[k], "o-", color=colour, lw=1.8, ms=4.5, label=label or "share")
         for label, values in (references or {}).items():
             ax.plot(x, values, color=theme().ink, lw=1, ls=(0, (4, 3)), label=label)
-        ax.set(xscale="log", yscale="log", xlabel=axes[-1], ylabel="share of networks")
-        ax.set_xticks(x, [f"{value:g}" for value in x])
+        ax.set(xscale="log", yscale="log", xlabel=as_written(axes[-1]), ylabel="share of networks")
+        ax.set_xticks(x, [exact(value) for value in x])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -61,24 +63,25 @@ def sweep_figure(title: str, result: Any) -> Figure:
     place = x if numbers else np.arange(x.size)
     with style():
         figure = Figure(figsize=(4.6 * len(names), 4.8), layout="constrained")
-        figure.suptitle(title, x=0.012, ha="left", fontsize=17)
+        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
         for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             values = np.asarray(result[name], float)
             low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
             for k, rest in enumerate(np.ndindex(middle.shape[1:])):
-                label = ", ".join(f"{a} {result[a].values[i]}" for a, i in zip(axes[1:], rest, strict=True))
+                label = as_written(point({a: result[a].values[i] for a, i in zip(axes[1:], rest, strict=True)}))
                 colour = theme().pick(k)
                 ax.fill_between(place, low[:, *rest], high[:, *rest], color=colour, alpha=0.2, lw=0)
                 ax.plot(place, middle[:, *rest], "o-", color=colour, lw=1.8, ms=4, label=label or None)
             if numbers and x.min() > 0 and x.max() / x.min() > 5:
                 ax.set_xscale("log")
             if not numbers:
-                ax.set_xticks(place, x)
+                ax.set_xticks(place, [as_written(str(value)) for value in x])
             if name == "loss" and np.nanmin(values) > 0:
                 ax.set_yscale("log")
             if name == "regime":
                 ax.set_ylim(-0.03, 1.03)
-            ax.set(xlabel=axes[0], title=MEASURES[name])
+            ax.set(xlabel=as_written(axes[0]), title=MEASURES[name])
         if len(axes) > 1:
             ax.legend()
+        tell_ticks_apart(figure)
     return figure

@@ -1,0 +1,42 @@
+"""Names and ticks of axes: text as its writer wrote it, numbers in the digits that tell them apart."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter, ScalarFormatter
+
+from jspline._text import labels, offset, printable, shifted
+
+
+def as_written(text: str) -> str:
+    """A name as matplotlib draws it without taking its dollars for formulas."""
+    return printable(text).replace("$", r"\$")
+
+
+def tell_ticks_apart(figure: Figure) -> None:
+    """What the numbers of a linear axis have in common goes into its name, beside the axis and not over the picture.
+
+    A logarithmic vertical axis that spans less than a factor of 2 becomes linear. For the limits as they are: to be
+    called when all is drawn.
+    """
+    for ax in figure.axes:
+        low, high = ax.get_ylim()
+        if ax.get_yscale() == "log" and 0 < low < high < 2 * low:
+            ax.set_yscale("linear")
+        for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+            if isinstance(axis.get_major_formatter(), ScalarFormatter) and axis.get_scale() == "linear":
+                common = offset(min(low, high), max(low, high))
+                axis.set_major_formatter(_Digits(common))
+                axis.set_label_text(shifted(axis.get_label_text(), common))
+
+
+class _Digits(Formatter):
+    def __init__(self, common: float):
+        self.common = common
+
+    def __call__(self, value: float, pos: Any = None) -> str:
+        return labels([value - self.common])[0]
+
+    def format_ticks(self, values: Any) -> list[str]:
+        return labels(np.asarray(values, float) - self.common)
