@@ -120,16 +120,16 @@ def weighted_spline(
 @eqx.filter_jit
 def _value(fit: WideFit, x: Array) -> Array:
     q, last = x.reshape(-1), fit.x.size - 1
-    left = jnp.clip(jnp.searchsorted(fit.x, q, side="right") - 1, 0, max(last - 1, 0))
-    right = jnp.minimum(left + 1, last)
     below, above = q < fit.x[0], q > fit.x[-1]
+    left = jnp.clip(jnp.searchsorted(fit.x, q, side="right") - 1, 0, jnp.where(above, last, max(last - 1, 0)))
+    right = jnp.where(below, 0, jnp.minimum(left + 1, last))
     a, b = jnp.where(below, q, fit.x[left]), jnp.where(above, q, fit.x[right])
     nu = _weight.weight(fit.law, fit.moments)
     before, after = _weight.elements(nu, a, q), _weight.elements(nu, q, b)
     g = _bend(fit, q)
     # The moments about a and b of what f turns between them and x.
-    up = (q - a) * (fit.bend[jnp.where(above, last, left)] * before.cross + g * before.last)
-    down = (b - q) * (g * after.first + fit.bend[jnp.where(below, 0, right)] * after.cross)
+    up = (q - a) * (fit.bend[left] * before.cross + g * before.last)
+    down = (b - q) * (g * after.first + fit.bend[right] * after.cross)
     up_above = (q - a) * (fit.bend[-1] * before.first + g * before.cross)
     down_below = (b - q) * (g * after.cross + fit.bend[0] * after.last)
     share = (q - a) / jnp.where(b > a, b - a, 1)
@@ -337,12 +337,13 @@ def _evolve(x: Array, y: Array, p: Array, between: Element, rim: Array, t: Array
     """
     nodes, left, _ = _eliminate(x, jnp.zeros_like(x), between)
     distance = jnp.abs(x[:, None] - x[None]) / 2
-    column = distance[:, :-1] + (nodes.to_next * distance[:, 1:] + nodes.to_first * distance[:, :1]) / nodes.pivot
-    column = jnp.where(nodes.free, jnp.sqrt(nodes.pivot) * column, 0)
+    others = nodes.to_next[None] * distance[:, 1:] + nodes.to_first[None] * distance[:, :1]
+    root = jnp.where(nodes.free, jnp.sqrt(nodes.pivot), 0)[None]
+    columns = root * (distance[:, :-1] + others / nodes.pivot[None])
     form, u = _with_rim(x, left, rim), x - _middle(x)
     top = jnp.sqrt(form[0, 0])
     lines = [(top + form[0, 1] / top * u) / 2, u * jnp.sqrt(form[1, 1] - form[0, 1] ** 2 / form[0, 0]) / 2]
-    features, root = jnp.concatenate([column, jnp.stack(lines, axis=1)], axis=1), jnp.sqrt(p)
+    features, root = jnp.concatenate([columns, jnp.stack(lines, axis=1)], axis=1), jnp.sqrt(p)
     vectors, sizes, across = jnp.linalg.svd(root[:, None] * features, full_matrices=False)
     along = grown(sizes**2, t, jnp.zeros_like(t)) * _dot(root * y, vectors)
     impulse = root * _dot(vectors, along)
