@@ -185,7 +185,7 @@ def _total(values: Array, bucket: Array, size: int) -> Array:
     return jax.ops.segment_sum(values, bucket, 2 * size + 2)
 
 
-def _with_b0(features: Array, train_b0: bool, value: float) -> Array:
+def _with_b0(features: Array, train_b0: bool, value: int) -> Array:
     return jnp.concatenate([features, jnp.full_like(features[:, :1], value)], axis=1) if train_b0 else features
 
 
@@ -212,9 +212,7 @@ def _modes(features: Array, root: Array, residual: Array) -> _Modes:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _gained(
-    train_b0: bool, w: Array, b: Array, x: Array, p: Array, residual: Array, t: Array
-) -> tuple[Array, Array]:
+def _gained(train_b0: bool, w: Array, b: Array, x: Array, p: Array, residual: Array, t: Array) -> tuple[Array, Array]:
     """What v and b0 gain from 0 to t."""
     root = jnp.sqrt(p)
     modes = _modes(_with_b0(_compressed(w, b, x).features, train_b0, 1), root, residual)
@@ -261,7 +259,7 @@ def _gained_jvp(train_b0: bool, primals: tuple, tangents: tuple) -> tuple:
 
 
 def _divided(k: Array, other: Array, t: Array) -> Array:
-    """int_0^t exp(-k (t - s)) phi_s(other) ds, symmetric: less the divided difference of phi_t(k) = (1 - exp(-k t)) / k.
+    """int_0^t exp(-k (t - s)) phi_s(other) ds: less the divided difference of phi_t(k) = (1 - exp(-k t)) / k.
 
     For infinite t its finite part, which is that of the pseudo-inverse.
     """

@@ -72,7 +72,7 @@ def moments(law: Law | Callable, given: tuple | None, about: ArrayLike, like: Ar
     """
     match law:
         case Gaussian():
-            found = law.sigma_w**2, 0.0, (law.sigma_b / law.sigma_w) ** 2
+            found: tuple[ArrayLike, ArrayLike, ArrayLike] = law.sigma_w**2, 0.0, (law.sigma_b / law.sigma_w) ** 2
         case Uniform():
             found = law.a_w**2 / 3, 0.0, (law.a_b / law.a_w) ** 2
         case UniformBreakpoints():
@@ -84,10 +84,10 @@ def moments(law: Law | Callable, given: tuple | None, about: ArrayLike, like: Ar
                 )
             s0, s1, s2 = (jnp.asarray(moment, like.dtype) for moment in given)
             found = s0, jnp.asarray(about, like.dtype) + s1 / s0, s2 / s0 - (s1 / s0) ** 2
-            if is_concrete(found) and not (s0 > 0 and found[2] > 0):
+            if is_concrete(s0, s1, s2) and not (s0 > 0 and s2 / s0 > (s1 / s0) ** 2):
                 raise ValueError(
                     "`moments` must be those of a density, with int nu and the variance positive; "
-                    f"got {s0:g} and {found[2]:g}. Far from 0 give them about a point nearby, `about`."
+                    f"got {s0:g} and {s2 / s0 - (s1 / s0) ** 2:g}. Far from 0 give them about a point nearby, `about`."
                 )
     return jnp.stack([jnp.asarray(each, like.dtype) for each in found])
 
@@ -112,7 +112,7 @@ def weight(law: Any, known: Array) -> Weight:
 
 
 def elements(weight: Weight, low: Array, high: Array) -> Element:
-    """The moments between `low` and `high`, of one shape; 0 where they are equal. NaN for a nu that cannot be resolved."""
+    """The moments between `low` and `high`, of one shape. NaN for a nu that cannot be resolved."""
     ends = jnp.full(1, jnp.inf, low.dtype)
     if weight.kinks is None:
         inner = _panels(weight, jnp.min(low, initial=jnp.inf), jnp.max(high, initial=-jnp.inf))
@@ -128,7 +128,7 @@ def elements(weight: Weight, low: Array, high: Array) -> Element:
         rest = found.rest + more.rest + apart**2 * found.first * share
         return Element(first, found.ratio + apart * share, rest), None
 
-    zero = jnp.zeros_like(low)
+    zero = jnp.where(jnp.any(jnp.isnan(inner)), jnp.nan, jnp.zeros_like(low))
     found, _ = jax.lax.scan(add, Element(zero, zero, zero), (edges[:-1], edges[1:]))
     return found
 
