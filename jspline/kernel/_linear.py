@@ -195,6 +195,15 @@ def _response(train_b0: bool, w: Array, b: Array, x: Array, impulse: Array) -> t
     return w * X + (b + w * x[0]) * E, jnp.sum(impulse) if train_b0 else jnp.zeros_like(x[0])
 
 
+def _spread(train_b0: bool, c: _Compressed, change: Array) -> tuple[Array, Array]:
+    """What v and b0 gain, from the gain of the two columns of each rank and side (and of b0).
+
+    The same sum over impulses would cancel: those of close data are large, and of opposite signs.
+    """
+    parts = change[: c.features.shape[1]].reshape(2, -1)
+    return jnp.sum(c.basis * parts[:, c.bucket], axis=0), change[-1] if train_b0 else jnp.zeros((), change.dtype)
+
+
 class _Modes(NamedTuple):
     """The singular value decomposition of the weighted features, and the residual along it."""
 
@@ -214,10 +223,10 @@ def _modes(features: Array, root: Array, residual: Array) -> _Modes:
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _gained(train_b0: bool, w: Array, b: Array, x: Array, p: Array, residual: Array, t: Array) -> tuple[Array, Array]:
     """What v and b0 gain from 0 to t."""
-    root = jnp.sqrt(p)
-    modes = _modes(_with_b0(_compressed(w, b, x).features, train_b0, 1), root, residual)
-    impulse = root * _dot(modes.vectors, grown(modes.sizes**2, t, modes.null) * modes.along)
-    return _response(train_b0, w, b, x, impulse)
+    c, root = _compressed(w, b, x), jnp.sqrt(p)
+    modes = _modes(_with_b0(c.features, train_b0, 1), root, residual)
+    change = modes.sizes * grown(modes.sizes**2, t, modes.null) * modes.along
+    return _spread(train_b0, c, _dot(modes.across, change))
 
 
 @_gained.defjvp
@@ -234,9 +243,10 @@ def _gained_jvp(train_b0: bool, primals: tuple, tangents: tuple) -> tuple:
     vectors, sizes, across, along, null = _modes(features, root, residual)
     rates = jnp.where(sizes**2 > null, sizes**2, 0)
     shares = grown(sizes**2, t, null)
+    gain = _spread(train_b0, c, _dot(across, sizes * shares * along))
     impulse = root * _dot(vectors, shares * along)
     # The features move, while the impulses stay.
-    gain, direct = jax.jvp(partial(_response, train_b0), (w, b, x, impulse), (dw, db, dx, jnp.zeros_like(impulse)))
+    _, direct = jax.jvp(partial(_response, train_b0), (w, b, x, impulse), (dw, db, dx, jnp.zeros_like(impulse)))
     # The impulses move. What the gain becomes along V:
     between = _divided(rates[:, None], rates[None], t)
     moved = _with_b0(_compressed_tangent(c, w, x, dw, db, dx), train_b0, 0)
@@ -252,10 +262,8 @@ def _gained_jvp(train_b0: bool, primals: tuple, tangents: tuple) -> tuple:
     unseen = jnp.where(ended, 0, t) * residual - _dot(fits, _divided(rates, jnp.zeros_like(rates), t) * sizes * along)
     beyond = _dot(jnp.where(p > 0, 0, unseen) * dp, features)
     change = _dot(across, change) + beyond - _dot(across, _dot(beyond, across))
-    parts = change[: c.features.shape[1]].reshape(2, -1)
-    of_v = jnp.sum(c.basis * parts[:, c.bucket], axis=0)
-    of_b0 = change[-1] if train_b0 else jnp.zeros_like(x[0])
-    return gain, (direct[0] + of_v, direct[1] + of_b0)
+    indirect = _spread(train_b0, c, change)
+    return gain, (direct[0] + indirect[0], direct[1] + indirect[1])
 
 
 def _divided(k: Array, other: Array, t: Array) -> Array:
