@@ -36,7 +36,12 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
         ValueError: when t is negative.
 
     O(H + N^3) time and O(N^2 + H) memory, with the singular values of the features rather than their squares.
-    Directions of relative size under N eps are taken as null.
+    Directions of relative size under N eps are taken as null. What it does not fit is `data.y - predict(net, data)` of
+    the result.
+
+    First derivatives, forward and reverse, are exact to rounding where singular values are equal or zero, too. Where
+    the end t = inf jumps, as the rank of the features changes or a weight leaves 0, it has none: what comes is the
+    derivative at constant rank, and with the data of weight 0 left out.
     """
     if isinstance(net, Spline):
         moved = flow(net.unit_net(), data, t, train_b0=train_b0)
@@ -48,17 +53,9 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
 
 @partial(jax.jit, static_argnames="train_b0")
 def _flow(net: ReLUNet, data: Dataset, t: Array, train_b0: bool) -> ReLUNet:
-    root = jnp.sqrt(data.weight)
-    features = _compressed(net, data)
-    if train_b0:
-        features = jnp.concatenate([features, jnp.ones_like(features[:, :1])], axis=1)
-    vectors, sizes, _ = jnp.linalg.svd(root[:, None] * features, full_matrices=False)
-    along = _dot(root * (data.y - predict(net, data)), vectors)
-    # The residual, integrated from 0 to t, in each direction.
-    impulse = root * _dot(vectors, grown(sizes**2, t, (sizes[0] * data.size * jnp.finfo(root.dtype).eps) ** 2) * along)
-    X, E = ranks.rank(net.w, net.b, data.x).over_data(jnp.stack([impulse * (data.x - data.x[0]), impulse]))
-    v = net.v + net.w * X + (net.b + net.w * data.x[0]) * E
-    return eqx.tree_at(lambda n: (n.v, n.b0), net, (v, net.b0 + jnp.sum(impulse) if train_b0 else net.b0))
+    residual = data.y - predict(net, data)
+    gain, gain_b0 = _gained(train_b0, net.w, net.b, data.x, data.weight, residual, t)
+    return eqx.tree_at(lambda n: (n.v, n.b0), net, (net.v + gain, net.b0 + gain_b0))
 
 
 def min_norm(net: Net, data: Dataset, *, train_b0: bool = True) -> Net:
@@ -117,32 +114,178 @@ def grown(rate: Array, t: Array, null: Array) -> Array:
     return jnp.where(rate > null, -jnp.expm1(-safe * t) / safe, finite)
 
 
-def _compressed(net: ReLUNet, data: Dataset) -> Array:
-    """Features at the data with the same Gram matrix as the N x H of all neurons, `(data, 4 (data + 1))`.
+class _Compressed(NamedTuple):
+    """Features at the data with the same Gram matrix as those of all neurons.
 
     Neurons of one rank and side are lines on the same data, so two columns stand for all of them: the part along their
-    common line, and what each deviates from it, which does not cancel.
+    common line, and what each deviates from it, which does not cancel. That is Y = Q R for their pairs Y = (z, w), with
+    z their value on the nearest datum that they see.
+
+    Attributes:
+        features: C R^T, `(data, 4 (data + 1))`, for the two functions C = (1, x_n - nearest) of each rank and side: all
+            first columns, then all second ones.
+        seen, away: of C, `(data, 2 (data + 1))`.
+        turn: of R, what the two columns have in x_n - nearest, `(2, 2 (data + 1))`.
+        bucket: the rank and side of each neuron, `(width,)`.
+        basis: Q, `(2, width)`.
+        some: whether a neuron sees any datum, as a number, `(width,)`.
     """
-    ranked, size = ranks.rank(net.w, net.b, data.x), data.size
+
+    features: Array
+    seen: Array
+    away: Array
+    turn: Array
+    bucket: Array
+    basis: Array
+    some: Array
+
+
+def _compressed(w: Array, b: Array, x: Array) -> _Compressed:
+    ranked, size = ranks.rank(w, b, x), x.size
     bucket = jnp.where(ranked.right, ranked.rank, size + 1 + ranked.rank)
-    nearest = jnp.clip(jnp.concatenate([jnp.arange(size + 1), jnp.arange(-1, size)]), 0, size - 1)
-    some = ((bucket != size) & (bucket != size + 1)).astype(net.w.dtype)
-    w = net.w * some
-    z = (net.b + net.w * data.x[nearest[bucket]]) * some
-
-    def total(values: Array) -> Array:
-        return jax.ops.segment_sum(values, bucket, 2 * size + 2)
-
-    zz = total(z * z)
-    safe = jnp.where(zz > 0, zz, 1)
-    slope = total(z * w) / safe
-    rest = jnp.sqrt(total((w - slope[bucket] * z) ** 2))
-    away = data.x[:, None] - data.x[nearest][None]
-    active = ranks.Ranks(
+    nearest = _nearest(size)
+    some = ((bucket != size) & (bucket != size + 1)).astype(w.dtype)
+    w, z = w * some, (b + w * x[nearest[bucket]]) * some
+    norm = jnp.sqrt(_total(z * z, bucket, size))
+    safe = jnp.where(norm > 0, norm, 1)[bucket]
+    first = z / safe
+    turn = _total(first * w, bucket, size)
+    apart = w - turn[bucket] * first
+    rest = jnp.sqrt(_total(apart**2, bucket, size))
+    seen = ranks.Ranks(
         jnp.concatenate([jnp.arange(size + 1), jnp.arange(size + 1)]), jnp.arange(2 * size + 2) <= size, size
     ).mask()
-    common = jnp.sqrt(zz)[None] * (1 + slope[None] * away)
-    return jnp.concatenate([jnp.where(active, common, 0), jnp.where(active, rest[None] * away, 0)], axis=1)
+    away = jnp.where(seen, x[:, None] - x[nearest][None], 0)
+    features = jnp.concatenate([jnp.where(seen, norm[None], 0) + turn[None] * away, rest[None] * away], axis=1)
+    basis = jnp.stack([first, apart / jnp.where(rest > 0, rest, 1)[bucket]])
+    return _Compressed(features, seen, away, jnp.stack([turn, rest]), bucket, basis, some)
+
+
+def _compressed_tangent(c: _Compressed, w: Array, x: Array, dw: Array, db: Array, dx: Array) -> Array:
+    """How the features of all neurons move, seen from those that they have now: dC R^T + C dY^T Q."""
+    size, nearest = x.size, _nearest(x.size)
+    near = nearest[c.bucket]
+    dz = (db + dw * x[near] + w * dx[near]) * c.some
+    from_z, from_w = (
+        jax.vmap(lambda q, move=move: _total(move * q, c.bucket, size))(c.basis) for move in (dz, dw * c.some)
+    )
+    moved = jnp.where(c.seen, dx[:, None] - dx[nearest][None], 0)
+    columns = [
+        jnp.where(c.seen, from_z[k][None], 0) + from_w[k][None] * c.away + c.turn[k][None] * moved for k in range(2)
+    ]
+    return jnp.concatenate(columns, axis=1)
+
+
+def _nearest(size: int) -> Array:
+    """The nearest datum that neurons of each rank and side see, `(2 (data + 1),)`."""
+    return jnp.clip(jnp.concatenate([jnp.arange(size + 1), jnp.arange(-1, size)]), 0, size - 1)
+
+
+def _total(values: Array, bucket: Array, size: int) -> Array:
+    return jax.ops.segment_sum(values, bucket, 2 * size + 2)
+
+
+def _with_b0(features: Array, train_b0: bool, value: int) -> Array:
+    return jnp.concatenate([features, jnp.full_like(features[:, :1], value)], axis=1) if train_b0 else features
+
+
+def _response(train_b0: bool, w: Array, b: Array, x: Array, impulse: Array) -> tuple[Array, Array]:
+    """What v and b0 gain by the impulses int_0^t p_n e_n dt."""
+    X, E = ranks.rank(w, b, x).over_data(jnp.stack([impulse * (x - x[0]), impulse]))
+    return w * X + (b + w * x[0]) * E, jnp.sum(impulse) if train_b0 else jnp.zeros_like(x[0])
+
+
+def _spread(train_b0: bool, c: _Compressed, change: Array) -> tuple[Array, Array]:
+    """What v and b0 gain, from the gain of the two columns of each rank and side (and of b0).
+
+    The same sum over impulses would cancel: those of close data are large, and of opposite signs.
+    """
+    parts = change[: c.features.shape[1]].reshape(2, -1)
+    return jnp.sum(c.basis * parts[:, c.bucket], axis=0), change[-1] if train_b0 else jnp.zeros((), change.dtype)
+
+
+class _Modes(NamedTuple):
+    """The singular value decomposition of the weighted features, and the residual along it."""
+
+    vectors: Array
+    sizes: Array
+    across: Array
+    along: Array
+    null: Array
+
+
+def _modes(features: Array, root: Array, residual: Array) -> _Modes:
+    vectors, sizes, across = jnp.linalg.svd(root[:, None] * features, full_matrices=False)
+    null = (sizes[0] * root.size * jnp.finfo(root.dtype).eps) ** 2
+    return _Modes(vectors, sizes, across.T, _dot(root * residual, vectors), null)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _gained(train_b0: bool, w: Array, b: Array, x: Array, p: Array, residual: Array, t: Array) -> tuple[Array, Array]:
+    """What v and b0 gain from 0 to t."""
+    c, root = _compressed(w, b, x), jnp.sqrt(p)
+    modes = _modes(_with_b0(c.features, train_b0, 1), root, residual)
+    change = modes.sizes * grown(modes.sizes**2, t, modes.null) * modes.along
+    return _spread(train_b0, c, _dot(modes.across, change))
+
+
+@_gained.defjvp
+def _gained_jvp(train_b0: bool, primals: tuple, tangents: tuple) -> tuple:
+    """In A = U S V^T, the weighted features, the gain is V S phi(S^2) U^T r with phi(k) = (1 - exp(-k t)) / k.
+
+    The derivative of a function of a matrix is the entrywise product with its divided differences, in the basis of the
+    eigenvectors: no difference of two eigenvalues is divided by, and no singular value. Weights move the flow of the
+    parameters, where their square root is not needed.
+    """
+    (w, b, x, p, residual, t), (dw, db, dx, dp, dr, dt) = primals, tangents
+    c, root = _compressed(w, b, x), jnp.sqrt(p)
+    features = _with_b0(c.features, train_b0, 1)
+    vectors, sizes, across, along, null = _modes(features, root, residual)
+    rates = jnp.where(sizes**2 > null, sizes**2, 0)
+    shares = grown(sizes**2, t, null)
+    gain = _spread(train_b0, c, _dot(across, sizes * shares * along))
+    impulse = root * _dot(vectors, shares * along)
+    # The features move, while the impulses stay.
+    _, direct = jax.jvp(partial(_response, train_b0), (w, b, x, impulse), (dw, db, dx, jnp.zeros_like(impulse)))
+    # The impulses move. What the gain becomes along V:
+    between = _divided(rates[:, None], rates[None], t)
+    moved = _with_b0(_compressed_tangent(c, w, x, dw, db, dx), train_b0, 0)
+    moved = _dot(vectors.T, _dot(root[:, None] * moved, across))
+    fits = _dot(features, across)
+    change = sizes * shares * _dot(root * dr, vectors)
+    change = change - sizes * _dot(between * (moved * sizes[None] + sizes[:, None] * moved.T), along)
+    change = change + shares * _dot(dp * residual, fits)
+    change = change - _dot(between * _dot(fits.T, dp[:, None] * fits), sizes * along)
+    ended = jnp.isinf(t)
+    change = change + jnp.where(ended, 0, jnp.exp(-rates * jnp.where(ended, 0, t))) * sizes * along * dt
+    # A datum of weight 0 may be seen by what no other sees. Its residual, integrated from 0 to t:
+    unseen = jnp.where(ended, 0, t) * residual - _dot(fits, _divided(rates, jnp.zeros_like(rates), t) * sizes * along)
+    beyond = _dot(jnp.where(p > 0, 0, unseen) * dp, features)
+    change = _dot(across, change) + beyond - _dot(across, _dot(beyond, across))
+    indirect = _spread(train_b0, c, change)
+    return gain, (direct[0] + indirect[0], direct[1] + indirect[1])
+
+
+def _divided(k: Array, other: Array, t: Array) -> Array:
+    """int_0^t exp(-k (t - s)) phi_s(other) ds: less the divided difference of phi_t(k) = (1 - exp(-k t)) / k.
+
+    For infinite t its finite part, which is that of the pseudo-inverse.
+    """
+    k, other = jnp.broadcast_arrays(k, other)
+    ended, zero = jnp.isinf(t), jnp.zeros_like(t)
+    time = jnp.where(ended, 0, t)
+    low, high = jnp.minimum(k, other), jnp.maximum(k, other)
+    early = high * time < 0.5
+    late = (grown(low, time, zero) - jnp.exp(-low * time) * grown(high - low, time, zero)) / jnp.where(early, 1, high)
+    a, b = jnp.where(early, low * time, 0), jnp.where(early, high * time, 0)
+    symmetric, power, factor, series = jnp.ones_like(a), jnp.ones_like(a), 1 / 2, jnp.zeros_like(a)
+    for order in range(15):
+        series = series + factor * symmetric
+        power = power * b
+        symmetric, factor = a * symmetric + power, -factor / (order + 3)
+    one, two = (jnp.where(each > 0, 1 / jnp.where(each > 0, each, 1), 0) for each in (k, other))
+    last = jnp.where((k > 0) & (other > 0), one * two, -(one**2) - two**2)
+    return jnp.where(ended, last, jnp.where(early, time**2 * series, late))
 
 
 _dot = partial(jnp.matmul, precision="highest")
