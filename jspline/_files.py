@@ -23,8 +23,15 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block succeeds, and vanishes when it does not."""
+    """A temporary path beside `path` that takes its name when the block succeeds, and vanishes when it does not.
+
+    Raises:
+        IsADirectoryError: with a sentence, if there is a folder of that name.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, where a file is to be written; move it away.")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary.unlink(missing_ok=True)  # a link of that name would be followed
     try:
         yield temporary
         os.replace(temporary, path)
