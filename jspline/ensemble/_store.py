@@ -73,7 +73,7 @@ class Store:
     ):
         text = json.dumps(manifest, indent=2, default=fingerprint)
         self.folder, self._check, self._run = folder, check, fingerprint(text)
-        prepare(folder)
+        prepare(folder, MANIFEST, MERGED)
         self._lock = _locked(folder, jax.process_index())
         try:
             self._open(text, resume)
@@ -90,7 +90,7 @@ class Store:
             there = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             there = None
-        except (ValueError, IsADirectoryError):
+        except ValueError:
             raise ValueError(f"{path} is not a manifest; choose another folder.") from None
         different = [] if there is None else list(_differences(there, json.loads(text)))
         if different:
@@ -116,8 +116,7 @@ class Store:
                 strange.append(path)
             numbers.append(number)
         if strange:
-            more = f" and {len(strange) - 1} more chunks are" if len(strange) > 1 else " is"
-            raise ValueError(f"{strange[0]}{more} damaged or not of this run; remove what is, and resume the run.")
+            raise _strange(*strange)
         return numbers
 
     def _arrays(self, chunk: int) -> dict[str, np.ndarray] | None:
@@ -166,12 +165,18 @@ class Store:
         """
         arrays = self._arrays(chunk)
         if arrays is None:
-            raise ValueError(f"{self.path(chunk)} is damaged or not of this run; remove it, and resume the run.")
+            raise _strange(self.path(chunk))
         return arrays
 
     def close(self) -> None:
         """Let another run have the folder."""
         self._lock.release()
+
+
+def _strange(first: Path, *more: Path) -> ValueError:
+    """What is said of files in the place of chunks."""
+    are, them = (f"and {len(more)} more chunks are", "them") if more else ("is", "it")
+    return ValueError(f"{first} {are} damaged or of another run; remove {them}, and resume the run.")
 
 
 def _locked(folder: Path, process: int) -> FileLock:

@@ -1,5 +1,6 @@
 """The lanes of a run cut into chunks, shared between processes, and put together again."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,8 @@ class Work:
         """Write the first value of each array: whatever a file cannot hold is found before the work, not after it."""
         try:
             first = self._labelled({name: array[(slice(1),) * array.ndim] for name, array in self.empty.items()}, 0, 1)
-            with whole(folder / f"{MERGED}.rehearsal") as path:
-                first.to_netcdf(path, engine="h5netcdf")
-            (folder / f"{MERGED}.rehearsal").unlink()
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                first.to_netcdf(Path(place) / MERGED, engine="h5netcdf")
         except OSError:
             raise
         except Exception as error:
