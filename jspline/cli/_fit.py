@@ -23,6 +23,7 @@ METHODS: dict[str, Any] = {
     "continuous": pwl.continuous,
 }
 """Separate lines at their best, merged greedily, and joined lines with free knots."""
+FILES = ("fit.png", "fit.svg", "fit.nc", "run.json")
 
 
 @app.command("fit")
@@ -63,13 +64,13 @@ def fit_command(
         merged = given.merged()
         tried = _tried(asked, most, merged.size)
         if out is not None:
-            prepare(out)
+            prepare(out, *FILES)
         results = _results(given, asked, tried)
         typer.echo(_summary(table, merged, arguments, results))
         if out is not None:
             _write(out, table, results, arguments, next(iter(given.x.devices())))
     if out is not None:
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in ('fit.png', 'fit.svg', 'fit.nc', 'run.json'))}.")
+        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
 
@@ -182,7 +183,7 @@ def _write(out: Path, table: Table, results: dict[str, Any], arguments: dict[str
         criteria={name: r["criteria"] for name, r in results.items()},
         pieces={name: r["fit"].pieces for name, r in results.items()},
     )
-    for name in ("fit.png", "fit.svg"):
+    for name in FILES[:2]:
         with whole(out / name) as path:
             plot.save(figure, path)
     write_run(out / "run.json", shlex.join(["jspline", *sys.argv[1:]]), arguments, device)
