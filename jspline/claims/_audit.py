@@ -70,9 +70,10 @@ def audit(
         TypeError: for a claim of one's own that holds what cannot be known again, such as a lock.
         OSError: for a folder that cannot be written to or is in use.
     """
-    # All of a claim but how it is drawn, which nothing of is kept.
+    # All of a claim but how it is drawn, of which nothing is kept.
     whole = {claim.id: {**vars(claim), "figure": None} for claim in claims}
-    manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": list(whole), "whole": whole}
+    ids = [claim.id for claim in claims]
+    manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": ids, "whole": whole}
 
     def fits(place: int, kept: dict[str, np.ndarray]) -> bool:
         return _unpack(claims[place], kept).record["id"] == claims[place].id

@@ -164,9 +164,9 @@ class _Hasher:
     def _class(self, value: type) -> Iterator[Any]:
         yield from ("class", value.__qualname__, *map(self.of, value.__bases__))
         for name, member in sorted(vars(value).items()):
-            generated = getattr(getattr(member, "__code__", None), "co_filename", "").startswith("<string>")
-            special = name.startswith("__") and not isinstance(member, types.FunctionType)
-            if not (generated or special or name.startswith("_abc_")):
+            # Those that dataclasses write say nothing that the fields do not.
+            written = isinstance(member, types.FunctionType) and member.__code__.co_filename != "<string>"
+            if (written or not name.startswith("__")) and not name.startswith("_abc_"):
                 yield from (name, self.of(member))
 
     def _pickled(self, value: Any) -> Any:

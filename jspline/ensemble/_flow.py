@@ -81,7 +81,7 @@ def flow(
     ]
     end = Bound(_end, (measure,))
     ends = [end.program(state) for state in states]
-    tiles = [tile or fitting(s, g.lanes, devices[0]) for s, g in zip(states, groups, strict=True)]
+    tiles = [fitting(s, g.lanes, devices[0], tile) for s, g in zip(states, groups, strict=True)]
     starts = [m.program(lane) for m, lane in zip(makes, lanes, strict=True)]
     manifest = {
         "kind": "flow",

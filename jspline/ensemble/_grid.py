@@ -92,7 +92,7 @@ def _axis(name: str, values: Any) -> list:
     if hasattr(values, "__array__") and np.ndim(values) == 1 and np.asarray(values).dtype.kind not in "mM":
         # Of numpy, JAX, pandas or xarray. What is masked there is no value, and becomes None.
         values = (values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)).tolist()
-    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) == 0:
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence) or len(values) == 0:
         raise ValueError(f"The grid's `{name}` must be a list of values; got {values!r}.")
     plain = [value.item() if hasattr(value, "__array__") and np.ndim(value) == 0 else value for value in values]
     if any(not isinstance(value, int | float | str) or isinstance(value, bool) for value in plain):

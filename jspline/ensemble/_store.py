@@ -126,7 +126,7 @@ class Store:
                 kept = dict(file)
             if str(kept.pop(RUN)) != self._run or int(kept.pop(NUMBER)) != chunk:
                 return None
-            arrays = {name.removeprefix(VALUES): array for name, array in kept.items() if name.startswith(VALUES)}
+            arrays = {name.removeprefix(VALUES): array for name, array in kept.items()}
             return arrays if self._check(chunk, arrays) else None
         except PermissionError as error:
             raise OSError(f"Cannot read {self.path(chunk)} ({error.strerror}).") from None

@@ -109,7 +109,8 @@ def _compiled(function: Callable, mesh: Mesh | None, flow: bool, _: str) -> Call
 
     if mesh is not None:
         here = jax.shard_map(here, mesh=mesh, in_specs=SPEC, out_specs=SPEC, check_vma=False)
-    return jax.jit(here, compiler_options=compiler_options() if flow else None)
+    # What nothing depends on is an argument, too: it says on which device the program is to run.
+    return jax.jit(here, keep_unused=True, compiler_options=compiler_options() if flow else None)
 
 
 def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable:
@@ -158,11 +159,16 @@ def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
     return Mesh(np.asarray(devices), ("devices",), axis_types=(AxisType.Auto,))
 
 
-def fitting(lane: Any, lanes: int, device: jax.Device) -> int:
+def fitting(lane: Any, lanes: int, device: jax.Device, asked: int | None) -> int:
     """How many lanes of that size (a PyTree of shapes) make a tile: what fits the cache, or an eighth of the memory.
 
-    Independent of the number of devices; an eighth, since a step holds several copies.
+    Independent of the number of devices; an eighth, since a step holds several copies. Or as many as were asked for.
+    Raises `ValueError` unless these are a whole number of at least 1.
     """
+    if asked is not None:
+        if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
+            raise ValueError(f"`tile` must be a whole number of at least 1; got {asked!r}.")
+        return int(asked)
     size = max(1, sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(lane)))
     # A CPU is as fast with a few lanes, and then has few slots empty at the end.
     most, room = min(ON_CPU, lanes // ROUNDS), CACHE
