@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder and try to write there, so that a run does not find out at its end.
+def prepare(folder: Path, *files: str) -> None:
+    """Make the folder and try to write there, files of these names too, so that a run does not find out at its end.
 
     Raises:
         OSError: with a sentence that says what is wrong.
@@ -19,12 +19,25 @@ def prepare(folder: Path) -> None:
             pass
     except OSError as error:
         raise OSError(f"Cannot write to the folder {folder} ({error.strerror}); choose another --out.") from None
+    for name in files:
+        _refuse_folder(folder / name)
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, where a file is to be written; move it away.")
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block succeeds, and vanishes when it does not."""
+    """A temporary path beside `path` that takes its name when the block succeeds, and vanishes when it does not.
+
+    Raises:
+        IsADirectoryError: with a sentence, if there is a folder of that name.
+    """
+    _refuse_folder(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary.unlink(missing_ok=True)  # a link of that name would be followed
     try:
         yield temporary
         os.replace(temporary, path)

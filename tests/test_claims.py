@@ -485,18 +485,15 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
 
 
 def test_an_audit_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    ran = []
+    ran, check = [], claims.Claim.run
 
-    def recording(claim):
-        def check(run, stated):
-            ran.append(claim.id)
-            if len(ran) == 2:
-                raise KeyboardInterrupt
-            return claim.check(run, stated)
+    def recording(claim, *how):
+        ran.append(claim.id)
+        if len(ran) == 2:
+            raise KeyboardInterrupt
+        return check(claim, *how)
 
-        return dataclasses.replace(claim, check=check)
-
-    monkeypatch.setattr(claims, "CLAIMS", tuple(recording(claim) for claim in claims.CLAIMS))
+    monkeypatch.setattr(claims.Claim, "run", recording)
     stopped = audit("--only", ONLY, "--out", tmp_path)
     assert stopped.exit_code == 130
     assert "goes on from there" in stopped.output
@@ -506,6 +503,35 @@ def test_an_audit_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert audit("--only", ONLY, "--out", tmp_path / "fresh").exit_code == 0
     assert (tmp_path / "audit.json").read_bytes() == (tmp_path / "fresh" / "audit.json").read_bytes()
+
+
+def test_a_claim_that_says_otherwise_is_another_audit(tmp_path):
+    claim = claims.select(claims.CLAIMS, ["cor3"])[0]
+
+    def check(run, stated):
+        return claims.Evidence((claims.Finding("it is asked for", run.seed == 0, {}),))
+
+    mine = dataclasses.replace(claim, check=check)
+    assert claims.audit([mine], out=tmp_path)[0].record["verdict"] == "holds"
+    changed = {"title": "Another", "condition": "if asked for", "check": lambda run, stated: check(run, stated)}
+    for other in (
+        mine.planted(zeros=lambda N, H: 3 * H - N),
+        *(dataclasses.replace(mine, **{k: v}) for k, v in changed.items()),
+    ):
+        with pytest.raises(ValueError, match=r"holds another run: whole\.cor3"):
+            claims.audit([other], out=tmp_path)
+    claims.audit([dataclasses.replace(mine, figure=None)], out=tmp_path)
+
+
+def test_what_is_damaged_is_said_before_any_claim_runs(tmp_path):
+    claim = claims.select(claims.CLAIMS, ["cor3"])[0]
+    never = dataclasses.replace(claim, id="never", check=lambda run, stated: pytest.fail("It ran."))
+    first = dataclasses.replace(claim, id="first", check=lambda run, stated: claims.Evidence(()))
+    claims.audit([first], out=tmp_path / "first")
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "chunk-000001.npz").write_bytes((tmp_path / "first" / "chunk-000000.npz").read_bytes())
+    with pytest.raises(ValueError, match=r"chunk-000001\.npz is damaged or of another run"):
+        claims.audit([never, first], out=tmp_path / "both")
 
 
 def test_another_audit_in_the_folder_is_refused(tmp_path):

@@ -10,6 +10,9 @@ from helpers import break_pictures, lost_nothing
 from typer.testing import CliRunner
 
 from jspline.cli import app
+from jspline.cli._problem import read
+from jspline.cli._sweep_file import SHIPPED, Sweep
+from jspline.datasets import NAMES
 
 SWEEP = """
 title = "Two scales"
@@ -100,6 +103,13 @@ def test_bad_arguments_are_one_sentence(arguments, message):
         ({"top": "offset = 0.1"}, "`offset` in"),
         ({"top": "condense = true"}, "`condense` in"),
         ({"flow": "rtol = ["}, "is not TOML"),
+        ({"grid": "width = 5"}, "`width` in [grid] of"),
+        ({"grid": "width = [true]"}, "must be a list of whole numbers; got [True]"),
+        ({"grid": "width = [[5]]"}, "must be a list of whole numbers; got [[5]]"),
+        ({"grid": "init = 'he'"}, "must be a list of names; got 'he'"),
+        ({"grid": "init = [1]"}, "must be a list of names; got [1]"),
+        ({"grid": "init = [['he']]"}, "must be a list of names"),
+        ({"top": "width = 5", "grid": "offset = ['a']"}, "must be a list of numbers; got ['a']"),
     ],
 )
 def test_bad_files_are_one_sentence(sweep, parts, message):
@@ -107,6 +117,71 @@ def test_bad_files_are_one_sentence(sweep, parts, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("alpha", ["2.0", "'2'", "['a']", "[{}]", "{}", "true"])
+def test_an_axis_that_is_no_list_is_one_sentence(sweep, alpha):
+    path = sweep()
+    path.write_text(path.read_text().replace("alpha = [0.5, 2]", f"alpha = {alpha}"))
+    result = run("sweep", path)
+    assert result.exit_code == 2
+    assert "`alpha` in [grid] of" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_data_of_a_sweep_are_looked_for_beside_it(tmp_path, monkeypatch):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "my.csv").write_text("x,y\n0,1\n1,3\n2,2\n")
+    (tmp_path / "my.csv").write_text("x,y\n0,1\n1,1\n")
+    (folder / "my.toml").write_text("data = 'my.csv'\n[grid]\ninits = 1\n[flow]\nrtol = 1e-3\n")
+    monkeypatch.chdir(tmp_path)
+    assert Sweep.read("there/my.toml").data.size == 3
+    whole = f"data = '{tmp_path}/my.csv'\n[grid]\ninits = 1\n[flow]\nrtol = 1e-3\n"
+    (folder / "my.toml").write_text(whole)
+    assert Sweep.read("there/my.toml").data.size == 2
+
+
+def test_built_in_names_come_before_folders_and_files(tmp_path, monkeypatch):
+    shipped = [path.stem for path in SHIPPED.glob("*.toml")]
+    assert {"regimes", "holzmueller"} <= set(shipped)
+    for name in (*shipped, *NAMES, "six_points", "my.toml"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in shipped:
+        assert Sweep.read(name).name == name
+        assert Sweep.read(name).data.size > 0
+    for name in NAMES:
+        assert read(name, None, None).data.size > 0
+    for command, name in [("sweep", "my.toml"), ("sweep", "./regimes"), *((c, "./nile") for c in COMMANDS)]:
+        result = run(command, name)
+        assert result.exit_code == 2, command
+        assert " folder" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+COMMANDS = ("fit", "flow", "hessian", "film", "explore")
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["fit", "nile"], "fit.svg"),
+        (["flow", "nile"], "flow.nc"),
+        (["hessian", "nile"], "run.json"),
+        (["film", "nile", "--format", "html"], "film.html"),
+        (["law", "he"], "law.png"),
+        (["audit"], "index.html"),
+        (["sweep", "regimes"], "sweep.png"),
+        (["sweep", "regimes"], "ensemble.nc"),
+    ],
+)
+def test_a_folder_in_the_place_of_a_file_is_said_before_the_work(command, file, tmp_path):
+    (tmp_path / file).mkdir()
+    result = run(*command, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert f"{file} is a folder, where a file is to be written; move it away." in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == [file] or file == "ensemble.nc"
 
 
 def test_sweep_goes_on_and_refuses(sweep, tmp_path, monkeypatch):

@@ -11,7 +11,9 @@ import hypothesis.extra.numpy as hnp
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -102,6 +104,112 @@ def test_what_fails_on_one_device_stops_all(key):
 def test_grids_that_are_none(grid, message, key):
     with pytest.raises(ValueError, match=message):
         ensemble.run(lambda point, key: {}, grid, key=key)
+
+
+@pytest.mark.parametrize(
+    ("function", "grid", "message"),
+    [
+        (lambda p, k: {"a": 1.0}, {"a": [1.0]}, "`a` is both measured and an axis of the grid"),
+        (lambda p, k: {"inits": 1.0}, {}, "`inits` is both measured and an axis of the grid"),
+        (lambda p, k: {"w": jnp.ones(2), "w_0": 1.0}, {}, "`w_0` is both measured and an axis of an array"),
+        (lambda p, k: {"w": jnp.ones(2)}, {"w_0": [1.0]}, "`w_0` is an axis of the grid and of an array"),
+        (lambda p, k: {1: 1.0}, {}, "must be strings; got 1"),
+        (lambda p, k: {"x": 1.0}, {3: [1.0]}, "must be strings; got 3"),
+        (lambda p, k: {"abc"[p["n"]]: 1.0}, {"n": [0, 1]}, "must have the same names at every point; got a and b"),
+        (lambda p, k: {"x": jnp.ones((2,) * p["n"])}, {"n": [1, 2]}, "`x` must have as many axes"),
+        (lambda p, k: {"x": jnp.ones((), "bfloat16")}, {}, "`x` must hold numbers or booleans"),
+        (lambda p, k: {"x": k}, {}, "`x` must hold numbers or booleans"),
+    ],
+)
+def test_what_the_result_cannot_hold_is_refused_before_the_work(function, grid, message, key, unchecked):
+    def work(done, lanes, last):
+        raise AssertionError("There was work before the refusal.")
+
+    with pytest.raises(ValueError, match=message):
+        ensemble.run(function, {**grid, "inits": 2}, key=key, progress=work)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("t", "`t` is both"), ("loss", "`loss` is both"), ("result", "`result`")]
+)
+def test_a_flow_refuses_names_that_it_has_itself(name, message, key):
+    with pytest.raises(ValueError, match=message):
+        ensemble.flow(make, {**GRID, name: [1.0]}, key=key, tile=4, **OPTIONS)
+
+
+def test_a_flow_keeps_how_it_ended_for_itself(key):
+    with pytest.raises(ValueError, match="`result` is how a flow ended"):
+        ensemble.flow(make, GRID, lambda sol: {"result": sol.loss}, key=key, tile=4, **OPTIONS)
+
+
+def test_quantities_of_several_dtypes_become_the_widest(key):
+    def halves(point, key):
+        return {"x": jnp.asarray(1 if point["n"] else 0.5)}
+
+    np.testing.assert_array_equal(ensemble.run(halves, {"n": [1, 0], "inits": 1}, key=key, tile=1).x, [[1], [0.5]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([0.5, 2.0]),
+        jnp.array([0.5, 2.0]),
+        pd.Series([0.5, 2.0]),
+        pd.Index([0.5, 2.0]),
+        pd.Series([0.5, 2.0], dtype="Float64"),
+        xr.DataArray([0.5, 2.0]),
+        (0.5, 2.0),
+        [jnp.asarray(0.5), np.float32(2)],
+    ],
+    ids=lambda values: type(values).__name__,
+)
+def test_arrays_are_lists_of_values(values, key):
+    result = ensemble.run(lambda point, key: {"x": point["a"]}, {"a": values, "inits": 1}, key=key, tile=1)
+    assert result.a.values.tolist() == [0.5, 2.0] == result.x.values.ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ma.masked_equal([0.5, 2.0], 2.0),
+        pd.Series([0.5, None], dtype="Float64"),
+        np.array([[0.5, 2.0]]),
+        jnp.array(2.0),
+        pd.DataFrame({"a": [0.5]}),
+        np.array(["2020-01-01"], dtype="datetime64[ns]"),
+        np.array([True]),
+        np.array([0.5j]),
+        {0.5: 1},
+        {0.5, 2.0},
+        "ab",
+        b"ab",
+    ],
+    ids=lambda values: type(values).__name__,
+)
+def test_what_is_no_list_of_numbers_or_strings_is_refused(values, key):
+    with pytest.raises(ValueError, match="The grid's `a` must"):
+        ensemble.run(lambda point, key: {"x": 1.0}, {"a": values, "inits": 1}, key=key, tile=1)
+
+
+@pytest.mark.parametrize("tile", [0, -4, 2.5, True])
+def test_tiles_that_are_none(tile, key, unchecked):
+    with pytest.raises(ValueError, match="`tile` must be a whole number of at least 1"):
+        ensemble.run(lambda point, key: {"x": 1.0}, {"inits": 2}, key=key, tile=tile)
+
+
+def test_a_function_that_reads_something_else_is_compiled_anew(key):
+    outside = [1.0]
+
+    def reads(point, key):
+        return {"x": jnp.asarray(outside[0])}
+
+    def total(key):
+        return jnp.asarray(outside[0])
+
+    for value in (1.0, 2.0):
+        outside[0] = value
+        assert ensemble.run(reads, {"inits": 2}, key=key, tile=2).x.values.tolist() == [value, value]
+        assert ensemble.collect(total, 4, key=key) == 4 * value
 
 
 def test_keys_must_be_typed(key, unchecked):

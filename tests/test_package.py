@@ -1,5 +1,6 @@
 """The package as a whole: import layers, public names, documentation of public names, precision and devices."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -22,6 +23,17 @@ ROOT = Path(__file__).parent.parent
 def test_imports_point_one_way(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert importlinter.lint_imports(no_cache=True) == importlinter.EXIT_STATUS_SUCCESS
+
+
+OF_ONE_SYSTEM = {"fcntl", "grp", "msvcrt", "posix", "pwd", "resource", "termios", "tty", "winreg", "_winapi"}
+
+
+def test_nothing_is_imported_that_only_one_system_has():
+    for path in (ROOT / "jspline").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert not OF_ONE_SYSTEM & set(names), path
 
 
 NAMES = [

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -74,11 +75,128 @@ def test_another_run_is_refused_with_the_difference(tmp_path, key):
         ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
 
 
-def test_files_are_data(tmp_path, key):
-    ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
-    np.savez(tmp_path / "chunk-000001.npz", x=np.array([{"a": "pickle"}], dtype=object), n=np.zeros(1))
-    with pytest.raises(ValueError, match="is damaged; remove it"):
-        ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path)
+def test_axes_in_another_order_and_numbers_of_another_kind_are_another_run(tmp_path, key):
+    def two(point, key):
+        return {"x": jnp.asarray(10.0 * point["a"] + point["b"])}
+
+    grid = {"a": [1.0, 2.0], "b": [0.0, 3.0], "inits": 2}
+    kept = ensemble.run(two, grid, key=key, tile=2, out=tmp_path)
+    turned = {"b": [0.0, 3.0], "a": [1.0, 2.0], "inits": 2}
+    with pytest.raises(ValueError, match=r'axes is \["a", "b"\] there and \["b", "a"\] here'):
+        ensemble.run(two, turned, key=key, tile=2, out=tmp_path)
+    with pytest.raises(ValueError, match=r"grid.b is \[0.0, 3.0\] there and \[-0.0, 3.0\] here"):
+        ensemble.run(two, {**grid, "b": [-0.0, 3.0]}, key=key, tile=2, out=tmp_path)
+    np.testing.assert_array_equal(kept.x[..., 0], [[10, 13], [20, 23]])
+
+
+@pytest.fixture
+def kept(tmp_path, key):
+    """A finished run, 5 chunks of 16 lanes, which nothing may be computed for again."""
+    folder = tmp_path / "kept"
+    ensemble.run(draw, GRID, key=key, tile=4, out=folder)
+
+    def refused(message, **changes):
+        def fail(done, total, values):
+            raise AssertionError("There was work before the refusal.")
+
+        arguments = {"key": key, "tile": 4, "out": folder, "progress": fail} | changes
+        with pytest.raises(ValueError, match=message):
+            ensemble.run(draw, GRID, **arguments)
+
+    return folder, refused
+
+
+def test_chunks_of_another_run_are_refused_without_a_manifest(kept, key):
+    folder, refused = kept
+    before = xr.open_dataset(folder / "ensemble.nc").load()
+    (folder / "manifest.json").unlink()
+    (folder / "ensemble.nc").unlink()
+    for _ in range(2):  # a refusal leaves no manifest behind, for which they would be wrong
+        refused(r"chunk-000000.npz and 4 more chunks are damaged or of another run; remove them", key=jax.random.key(1))
+    refused("holds this run already", resume=False)
+    assert not (folder / "manifest.json").exists()
+    # Those of this run prove to be so themselves.
+    xr.testing.assert_identical(before, ensemble.run(draw, GRID, key=key, tile=4, out=folder))
+
+
+def test_only_chunks_of_the_run_are_taken(kept, tmp_path, key):
+    folder, refused = kept
+    path, other = folder / "chunk-000001.npz", folder / "chunk-000002.npz"
+    whole = path.read_bytes()
+    with np.load(path) as file:
+        arrays = dict(file)
+    name = next(name for name in arrays if name.endswith("x"))
+    ensemble.run(draw, GRID, key=jax.random.key(1), tile=4, out=tmp_path / "other")
+    strange = {
+        "of another run": (tmp_path / "other" / path.name).read_bytes(),
+        "of another number": other.read_bytes(),
+        "truncated": whole[:-200],
+        "with a number changed": whole.replace(arrays[name].tobytes(), (-arrays[name]).tobytes()),
+        "empty": b"",
+        "pickled": {"x": np.array([{"a": "pickle"}], dtype=object), "n": np.zeros(1)},
+        "without a stamp": {"x": arrays[name], "n": np.zeros(16, int)},
+        "with other names": {("y" if k == name else k): v for k, v in arrays.items()},
+        "with another array": {**arrays, f"{name}y": np.zeros(16)},
+        "of another shape": {**arrays, name: arrays[name][:, :1]},
+        "with fewer lanes": {k: v[:8] if v.ndim else v for k, v in arrays.items()},
+        "of another dtype": {**arrays, name: arrays[name].astype(np.float32)},
+    }
+    for what, content in strange.items():
+        path.unlink()
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            np.savez(path, **content)
+        refused(r"chunk-000001.npz is damaged or of another run; remove it")
+        assert path.exists(), what
+    path.unlink()
+    path.mkdir()
+    refused("chunk-000001.npz is damaged")
+    path.rmdir()
+    path.write_bytes(whole)
+    for stray in ("chunk-000009.npz", "chunk-1.npz", "chunk-x.npz"):
+        (folder / stray).write_bytes(whole)
+        refused(f"{stray} is damaged")
+        (folder / stray).unlink()
+    assert ensemble.run(draw, GRID, key=key, tile=4, out=folder).attrs["lanes_done"] == 80
+
+
+def test_nothing_is_written_through_a_link(tmp_path, key):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "lock").symlink_to(precious)
+    with pytest.raises(OSError, match="lock must be a file of its own, and no link or folder"):
+        ensemble.run(draw, GRID, key=key, tile=4, out=folder)
+    (folder / "lock").unlink()
+    (folder / f".chunk-000000.{os.getpid()}.partial.npz").symlink_to(precious)
+    ensemble.run(draw, GRID, key=key, tile=4, out=folder)
+    assert precious.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "ensemble.nc", "lock"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_the_work(name, tmp_path, key):
+    (tmp_path / name).mkdir()
+    with pytest.raises(OSError, match=rf"{name} .*folder"):
+        ensemble.run(lambda point, key: {"x": jnp.zeros(())}, {"inits": 2}, key=key, tile=2, out=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["file", "self", "allow_pickle", "run", "chunk", "é"])
+def test_what_is_measured_may_have_any_name(name, tmp_path, key):
+    first, again = (
+        ensemble.run(lambda p, k: {name: jax.random.uniform(k)}, {"inits": 2}, key=key, tile=2, out=tmp_path)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first[name], again[name])
+    assert xr.open_dataset(tmp_path / "ensemble.nc")[name].shape == (2,)
+
+
+@pytest.mark.parametrize("measured", [{"a/b": 1.0}, {"": 1.0}])
+def test_what_a_file_cannot_hold_is_refused_before_the_work(measured, tmp_path, key):
+    with pytest.raises(ValueError, match="The result could not be written to"):
+        ensemble.run(lambda p, k: measured, {"inits": 2}, key=key, tile=2, out=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} <= {"manifest.json", "lock"}
 
 
 def test_two_runs_and_a_full_disk(tmp_path, key, monkeypatch):

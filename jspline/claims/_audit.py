@@ -65,11 +65,22 @@ def audit(
         progress: called with the claims done, all claims, and the last one's record (None before the first).
 
     Raises:
-        ValueError: for a folder that holds another audit, with the difference; or without float64.
+        ValueError: for a folder that holds another audit, with the difference, or something damaged; or without
+            float64.
+        TypeError: for a claim of one's own that holds what cannot be known again, such as a lock.
         OSError: for a folder that cannot be written to or is in use.
     """
-    manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": [claim.id for claim in claims]}
-    store = None if out is None else Store(Path(out), {**manifest, **surroundings(jax.devices()[0])}, resume=True)
+    # All of a claim but how it is drawn, of which nothing is kept.
+    whole = {claim.id: {**vars(claim), "figure": None} for claim in claims}
+    ids = [claim.id for claim in claims]
+    manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": ids, "whole": whole}
+
+    def fits(place: int, kept: dict[str, np.ndarray]) -> bool:
+        return _unpack(claims[place], kept).record["id"] == claims[place].id
+
+    store = None
+    if out is not None:
+        store = Store(Path(out), {**manifest, **surroundings(jax.devices()[0])}, resume=True, check=fits)
     done: list[Audited] = []
     try:
         if progress is not None:

@@ -56,7 +56,7 @@ def audit_command(
         chosen = claims.select(claims.CLAIMS, [name.strip() for name in only.split(",") if name.strip()])
         configure("float64", device, spread=True)
         if out is not None:
-            prepare(out)
+            prepare(out, PAGE, "audit.json", "run.json")
     began = time.perf_counter()
     with tqdm(desc=f"audit, {budget}", unit="claim", total=len(chosen), disable=None) as bar, one_sentence():
 

@@ -109,7 +109,8 @@ def film_command(
             arguments["t1"] = t1 = _fig7.TIMES[-1] if data == FIGURE_7 else 1000.0
         formats, times = _check(arguments)
         configure("float64", device)
-        prepare(out)
+        files = ("film.png", "film.svg", "film.nc", "run.json", *(f"film.{each}" for each in formats))
+        prepare(out, *files)
         with on_host():
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))

@@ -22,6 +22,7 @@ METHODS: dict[str, Any] = {
     "continuous": pwl.continuous,
 }
 """Separate lines at their best, merged greedily, and joined lines with free knots."""
+FILES = ("fit.png", "fit.svg", "fit.nc", "run.json")
 
 
 @app.command("fit")
@@ -65,7 +66,7 @@ def fit_command(
         merged = given.merged()
         tried = _tried(asked, most, merged.size)
         if out is not None:
-            prepare(out)
+            prepare(out, *FILES)
         results = _results(given, asked, tried)
         try:
             if out is not None:
@@ -78,7 +79,7 @@ def fit_command(
     if out is not None:
         with pictures(out):
             _draw(out, dataset, called(data))
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in ('fit.png', 'fit.svg', 'fit.nc', 'run.json'))}.")
+        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
 
@@ -204,6 +205,6 @@ def _draw(out: Path, dataset: xr.Dataset, name: str) -> None:
         criteria=criteria,
         pieces=dict(zip(kinds, dataset.pieces.values.tolist(), strict=True)),
     )
-    for file in ("fit.png", "fit.svg"):
-        with whole(out / file) as path:
+    for name in FILES[:2]:
+        with whole(out / name) as path:
             plot.save(figure, path)

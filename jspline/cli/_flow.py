@@ -48,6 +48,7 @@ COUNTS = {
 }
 
 CODES: Any = RESULTS
+FILES = ("flow.png", "flow.svg", "flow.nc", "run.json")
 
 
 @app.command("flow")
@@ -109,7 +110,7 @@ def flow_command(
             table, full, units = pose(data, x, y, drop_missing)
             law = choose_law(init, width, full)
         if out is not None:
-            prepare(out)
+            prepare(out, *FILES)
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))
         nets = jax.jit(jax.vmap(lambda key: rescale(law.sample(width, key=key), alpha)))(keys)
         nets, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (nets, full))
@@ -144,7 +145,7 @@ def flow_command(
     if out is not None:
         with on_host(), pictures(out):
             _draw(out, dataset, arguments)
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in ('flow.png', 'flow.svg', 'flow.nc', 'run.json'))}.")
+        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
     else:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
     if history.interrupted or (compare and (other is None or other.interrupted)):
@@ -348,6 +349,6 @@ def _draw(out: Path, dataset: xr.Dataset, arguments: dict[str, Any]) -> None:
         floor=dataset.attrs["least_possible_loss"],
         t_end=dataset.t_end,
     )
-    for name in ("flow.png", "flow.svg"):
+    for name in FILES[:2]:
         with whole(out / name) as path:
             plot.save(figure, path)

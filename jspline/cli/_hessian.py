@@ -98,7 +98,7 @@ def hessian_command(
             table, full, _ = pose(data, x, y, drop_missing)
             law = choose_law(init, width, full)
         if out is not None:
-            prepare(out)
+            prepare(out, *FILES)
         drawn = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
         net, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (drawn, full))
         jax.eval_shape(curvature.hessian, net, scaled)  # what does not fit is refused before the flow runs

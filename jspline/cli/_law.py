@@ -49,7 +49,7 @@ def law_command(
         configure(dtype, device, spread=True)
         law = _law(name, width, dtype)
         if out is not None:
-            prepare(out)
+            prepare(out, *FILES)
     beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
     block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
     each = block.nets * width

@@ -19,11 +19,15 @@ from jspline.dynamics import RESULTS
 
 CODES: Any = RESULTS
 FILES = ("sweep.png", "sweep.svg")
+FILE_HELP = (
+    "A sweep that comes with jspline, holzmueller or regimes, or a TOML file; ./regimes is a file of that name. A CSV "
+    "that it names is looked for beside it."
+)
 
 
 @app.command("sweep")
 def sweep_command(
-    file: Annotated[str, typer.Argument(help="A TOML file, or a sweep that comes with jspline: holzmueller, regimes.")],
+    file: Annotated[str, typer.Argument(help=FILE_HELP)],
     inits: Annotated[int | None, typer.Option(help="Networks at each point, in place of the file's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out already.")] = False,
@@ -58,7 +62,7 @@ def sweep_command(
             check_seed(seed)
             sweep.settings["seed"] = seed
         if out is not None:
-            prepare(out)
+            prepare(out, *FILES, "run.json")
         _ = sweep.data  # read once, before anything is traced
     typer.echo(_heading(sweep))
     began = time.perf_counter()

@@ -25,7 +25,9 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 """What stands at the top of a file, and its defaults."""
 
-VARY = ("alpha", "width", "init", "offset")
+VARY: dict[str, tuple[type, ...]] = {"alpha": (int, float), "width": (int,), "init": (str,), "offset": (int, float)}
+"""What may vary, and what its values are."""
+
 FLOW: dict[str, type] = {
     "t1": float, "rtol": float, "loss_tol": float, "grad_tol": float, "until": str, "max_steps": int,
 }  # fmt: skip
@@ -38,23 +40,28 @@ class Sweep:
     """A sweep file, read and checked."""
 
     name: str
+    folder: Path
     settings: dict[str, Any]
     grid: dict[str, Any]
     options: dict[str, Any]
 
     @classmethod
     def read(cls, file: str) -> "Sweep":
-        """A file, or one that comes with the package.
+        """One that comes with the package, by its name, or a file.
 
         Raises:
             ValueError: with one sentence for whatever is wrong in it.
+            OSError: likewise, if it cannot be read.
         """
-        path = Path(file) if Path(file).exists() else SHIPPED / f"{file}.toml"
-        if not path.exists():
-            ours = ", ".join(sorted(each.stem for each in SHIPPED.glob("*.toml")))
-            raise ValueError(f"There is no sweep file {file}; with jspline come {ours}.")
+        ours = sorted(each.stem for each in SHIPPED.glob("*.toml"))
+        path = SHIPPED / f"{file}.toml" if file in ours else Path(file)
         try:
             said = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ValueError(f"There is no sweep file {file}; with jspline come {', '.join(ours)}.") from None
+        except OSError as error:
+            what = "it is a folder" if path.is_dir() else error.strerror
+            raise OSError(f"Cannot read the sweep file {path}: {what}.") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is not TOML: {error}.") from None
         grid, options = said.pop("grid", {}), said.pop("flow", {})
@@ -72,7 +79,12 @@ class Sweep:
             kind = FLOW[key]
             if isinstance(value, bool) or not (isinstance(value, kind) or (kind is float and type(value) is int)):
                 raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
-        sweep = cls(path.stem, settings, grid, options)
+        for key, values in grid.items():
+            kinds = VARY.get(key, ())
+            if kinds and not (isinstance(values, list) and all(type(value) in kinds for value in values)):
+                what = {"width": "whole numbers", "init": "names"}.get(key, "numbers")
+                raise ValueError(f"`{key}` in [grid] of {path} must be a list of {what}; got {values!r}.")
+        sweep = cls(path.stem, path.parent, settings, grid, options)
         sweep._check(path)
         return sweep
 
@@ -82,7 +94,7 @@ class Sweep:
             raise ValueError(f"{path} must name its `data`: a CSV file, or one of {', '.join([*NAMES, SIX_POINTS])}.")
         if s["data"] != SIX_POINTS and (s["offset"] or "offset" in varies):
             raise ValueError(f"`offset` in {path} is for data = '{SIX_POINTS}'.")
-        inits = {*self.grid.get("init", []), s["init"]} if isinstance(self.grid.get("init", []), list) else set()
+        inits = {*self.grid.get("init", []), s["init"]}
         if s["dtype"] not in ("float32", "float64"):
             raise ValueError(f"`dtype` of {path} must be float32 or float64; got {s['dtype']}.")
         if s["condense"] and (
@@ -96,9 +108,9 @@ class Sweep:
             raise ValueError(f"[flow] of {path} needs `rtol`.")
         if not 0 <= s["seed"] < 2**32:
             raise ValueError(f"`seed` of {path} must be from 0 to 2^32 - 1; got {s['seed']}.")
-        if "width" in varies and not all(isinstance(w, int) and w > 0 for w in self.grid["width"]):
+        if "width" in varies and not all(w > 0 for w in self.grid["width"]):
             raise ValueError(f"`width` of {path} must hold whole numbers of at least 1; got {self.grid['width']}.")
-        if "alpha" in varies and not all(isinstance(a, int | float) and a > 0 for a in self.grid["alpha"]):
+        if "alpha" in varies and not all(a > 0 for a in self.grid["alpha"]):
             raise ValueError(f"`alpha` of {path} must hold positive numbers; got {self.grid['alpha']}.")
         for name in inits:
             choose_law(name, 2, six_points(), "`init`")
@@ -110,11 +122,15 @@ class Sweep:
 
     @cached_property
     def data(self) -> Dataset:
-        """The data, standardized and weighted 2/N as in `jspline flow`; the six points as they are."""
+        """The data, standardized and weighted 2/N as in `jspline flow`; the six points as they are.
+
+        A file is looked for beside the sweep's own, wherever the command is given.
+        """
         s = self.settings
         if s["data"] == SIX_POINTS:
             return six_points()
-        return pose(s["data"], s["x"], s["y"], s["drop_missing"]).data
+        data = s["data"] if s["data"] in NAMES else str(self.folder / s["data"])
+        return pose(data, s["x"], s["y"], s["drop_missing"]).data
 
     def flow_options(self) -> dict[str, Any]:
         """For `jspline.ensemble.flow`; the absolute tolerance is 1e-3 of the relative one."""

@@ -43,7 +43,9 @@ def collect(
     devices, (data, impl) = working_devices(devices), key_data(key)
     # Arrays inside the functions are arguments, and not constants: compiled once for all laws of a kind.
     arrays, rest = eqx.partition((fn, draw), eqx.is_array)
-    add = tiled(Bound(_sum, (rest, impl)), devices)
+    one, block = Bound(_sum, (rest, impl)), jax.ShapeDtypeStruct((BLOCKS,), np.uint32)
+    wanted = jax.ShapeDtypeStruct((BLOCKS,), bool)
+    add = tiled(one, devices, traced=one.program((arrays, data), block, wanted))
     constants = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (len(devices), 1, *leaf.shape)), (arrays, data))
     total: Any = None
     each = len(devices) * BLOCKS

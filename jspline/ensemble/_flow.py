@@ -19,8 +19,8 @@ from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
 from jspline.ensemble._run import Point, point_and_key, shapes
-from jspline.ensemble._tile import Bound, fitting, key_data, placed, programs_at_once, tiled, working_devices
-from jspline.ensemble._work import Job, Progress, Work, fingerprint, jobs
+from jspline.ensemble._tile import Bound, Traced, fitting, key_data, placed, programs_at_once, tiled, working_devices
+from jspline.ensemble._work import Job, Progress, Work, jobs
 
 STEPS = 10
 """Steps between two looks at which lanes have ended."""
@@ -80,27 +80,26 @@ def flow(
         for m, lane in zip(makes, lanes, strict=True)
     ]
     end = Bound(_end, (measure,))
-    outputs = [end.shape(state) for state in states]
-    tiles = [tile or fitting(s, g.lanes, devices[0]) for s, g in zip(states, groups, strict=True)]
-    programs = [m.program(lane) for m, lane in zip(makes, lanes, strict=True)]
-    programs += [end.program(state) for state in states]
+    ends = [end.program(state) for state in states]
+    tiles = [fitting(s, g.lanes, devices[0], tile) for s, g in zip(states, groups, strict=True)]
+    starts = [m.program(lane) for m, lane in zip(makes, lanes, strict=True)]
     manifest = {
         "kind": "flow",
-        "grid": {**whole.axes, "inits": whole.inits},
         "key": [impl, *data.tolist()],
-        "options": {name: repr(value) for name, value in options.items()},
+        "options": options,
         "max_steps": max_steps,
-        "program": fingerprint(programs),
+        "program": [each.program for each in (*starts, *ends)],
     }
-    work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
+    made = jobs(groups, tiles, [each.outputs for each in ends])
+    work = Work(whole, made, manifest, devices[0], out, resume, progress, _named)
     try:
-        functions = Bound(_filled, (begin,)), _advanced, end
-        for job, each, one in zip(work.jobs, makes, states, strict=True):
+        for job, make_one, first, last, one in zip(work.jobs, makes, starts, ends, states, strict=True):
             if len(todo := work.todo(job)):
                 queue = Queue(work, job, todo, max_steps)
-                slots = [Slots(queue, (each, *functions), data, part, one) for part in _apart(devices)]
+                functions = (make_one, first), (Bound(_filled, (begin,)), None), (_advanced, None), (end, last)
+                slots = [Slots(queue, functions, data, part, one) for part in _apart(devices)]
                 _side_by_side(slots, queue)
-        return work.dataset(_named)
+        return work.dataset()
     finally:
         work.close()
 
@@ -170,14 +169,14 @@ class Slots:
     def __init__(
         self,
         queue: Queue,
-        functions: tuple[Callable, Callable, Callable, Callable],
+        functions: tuple[tuple[Callable, Traced | None], ...],
         key: np.ndarray,
         devices: tuple[jax.Device, ...],
         one: Running,
     ):
-        make, *others = functions
-        self.make = tiled(make, devices)
-        self.fill, self.go, self.harvest = (tiled(each, devices, flow=True) for each in others)
+        (make, traced), *others = functions
+        self.make = tiled(make, devices, traced=traced)
+        self.fill, self.go, self.harvest = (tiled(f, devices, flow=True, traced=traced) for f, traced in others)
         self.group, self.key = queue.job.group, key
         self.held = np.full((len(devices), queue.job.tile), -1)
         # Placed as it will come back: or everything would be compiled once more for what it has become.
@@ -230,7 +229,10 @@ def _advanced(state: Running, max_steps: Array) -> Running:
 def _end(measure: Callable, state: Running) -> dict[str, Array]:
     solution = finish(state)
     known = (solution, state.data)[: len(inspect.signature(measure).parameters)]
-    return {"result": result_codes(solution.result)} | {k: jnp.asarray(v) for k, v in measure(*known).items()}
+    measured = {name: jnp.asarray(value) for name, value in measure(*known).items()}
+    if "result" in measured:
+        raise ValueError("`result` is how a flow ended, and always there; give what is measured another name.")
+    return {"result": result_codes(solution.result), **measured}
 
 
 def _named(dataset: xr.Dataset) -> xr.Dataset:

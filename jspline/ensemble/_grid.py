@@ -51,7 +51,7 @@ class Grid:
 
     Raises:
         ValueError: for an axis without values, with values that are not numbers or strings, or twice the same one;
-            for `inits` that is not a whole number of at least 1.
+            for an axis whose name is no string; for `inits` that is not a whole number of at least 1.
     """
 
     def __init__(self, grid: Mapping[str, Any]):
@@ -60,7 +60,10 @@ class Grid:
         if isinstance(inits, bool) or not isinstance(inits, int | np.integer) or inits < 1:
             raise ValueError(f"The grid needs `inits`, a whole number of at least 1; got {inits!r}.")
         self.inits = int(inits)
-        self.axes = {str(name): _axis(str(name), values) for name, values in rest.items()}
+        for name in rest:
+            if not isinstance(name, str):
+                raise ValueError(f"The names of the grid's axes must be strings; got {name!r}.")
+        self.axes = {name: _axis(name, values) for name, values in rest.items()}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,9 +89,12 @@ class Grid:
 
 
 def _axis(name: str, values: Any) -> list:
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
+    if hasattr(values, "__array__") and np.ndim(values) == 1 and np.asarray(values).dtype.kind not in "mM":
+        # Of numpy, JAX, pandas or xarray. What is masked there is no value, and becomes None.
+        values = (values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)).tolist()
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence) or len(values) == 0:
         raise ValueError(f"The grid's `{name}` must be a list of values; got {values!r}.")
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    plain = [value.item() if hasattr(value, "__array__") and np.ndim(value) == 0 else value for value in values]
     if any(not isinstance(value, int | float | str) or isinstance(value, bool) for value in plain):
         raise ValueError(f"The grid's `{name}` must hold numbers or strings; got {plain!r}.")
     if any(isinstance(value, float) for value in plain):

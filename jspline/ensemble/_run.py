@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax.extend.core import ClosedJaxpr
 from jaxtyping import PRNGKeyArray
 
 from jspline.ensemble._grid import Grid, Group
 from jspline.ensemble._tile import Bound, fitting, key_data, tiled, working_devices
-from jspline.ensemble._work import Progress, Work, fingerprint, jobs
+from jspline.ensemble._work import Progress, Work, jobs
 
 Point = dict[str, Any]
 
@@ -34,12 +35,13 @@ def run(
         fn: takes a point, a dictionary with a value for each axis of the grid, and a key; gives a dictionary of arrays.
             In the point floats are traced; whole numbers and strings are static, and compile once per value. A list
             with any float in it is of floats.
-        grid: the values of each axis, and "inits", the number of networks at each point:
+        grid: the values of each axis, a list or an array, and "inits", the number of networks at each point:
             `{"alpha": [0.1, 1.0], "width": [30, 100], "inits": 1000}`.
         key: a typed key. Network i has `fold_in(key, i)`, the same at every point: comparisons are paired, and a longer
             grid changes nothing.
         out: a folder in which to keep what is finished, chunk by chunk. A run that died, at whatever moment, goes on
             from there when it is called again, and ends with the same bits. The merged result is in `ensemble.nc`.
+            The folder knows its run by the traced programs, with all numbers that they hold, and by all arguments.
         devices: all of this process by default, or JAX's default device if one is set. Their number changes no bits.
         tile: lanes that a device computes at once. By default what fits the cache of a CPU or an eighth of the memory
             of another device. Another tile may round differently.
@@ -53,36 +55,33 @@ def run(
         all of them done returns and merges everything; the attribute `lanes_done` says how many are in it.
 
     Raises:
-        ValueError: for a grid that is none, a folder that holds another run (with the difference), or one without which
-            several processes could not meet.
+        ValueError: for a grid that is none, names that are both of an axis and of what `fn` gives, a folder that holds
+            another run (with the difference) or chunks of another or damaged ones, or no folder, where several
+            processes could not meet without one. All of it before the first network.
         OSError: for a folder that cannot be written to or is in use; what is finished is kept.
-        TypeError: for a key that is not typed.
+        TypeError: for a key that is not typed, or something in the program that cannot be known again, such as a lock.
     """
     devices, (data, impl) = working_devices(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
     programs = [Bound(_one, (fn, tuple(group.static.items()), impl)) for group in groups]
     lanes = [shapes(group, data) for group in groups]
-    outputs = [program.shape(lane) for program, lane in zip(programs, lanes, strict=True)]
-    sizes = [_largest(program, lane) for program, lane in zip(programs, lanes, strict=True)]
-    tiles = [tile or fitting(size, group.lanes, devices[0]) for size, group in zip(sizes, groups, strict=True)]
-    manifest = {
-        "kind": "run",
-        "grid": {**whole.axes, "inits": whole.inits},
-        "key": [impl, *data.tolist()],
-        "program": fingerprint([p.program(lane) for p, lane in zip(programs, lanes, strict=True)]),
-    }
-    work = Work(whole, jobs(groups, tiles, outputs), manifest, devices[0], out, resume, progress)
+    traced = [program.program(lane) for program, lane in zip(programs, lanes, strict=True)]
+    sizes = [_largest(each.program) for each in traced]
+    tiles = [fitting(size, group.lanes, devices[0], tile) for size, group in zip(sizes, groups, strict=True)]
+    manifest = {"kind": "run", "key": [impl, *data.tolist()], "program": [each.program for each in traced]}
+    made = jobs(groups, tiles, [each.outputs for each in traced])
+    work = Work(whole, made, manifest, devices[0], out, resume, progress)
     try:
-        for job, program in zip(work.jobs, programs, strict=True):
-            compute = tiled(program, devices)
+        for job, program, each in zip(work.jobs, programs, traced, strict=True):
+            compute = tiled(program, devices, traced=each)
             todo = work.todo(job)
             for begin in range(0, len(todo), len(devices) * job.tile):
                 slots = padded(todo[begin : begin + len(devices) * job.tile], len(devices), job.tile)
                 values = jax.device_get(compute(job.group.lane(slots, data)))
                 there = slots >= 0
                 work.put(job, slots[there], {name: value[there] for name, value in values.items()})
-        return work.dataset(lambda dataset: dataset)
+        return work.dataset()
     finally:
         work.close()
 
@@ -110,9 +109,9 @@ def padded(lanes: np.ndarray, devices: int, tile: int) -> np.ndarray:
     return full.reshape(devices, tile)
 
 
-def _largest(program: Bound, lane: Any) -> list[Any]:
+def _largest(program: ClosedJaxpr) -> list[Any]:
     """The shapes that the most demanding operation of a program reads and writes."""
-    equations = program.program(lane).jaxpr.eqns
+    equations = program.jaxpr.eqns
     steps = [[v.aval for v in (*e.invars, *e.outvars) if hasattr(v.aval, "shape")] for e in equations]
     plain = [[a for a in step if not jax.dtypes.issubdtype(a.dtype, jax.dtypes.extended)] for step in steps]
     return max(plain, key=lambda step: sum(a.size * a.dtype.itemsize for a in step), default=[])

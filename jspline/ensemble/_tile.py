@@ -13,10 +13,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from jspline.dynamics import compiler_options
+from jspline.ensemble._fingerprint import fingerprint
 
 CACHE = 2 << 20
 """Bytes of a CPU's cache that a tile should fit in: with more lanes at once a lane is not faster."""
@@ -46,6 +48,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A program, and the shapes of what it gives."""
+
+    program: ClosedJaxpr
+    outputs: Any
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Of the program. Raises `TypeError` if it has none."""
+        return fingerprint(self.program)
+
+
 @dataclass(frozen=True)
 class Bound:
     """A function with its first arguments, equal to another one with the same: compiled once for both."""
@@ -56,17 +71,18 @@ class Bound:
     def __call__(self, *more: Any) -> Any:
         return self.function(*self.arguments, *more)
 
-    def shape(self, *more: Any) -> Any:
-        """Of the result, for arguments or their shapes."""
-        return jax.eval_shape(lambda *each: self(*each), *more)
-
-    def program(self, *more: Any) -> Any:
-        """As JAX traces it."""
-        return jax.make_jaxpr(lambda *each: self(*each))(*more)
+    def program(self, *more: Any) -> Traced:
+        """As JAX traces it, for arguments or their shapes."""
+        return Traced(*jax.make_jaxpr(lambda *each: self(*each), return_shape=True)(*more))
 
 
-def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = False) -> Callable:
+def tiled(
+    function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = False, traced: Traced | None = None
+) -> Callable:
     """`function`, of one lane, for arrays with leading axes (devices, tile): vmapped on each device, and compiled.
+
+    Once for the same function, as long as it is `traced` to the same program: one that reads something outside may be
+    another one the next time.
 
     `jax.shard_map` around the vmapped function, and not `jax.jit` of sharded arrays: there a loop would wait for all
     devices in each of its steps. With `flow` the compiler gets what suits flows, and little else.
@@ -75,14 +91,14 @@ def tiled(function: Callable, devices: tuple[jax.Device, ...], *, flow: bool = F
     mesh = None if devices[0].platform == "cpu" else _mesh(devices)
     try:
         hash(function)
-        compiled = _compiled(function, mesh, flow)
-    except TypeError:  # it holds arrays, which cannot be looked up
-        compiled = _compiled.__wrapped__(function, mesh, flow)
+        compiled = _compiled(function, mesh, flow, traced.fingerprint if traced else "")
+    except TypeError:  # it holds arrays, or what cannot be known again, and cannot be looked up
+        compiled = _compiled.__wrapped__(function, mesh, flow, "")
     return _one_by_one(compiled, devices) if mesh is None else compiled
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(function: Callable, mesh: Mesh | None, flow: bool) -> Callable:
+def _compiled(function: Callable, mesh: Mesh | None, flow: bool, _: str) -> Callable:
     def here(*arguments: Any) -> Any:
         mine = jax.tree.map(lambda leaf: leaf[0], arguments)
         if all(len(leaf) == 1 for leaf in jax.tree.leaves(mine)):
@@ -93,7 +109,8 @@ def _compiled(function: Callable, mesh: Mesh | None, flow: bool) -> Callable:
 
     if mesh is not None:
         here = jax.shard_map(here, mesh=mesh, in_specs=SPEC, out_specs=SPEC, check_vma=False)
-    return jax.jit(here, compiler_options=compiler_options() if flow else None)
+    # What nothing depends on is an argument, too: it says on which device the program is to run.
+    return jax.jit(here, keep_unused=True, compiler_options=compiler_options() if flow else None)
 
 
 def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable:
@@ -142,11 +159,16 @@ def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
     return Mesh(np.asarray(devices), ("devices",), axis_types=(AxisType.Auto,))
 
 
-def fitting(lane: Any, lanes: int, device: jax.Device) -> int:
+def fitting(lane: Any, lanes: int, device: jax.Device, asked: int | None) -> int:
     """How many lanes of that size (a PyTree of shapes) make a tile: what fits the cache, or an eighth of the memory.
 
-    Independent of the number of devices; an eighth, since a step holds several copies.
+    Independent of the number of devices; an eighth, since a step holds several copies. Or as many as were asked for.
+    Raises `ValueError` unless these are a whole number of at least 1.
     """
+    if asked is not None:
+        if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
+            raise ValueError(f"`tile` must be a whole number of at least 1; got {asked!r}.")
+        return int(asked)
     size = max(1, sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(lane)))
     # A CPU is as fast with a few lanes, and then has few slots empty at the end.
     most, room = min(ON_CPU, lanes // ROUNDS), CACHE

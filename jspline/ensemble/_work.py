@@ -1,7 +1,6 @@
 """The lanes of a run cut into chunks, shared between processes, and put together again."""
 
-import hashlib
-import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ from jspline.ensemble._store import MERGED, Store, surroundings
 
 TILES = 4
 """Tiles of a chunk: what is kept, and what can be lost, at once."""
+
+NOTHING: dict[str, Any] = {"f": np.nan, "c": np.nan, "i": -1, "u": 0, "b": False}
+"""What stands where a network gave nothing, by the kind of its dtype."""
 
 Progress = Callable[[int, int, dict[str, np.ndarray]], None]
 """Called with the lanes done, all lanes, and what the last of them gave."""
@@ -34,6 +36,12 @@ class Job:
         begin = (chunk - self.first_chunk) * self.chunk
         return range(begin, min(begin + self.chunk, self.group.lanes))
 
+    def fits(self, chunk: int, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Whether these can be the results of a chunk, by names, shapes and dtypes."""
+        lanes = len(self.lanes(chunk))
+        found = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        return found == {name: ((lanes, *one.shape), one.dtype) for name, one in self.outputs.items()}
+
 
 class Work:
     """What a run has to do, what it has done, and the labelled result.
@@ -51,13 +59,21 @@ class Work:
         out: str | Path | None,
         resume: bool,
         progress: Progress | None,
+        finish: Callable[[xr.Dataset], xr.Dataset] = lambda dataset: dataset,
     ):
-        self.grid, self.jobs, self.progress = grid, jobs, progress
+        self.grid, self.jobs, self.progress, self.finish = grid, jobs, progress, finish
         self.chunks: dict[int, dict[str, np.ndarray]] = {}
         self.store = None
+        self.empty = _empty(grid, jobs)
         if out is not None:
-            manifest = {**manifest, "tiles": [job.tile for job in jobs], "tiles_of_a_chunk": TILES}
-            self.store = Store(Path(out), {**manifest, **surroundings(device)}, resume=resume)
+            axes = {"grid": {**grid.axes, INITS: grid.inits}, "axes": list(grid.axes)}
+            manifest = {**axes, **manifest, "tiles": [job.tile for job in jobs], "tiles_of_a_chunk": TILES}
+            self.store = Store(Path(out), {**manifest, **surroundings(device)}, resume=resume, check=self._fits)
+            try:
+                self._rehearse(self.store.folder)
+            except BaseException:
+                self.close()
+                raise
         elif jax.process_count() > 1:
             raise ValueError("Several processes meet in a folder: give `out`.")
         self.missing: dict[int, int] = {}
@@ -65,6 +81,20 @@ class Work:
         for job in jobs:
             for chunk in job.chunks:
                 self.done += len(job.lanes(chunk)) if self._finished(chunk) else 0
+
+    def _fits(self, chunk: int, arrays: Mapping[str, np.ndarray]) -> bool:
+        return any(chunk in job.chunks and job.fits(chunk, arrays) for job in self.jobs)
+
+    def _rehearse(self, folder: Path) -> None:
+        """Write the first value of each array: whatever a file cannot hold is found before the work, not after it."""
+        try:
+            first = self._labelled({name: array[(slice(1),) * array.ndim] for name, array in self.empty.items()}, 0, 1)
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                first.to_netcdf(Path(place) / MERGED, engine="h5netcdf")
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(f"The result could not be written to {folder / MERGED}: {error}") from None
 
     def _finished(self, chunk: int) -> bool:
         return chunk in self.chunks or (self.store is not None and chunk in self.store)
@@ -103,16 +133,9 @@ class Work:
                 elif self.store is not None and chunk in self.store:
                     yield job, chunk, self.store.read(chunk)
 
-    def dataset(self, finish: Callable[[xr.Dataset], xr.Dataset]) -> xr.Dataset:
+    def dataset(self) -> xr.Dataset:
         """The labelled result; `lanes_done` says how many networks it holds, since other processes may lag behind."""
-        arrays: dict[str, np.ndarray] = {}
-        for name in self.jobs[0].outputs:
-            shapes = [job.outputs[name].shape for job in self.jobs]
-            if len({len(shape) for shape in shapes}) > 1:
-                raise ValueError(f"`{name}` must have as many axes at every point of the grid.")
-            largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
-            dtype = self.jobs[0].outputs[name].dtype
-            arrays[name] = np.full((*self.grid.shape, *largest), _nothing(dtype), dtype)
+        arrays = {name: array.copy() for name, array in self.empty.items()}
         done = 0
         for job, chunk, values in self._results():
             lanes = np.asarray(job.lanes(chunk))
@@ -121,17 +144,19 @@ class Work:
             for name, value in values.items():
                 arrays[name][(*place, *(slice(size) for size in value.shape[1:]))] = value
             done += len(lanes)
-        dims = [*self.grid.axes, INITS]
-        variables = {
-            name: ([*dims, *(f"{name}_{axis}" for axis in range(array.ndim - len(dims)))], array)
-            for name, array in arrays.items()
-        }
-        coordinates = {**self.grid.axes, INITS: np.arange(self.grid.inits)}
-        result = finish(xr.Dataset(variables, coordinates, {"lanes_done": done}))
+        result = self._labelled(arrays, done)
         if self.store is not None and done == self.grid.lanes:
             with whole(self.store.folder / MERGED) as path:
                 result.to_netcdf(path, engine="h5netcdf")
         return result
+
+    def _labelled(self, arrays: Mapping[str, np.ndarray], done: int, most: int | None = None) -> xr.Dataset:
+        """As a dataset, of at most so many values of each axis."""
+        dims = [*self.grid.axes, INITS]
+        variables = {name: ([*dims, *_inner(name, array.ndim - len(dims))], array) for name, array in arrays.items()}
+        coordinates = {name: values[:most] for name, values in self.grid.axes.items()}
+        inits = np.arange(self.grid.inits)[:most]
+        return self.finish(xr.Dataset(variables, {**coordinates, INITS: inits}, {"lanes_done": done}))
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -139,9 +164,44 @@ class Work:
             self.store.close()
 
 
-def _nothing(dtype: np.dtype) -> Any:
-    """What stands where a network gave nothing: NaN, -1, or False."""
-    return {"f": np.nan, "c": np.nan, "i": -1, "u": 0, "b": False}[np.dtype(dtype).kind]
+def _empty(grid: Grid, jobs: list[Job]) -> dict[str, np.ndarray]:
+    """For each measured quantity its array without any value yet, which takes no memory.
+
+    Raises:
+        ValueError: for quantities that the result could not hold.
+    """
+    names = set(jobs[0].outputs)
+    for job in jobs:
+        if set(job.outputs) != names:
+            some, others = (", ".join(sorted(map(str, each))) or "nothing" for each in (names, job.outputs))
+            raise ValueError(f"What is measured must have the same names at every point; got {some} and {others}.")
+    arrays: dict[str, np.ndarray] = {}
+    for name in jobs[0].outputs:
+        if not isinstance(name, str):
+            raise ValueError(f"The names of what is measured must be strings; got {name!r}.")
+        shapes = [job.outputs[name].shape for job in jobs]
+        if len({len(shape) for shape in shapes}) > 1:
+            raise ValueError(f"`{name}` must have as many axes at every point of the grid.")
+        kinds = [job.outputs[name].dtype for job in jobs]
+        if any(not isinstance(kind, np.dtype) or kind.kind not in NOTHING for kind in kinds):
+            raise ValueError(f"`{name}` must hold numbers or booleans that numpy has; got dtype {kinds[0]}.")
+        dtype = np.result_type(*kinds)
+        largest = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+        arrays[name] = np.broadcast_to(np.asarray(NOTHING[dtype.kind]).astype(dtype), (*grid.shape, *largest))
+    inner = [axis for name, array in arrays.items() for axis in _inner(name, array.ndim - len(grid.shape))]
+    taken = {**dict.fromkeys(inner, "an axis of an array"), **dict.fromkeys([*grid.axes, INITS], "an axis of the grid")}
+    for name in arrays:
+        if name in taken:
+            raise ValueError(f"`{name}` is both measured and {taken[name]}; give one of them another name.")
+    for name in inner:
+        if name in grid.axes:
+            raise ValueError(f"`{name}` is an axis of the grid and of an array; give one of them another name.")
+    return arrays
+
+
+def _inner(name: str, axes: int) -> list[str]:
+    """The names of the axes of what a network gives."""
+    return [f"{name}_{axis}" for axis in range(axes)]
 
 
 def jobs(groups: list[Group], tiles: list[int], outputs: list[dict[str, jax.ShapeDtypeStruct]]) -> list[Job]:
@@ -150,13 +210,3 @@ def jobs(groups: list[Group], tiles: list[int], outputs: list[dict[str, jax.Shap
     for group, tile, shapes in zip(groups, tiles, outputs, strict=True):
         made.append(Job(group, tile, made[-1].chunks.stop if made else 0, shapes))
     return made
-
-
-def fingerprint(programs: list[Any]) -> str:
-    """Of traced programs and the arrays they hold: whether two runs compute the same."""
-    digest = hashlib.sha256()
-    for program in programs:
-        digest.update(re.sub(r" at 0x[0-9a-f]+|id=[0-9]+", "", str(program)).encode())
-        for constant in program.consts:
-            digest.update(np.asarray(constant).tobytes())
-    return digest.hexdigest()[:16]
