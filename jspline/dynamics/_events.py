@@ -14,8 +14,9 @@ solutions, and the convention is z < 0. (w, b) may reach 0 (positive charge): th
 falls in some direction, and leaves in the steepest. Elsewhere, w may pass 0 while all data are seen: nothing jumps,
 the orientation flips.
 
-A neuron is taken to have met the datum only once it is a little beyond (`BAND` of what the tolerances allow): or, as
-the residual vanishes, rounding would make it cross without end.
+A neuron is taken to have met a datum once it is beyond by more than rounding (`MARGIN`). If it then rests just
+beyond, it would have met it. A slide is taken to have ended once the neuron would have gone `BAND` of what the
+tolerances allow: or, as the residual vanishes, rounding would release it without end.
 
 All this is decided for each neuron by itself, at its own time, with the residual given (`_carry` answers for that).
 Between two events it obeys a linear equation of its own, and goes on as a `Stretch`.
@@ -35,6 +36,7 @@ from jspline.ranks import Ranks
 
 BAND = 0.01
 MARGIN = 10
+"""Units of rounding of z = w x + b, and 1e-10 of what the tolerances allow it."""
 
 
 class Stretch(NamedTuple):

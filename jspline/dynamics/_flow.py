@@ -77,13 +77,16 @@ def flow(
     push onto the datum slides on it until one of them lets go. Where that leaves a choice, `num_nonunique` counts it,
     and the neuron goes where it does not see the datum. Every neuron keeps its charge v^2 - w^2 - b^2.
 
-    Numerical caveats: use float64. Errors are relative to the length of each neuron, so that small ones count, and to
-    the largest |y| or |f| where the fit is concerned. Events are located on the dense output of the step, to its order;
-    many may lie in one step, whose effect on each other is kept to first order, and within the tolerance beyond. A
-    neuron at (w, b) = 0 leaves once it has had a way out for as long as the tolerances allow. An overshoot of a datum
-    by less than 1 % of what the tolerances allow is not an event, or there would be no end of them as the residual
-    vanishes. A general solver meets every crossing and slide as a jump, which costs it many steps and, across the jump,
-    its order.
+    Numerical caveats: use float64. Errors are relative to the size of each neuron, so that small ones count, as the
+    data see it: |w| times half their range and |w x + b| at their middle, so that it does not matter where they lie
+    (for data that fill [-1, 1] that is the length of (w, b, v)); and to the largest |y| or |f| where the fit is
+    concerned. Events are located on the dense output of the step, to its order; many may lie in one step, whose
+    effect on each other is kept to first order, and within the tolerance beyond. A neuron at (w, b) = 0 leaves once
+    it has had a way out for as long as the tolerances allow. A slide ends once its neuron would have gone 1 % of what
+    the tolerances allow, or there would be no end of releases as the residual vanishes. The nets that are returned
+    see what the flow says that they see, to the last bit: a neuron that slides has w x = -b. A datum that is heavier
+    than the others by a factor s costs steps that grow as s^(1/4). A general solver meets every crossing and slide as
+    a jump, which costs it many steps and, across the jump, its order.
     """
     # Check.
     _check_choices(method, chart, solver, until, events, max_steps)
