@@ -299,7 +299,8 @@ def _split(r: Float[Array, " width"], c: Float[Array, " width"]) -> tuple[Array,
 
     The larger of the two has no cancellation in its square; the smaller is |r| over it.
     """
-    larger = jnp.sqrt(_positive((_hypot(c, 2 * r) + jnp.abs(c)) / 2))
+    # Not |c|, whose derivative at c = 0 is that of neither side: rho is the larger up to there.
+    larger = jnp.sqrt(_positive((_hypot(c, 2 * r) + jnp.where(c > 0, c, -c)) / 2))
     larger = jnp.where((r == 0) & (c == 0), 0, larger)
     smaller = jnp.where(larger > 0, jnp.abs(r) / _positive(larger), 0)
     rho, size = jnp.where(c > 0, smaller, larger), jnp.where(c > 0, larger, smaller)

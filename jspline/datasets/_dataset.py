@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, as_floats, check_finite, check_positive, is_concrete
+from jspline._roots import root
 from jspline.charts import ReLUNet
 
 
@@ -105,8 +106,8 @@ class Dataset(eqx.Module):
         """
         p = self.weight / jnp.sum(self.weight)
         x_mean, y_mean = jnp.sum(p * self.x), jnp.sum(p * self.y)
-        x_scale = jnp.sqrt(jnp.sum(p * (self.x - x_mean) ** 2))
-        y_scale = jnp.sqrt(jnp.sum(p * (self.y - y_mean) ** 2))
+        x_scale = root(jnp.sum(p * (self.x - x_mean) ** 2))
+        y_scale = root(jnp.sum(p * (self.y - y_mean) ** 2))
         if is_concrete(self):
             kept = np.asarray(self.x)[np.asarray(self.weight) > 0]
             if kept.size == 0 or kept[-1] - kept[0] <= 2 * np.spacing(np.max(np.abs(kept))):
