@@ -65,22 +65,26 @@ class Case(NamedTuple):
         points: tuples of these.
         held: which leaves do not change: by the names of attributes of nets and data, "w where 0" among them.
         awaits: why it is known to fail, if it does.
+        dear: whether it takes long to compile.
     """
 
     function: Callable[..., dict[str, Any]]
     points: list[tuple]
     held: tuple[str, ...] = ()
     awaits: str = ""
+    dear: bool = False
 
 
 CASES: list[Case] = []
 
 
-def case(*points: tuple, held: tuple[str, ...] = (), awaits: str = "") -> Callable[[Callable], Callable]:
+def case(
+    *points: tuple, held: tuple[str, ...] = (), awaits: str = "", dear: bool = False
+) -> Callable[[Callable], Callable]:
     """Make a case of a function."""
 
     def add(function: Callable) -> Callable:
-        CASES.append(Case(function, [tuple(map(_arrays, point)) for point in points], held, awaits))
+        CASES.append(Case(function, [tuple(map(_arrays, point)) for point in points], held, awaits, dear))
         return function
 
     return add
@@ -93,7 +97,7 @@ def _arrays(argument: Any) -> Any:
 # Charts.
 
 
-@case(*((net, 1.3, AT) for net in (NET, *DEGENERATE, NOTHING)))
+@case(*((net, 1.3, AT) for net in (NET, *DEGENERATE, NOTHING)), dear=True)
 def net_as_it_is(net, alpha, x):
     return {
         "charts.ReLUNet.__call__": net(x),
@@ -106,7 +110,7 @@ def net_as_it_is(net, alpha, x):
     }
 
 
-@case((NET,), (EQUAL,), (FLAT,), held=("w where 0",))
+@case((NET,), (EQUAL,), (FLAT,), held=("w where 0",), dear=True)
 def net_with_breakpoints(net):
     return {
         "charts.ReLUNet.to_spline": net.to_spline(),
@@ -117,7 +121,7 @@ def net_with_breakpoints(net):
     }
 
 
-@case(*((spline, CHARGE, AT) for spline in SPLINES))
+@case(*((spline, CHARGE, AT) for spline in SPLINES), dear=True)
 def spline_as_it_is(spline, charge, x):
     return {
         "charts.Spline.__call__": spline(x),
@@ -142,7 +146,7 @@ def polar_as_it_is(polar, x):
     return {"charts.Polar.__call__": polar(x), "charts.Polar.to_net": polar.to_net()}
 
 
-@case((NET.to_polar(),))
+@case((NET.to_polar(),), dear=True)
 def polar_with_breakpoints(polar):
     return {"charts.Polar.to_spline": polar.to_spline()}
 
@@ -152,7 +156,7 @@ def polar_with_breakpoints(polar):
 POINTS = [(NET, DATA), (NET, INTERPOLATED), (NET, TIED), (NET, WEIGHTLESS), *((net, DATA) for net in DEGENERATE)]
 
 
-@case(*POINTS, (NOTHING, DATA))
+@case(*POINTS, (NOTHING, DATA), dear=True)
 def loss_and_gradient(net, data):
     methods = ("sorted", "dense")
     return {
@@ -164,7 +168,7 @@ def loss_and_gradient(net, data):
     }
 
 
-@case(*((spline, data) for spline in SPLINES for data in (DATA, WEIGHTLESS)))
+@case(*((spline, data) for spline in SPLINES for data in (DATA, WEIGHTLESS)), dear=True)
 def loss_and_gradient_of_splines(spline, data):
     return {
         "objective.loss": objective.loss(spline, data),
@@ -177,7 +181,7 @@ def field_of_splines(spline, charge, data):
     return {"dynamics.spline_field": dynamics.spline_field(spline, charge, data)}
 
 
-@case((NET.to_polar(), DATA), (NOTHING.to_polar(), DATA))
+@case((NET.to_polar(), DATA), (NOTHING.to_polar(), DATA), dear=True)
 def field_of_polars(polar, data):
     return {"dynamics.polar_field": dynamics.polar_field(polar, data)}
 
@@ -218,7 +222,7 @@ def sums(over_data, over_neurons):
 # Curvature.
 
 
-@case((NET, DATA), (EQUAL, TIED), (DEAD, DATA), (FLAT, WEIGHTLESS), (NOTHING, DATA))
+@case((NET, DATA), (EQUAL, TIED), (DEAD, DATA), (FLAT, WEIGHTLESS), (NOTHING, DATA), dear=True)
 def matrices(net, data):
     direction = jnp.linspace(-1.0, 1.0, 16)
     return {
@@ -232,7 +236,7 @@ def matrices(net, data):
     }
 
 
-@case((np.stack([V, W]), np.stack([B, V]), X, P, W, B))
+@case((np.stack([V, W]), np.stack([B, V]), X, P, W, B), dear=True)
 def columns(slope, level, z, p, a, c):
     lines = curvature.Columns(slope, level, RANKS)
     moments = lines.moments()
@@ -250,7 +254,7 @@ SMALL = ReLUNet(W[:2], B[:2], V[:2], 0.2)
 NULL = ReLUNet([0.0, 0.0], [-1.0, -0.3], [0.0, 0.0], 0.2)  # no neuron sees a datum
 
 
-@case((SMALL, DATA), (SMALL, TIED))
+@case((SMALL, DATA), (SMALL, TIED), dear=True)
 def spectra(net, data):
     """Where the eigenvalues are single ones."""
     values = [curvature.spectrum(net, data, matrix=m)[-4:] for m in ("hessian", "gram")]
@@ -262,7 +266,7 @@ def spectra(net, data):
     }
 
 
-@case((SMALL, DATA), (NULL, DATA))
+@case((SMALL, DATA), (NULL, DATA), dear=True)
 def by_lanczos(net, data):
     start = jnp.full(7, 7**-0.5)
     product = lambda u: curvature.hvp(net, data, u)  # noqa: E731
@@ -298,7 +302,7 @@ def cell(train_b0):
     return dynamics.FlowTerm(TERM.points, TERM.ranks, TERM.pin, train_b0)
 
 
-@case((NET, EQUAL, Y), (SILENT, NET, Y))
+@case((NET, EQUAL, Y), (SILENT, NET, Y), dear=True)
 def cells(net, step, e):
     found = {
         name: [] for name in ("fit", "force", "gather", "lines", "sums", "project", "push", "vf", "prod", "factor")
@@ -317,7 +321,7 @@ def cells(net, step, e):
     return {f"dynamics.FlowTerm.{name}": values for name, values in found.items()}
 
 
-@case((NET,), (SILENT,), (EQUAL,))
+@case((NET,), (SILENT,), (EQUAL,), dear=True)
 def steps(net):
     solver, term = dynamics.Rosenbrock(), cell(True)
     state = solver.init(term, 0.0, 0.1, net, None)
@@ -370,7 +374,7 @@ def densities(law, names=None):
     return found
 
 
-@case((1.2, 0.7, 0.9))
+@case((1.2, 0.7, 0.9), dear=True)
 def laws(one, two, three):
     found = {}
     for law in (
@@ -387,7 +391,7 @@ def laws(one, two, three):
     return found
 
 
-@case((1.2, 0.0, 0.9))
+@case((1.2, 0.0, 0.9), dear=True)
 def laws_without_spread(one, zero, three):
     laws = init.Gaussian(one, zero, three), init.Uniform(one, zero, three), init.UniformBreakpoints(-1, 1, one, zero)
     found = [densities(law, ("roughness_mean", "roughness_var", "sample")) for law in laws]
@@ -425,7 +429,7 @@ def nearness(net):
     return {"kernel.regime": kernel.regime(net, DATA)}
 
 
-@case((Y, 0.8), (np.zeros(7), 0.8))
+@case((Y, 0.8), (np.zeros(7), 0.8), dear=True)
 def wide(y, t):
     data = Dataset(X, y, P)
     found = {name: [] for name in ("weighted_spline", "WideFit.__call__", "WideFit.curvature", "WideFit.delta_slope")}
@@ -444,7 +448,7 @@ def wide(y, t):
 QUIET = ReLUNet(W, B, [0.7, -0.9, 0.0, 0.0, 0.0], 0.2)
 
 
-@case((NET, DATA, AT), (NET, WEIGHTLESS, AT), (NET, TIED, AT), (QUIET, DATA, AT))
+@case((NET, DATA, AT), (NET, WEIGHTLESS, AT), (NET, TIED, AT), (QUIET, DATA, AT), dear=True)
 def landscapes(net, data, t):
     quadratic, bias = landscape.slice_breakpoint(net, data, 1), landscape.slice_bias(net, data, 0)
     scale = landscape.slice_scale(net, data, 0)
@@ -466,13 +470,13 @@ def landscapes(net, data, t):
     }
 
 
-@case((NET, DATA))
+@case((NET, DATA), dear=True)
 def zeros(net, data):
     found = landscape.drive_zeros(net, data)
     return {"landscape.drive_zeros": [jnp.where(jnp.isnan(each), 0, each) for each in (found.right, found.left)]}
 
 
-@case((ReLUNet([1.0, 2.0, 1.0, 1.0, -1.0], [0.05, 0.2, -0.2, -3.0, 0.3], V, 0.2), DATA, 0.02))
+@case((ReLUNet([1.0, 2.0, 1.0, 1.0, -1.0], [0.05, 0.2, -0.2, -3.0, 0.3], V, 0.2), DATA, 0.02), dear=True)
 def moves(net, data, by):
     return {
         "landscape.cancel_in_gap": landscape.cancel_in_gap(net, data, 0, 1, by),
@@ -484,7 +488,17 @@ def moves(net, data, by):
 # Piecewise-linear baselines.
 
 
-@case((DATA, AT), (TIED, AT), (CONSTANT, AT), held=("y where constant",))
+LONG = np.array([-1.2, -1.0, -0.7, -0.5, -0.2, -0.1, 0.2, 0.4, 0.5, 0.8, 1.0, 1.3])
+WITH_TIE = np.where(LONG == -0.7, -1.0, LONG)
+NOISE = 0.05 * np.sin(9 * np.arange(12))
+BENT = [Dataset(x, 3 * np.maximum(x + 0.35, 0) - 5 * np.maximum(x - 0.6, 0) + NOISE) for x in (LONG, WITH_TIE)]
+"""The best knots are between data."""
+ZIGZAG = 2 * LONG - 4 * np.abs(LONG + 0.5) + 4 * np.abs(LONG - 0.5) + 0.2 * NOISE
+PEAKED = Dataset(LONG, ZIGZAG + 0.6 * (LONG == -0.5) - 0.6 * (LONG == 0.5))
+"""They are on data."""
+
+
+@case(*((data, AT) for data in (*BENT, PEAKED)), dear=True)
 def baselines(data, x):
     found = {"pwl.criterion": pwl.criterion(data.weight, 7)}
     joined, separate = pwl.continuous(data, 3), []
@@ -510,7 +524,7 @@ def trained(net, data, rate):
     return {"descent.train": [run.net, run.losses]}
 
 
-@case((NET, DATA, NORMED, DEEP, AT), (EQUAL, TIED, NORMED, DEEP, AT))
+@case((NET, DATA, NORMED, DEEP, AT), (EQUAL, TIED, NORMED, DEEP, AT), dear=True)
 def other_nets(net, data, normed, deep, x):
     return {
         "descent.BatchNormNet.from_net": descent.BatchNormNet.from_net(net, data),
