@@ -12,6 +12,7 @@ from registry import uncovered
 
 from jspline import Dataset, Polar, ReLUNet
 from jspline.curvature import delta_slopes, hvp, tangent
+from jspline.dynamics._solution import length
 from jspline.dynamics._term import Force, velocity
 
 STEP = 1e-5
@@ -161,3 +162,9 @@ def test_linear_maps_and_their_transposes_agree():
     for name, there, back in pairs():
         assert abs(there - back) <= 1e-12 * (1 + abs(there)), name
         assert there != 0, name
+
+
+def test_a_flow_at_rest_has_a_speed_with_derivatives():
+    rest = jax.tree.map(jnp.zeros_like, NET)
+    for train_b0 in (True, False):
+        assert jax.jvp(lambda net, train_b0=train_b0: length(net, train_b0), (rest,), (NET,)) == (0, 0)
