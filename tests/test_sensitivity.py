@@ -1,5 +1,7 @@
 """The derivative of the exact flow: against differences of a flow that shares nothing with it, and by identities."""
 
+import itertools
+
 import diffrax
 import equinox as eqx
 import jax
@@ -93,6 +95,38 @@ def test_forward_is_the_limit_of_differences_and_reverse_its_transpose(seed):
     start = s.reverse(wanted)
     there, back = flat(wanted) @ flat(last), flat(start) @ flat(rates)
     assert abs(there - back) < 1e-8 * abs(there)
+
+
+def with_derivative(size, width, train_b0):
+    """Flows of balanced nets on random data, from end to end of which there is a derivative."""
+    for seed in range(300):
+        rng = np.random.default_rng([size, width, seed])
+        net = jspline.init.Balanced(1 / np.sqrt(width)).sample(width, key=jax.random.key(seed))
+        data = jspline.Dataset(rng.uniform(-1, 1, size), rng.normal(size=size), rng.uniform(0.5, 1.5, size))
+        s = solve(net, data, 16.0, train_b0=train_b0)
+        if s.obstacle == OBSTACLES.none:
+            yield s
+
+
+def gap(s, seed):
+    """How far <c, J u> and <J^T c, u> are apart, over the size of their terms, for random c and u."""
+    rng = np.random.default_rng(seed)
+    rates, wanted = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), (s.zeros(), s.zeros().net))
+    last, first = push(s, rates), s.reverse(wanted)
+    return abs(flat(wanted) @ flat(last) - flat(first) @ flat(rates)) / (np.abs(flat(first)) @ np.abs(flat(rates)))
+
+
+@pytest.mark.parametrize(
+    ("size", "width", "train_b0", "count"),
+    [(N, H, True, 3), (3, 1, False, 10)]  # compiled for other tests
+    + [pytest.param(*shape, b0, 100, marks=pytest.mark.full) for shape in [(3, 24), (16, 4)] for b0 in (True, False)],
+)
+def test_reverse_is_the_transpose_of_forward(size, width, train_b0, count):
+    """Also with more data than parameters, where the linear systems are others."""
+    found = list(itertools.islice(with_derivative(size, width, train_b0), count))
+    assert len(found) == count
+    assert any(jnp.any(s.tape.term.pin >= 0) for s in found)
+    assert max(gap(s, seed) for seed, s in enumerate(found)) < 1e-8
 
 
 @pytest.mark.parametrize("without", ["crossings", "slides"])

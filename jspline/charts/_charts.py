@@ -294,7 +294,8 @@ def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[
     The larger of the two has no cancellation in its square; the smaller is |r| over it. Neither squares r or the
     charge, which are squares already: nothing under- or overflows that the neurons themselves can hold the square of.
     """
-    larger = jnp.sqrt(_positive((_hypot(charge, 2 * r) + jnp.abs(charge)) / 2))
+    # Not |c|, whose derivative at c = 0 is that of neither side: rho is the larger up to there.
+    larger = jnp.sqrt(_positive((_hypot(charge, 2 * r) + jnp.where(charge > 0, charge, -charge)) / 2))
     larger = jnp.where((r == 0) & (charge == 0), 0, larger)
     smaller = jnp.where(larger > 0, jnp.abs(r) / _positive(larger), 0)
     rho, size = jnp.where(charge > 0, smaller, larger), jnp.where(charge > 0, larger, smaller)

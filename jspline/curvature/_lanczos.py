@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from jspline._checks import check_choice, check_memory, check_positive, is_concrete
+from jspline._roots import root
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, size
 from jspline.curvature._hessian import Matrix, operator
@@ -83,7 +84,7 @@ class SpectralDensity(eqx.Module):
             return jnp.sum(function(self.nodes, point) * self.weights, axis=1)
 
         each = jnp.reshape(jax.vmap(at)(t.ravel()), (*t.shape, len(self.nodes)))
-        return jnp.mean(each, axis=-1), jnp.std(each, axis=-1, ddof=1) / len(self.nodes) ** 0.5
+        return jnp.mean(each, axis=-1), root(jnp.var(each, axis=-1, ddof=1) / len(self.nodes))
 
 
 def extreme_eigenvalues(
@@ -161,6 +162,8 @@ def spectral_density(
 
     Raises:
         ValueError: for fewer than 1 step or 2 probes, or when the vectors would not fit into memory.
+
+    Nodes and weights have derivatives as long as there are more distinct eigenvalues than steps; `trace` always has.
     """
     if steps < 1 or probes < 2:
         raise ValueError(f"`steps` must be at least 1 and `probes` at least 2; got {steps} and {probes}.")
@@ -203,7 +206,7 @@ def lanczos(product: Callable[[Array], Array], start: Array, steps: int) -> tupl
         along = jnp.vdot(vector, new)
         for _ in range(2):
             new = new - basis.T @ (basis @ new)
-        off = jnp.linalg.norm(new)
+        off = root(jnp.sum(new**2))
         largest = jnp.maximum(largest, jnp.abs(along) + off)
         off = jnp.where(off > len(start) ** 0.5 * eps * largest, off, 0)
         vector = jnp.where(off > 0, new / jnp.where(off > 0, off, 1), 0)

@@ -40,7 +40,8 @@ def spectrum(
         ValueError: for another matrix, or when the matrix would not fit into memory.
 
     Numerical caveat: errors are about machine epsilon times the largest eigenvalue, so of a smaller eigenvalue not even
-    the sign is known. `zero_modes` counts zeros more sharply.
+    the sign is known. `zero_modes` counts zeros more sharply. Of eigenvalues that are equal only the sum has a
+    derivative, and the derivative in a weight of 0 is NaN.
     """
     check_choice(matrix=matrix, choices=("hessian", "gram"))
     if matrix == "hessian" and not _coincide(net, data, train_b0):
@@ -213,7 +214,10 @@ class DeltaSlopes(NamedTuple):
 
 
 def delta_slopes(spline: Spline, data: Dataset) -> DeltaSlopes:
-    """The loss as a function of the delta-slopes alone, which is quadratic: its modes. O(N H min(N, H))."""
+    """The loss as a function of the delta-slopes alone, which is quadratic: its modes. O(N H min(N, H)).
+
+    The modes have derivatives where the singular values are distinct and none is 0; elsewhere these are NaN.
+    """
     Phi = jacobian(spline, data, train_b0=False)[:, spline.width :]
     U, S, Vt = jnp.linalg.svd(jnp.sqrt(data.weight)[:, None] * Phi, full_matrices=False)
     rank = jnp.sum(S / S[0] > max(Phi.shape) * jnp.finfo(S.dtype).eps)

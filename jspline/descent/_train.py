@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
+import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,6 +62,9 @@ class Training(eqx.Module):
         return self.losses[..., -1]
 
 
+FORWARD_ONLY = "`train` has derivatives in forward mode only: use `jax.jvp`, or `jspline.flow`, which has both."
+
+
 def train(
     net: Net,
     data: Dataset,
@@ -92,6 +96,7 @@ def train(
 
     Raises:
         ValueError: for numbers below 1, or mini-batches without a key.
+        RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
     check_unbatched(data.x)
     for name, number in (
@@ -123,6 +128,7 @@ def train(
     at = np.unique(np.linspace(0, steps, min(records, steps) + 1).round().astype(int))
     (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
     losses = jnp.concatenate([_whole(net, data)[None], losses])
+    last, losses = eqxi.nondifferentiable_backward((last, losses), msg=FORWARD_ONLY)
     limit, ends = jnp.full((), jnp.inf, losses.dtype), jnp.full(2, jnp.nan, losses.dtype)
     if learning_rate is not None:
         limit = 2 / jnp.asarray(learning_rate, losses.dtype)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jspline._checks import check_unbatched, is_concrete
+from jspline._roots import root
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.objective import predict
@@ -58,8 +59,8 @@ def _atoms(net: ReLUNet, side: int) -> tuple[Float[Array, "3"], Float[Array, "3"
     variance = jnp.where(apart, jnp.sum(spread**2), 0)
     low, high = variance / (below * (below + above)), variance / (above * (below + above))
     place = jnp.stack([jnp.where(apart, least, 0), mean, jnp.where(apart, most, 0)])
-    root = jnp.sqrt(jnp.stack([low, middle, high]))
-    return side * root, root * place
+    size = root(jnp.stack([low, middle, high]))
+    return side * size, size * place
 
 
 def nothing_follows(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jspline._checks import is_concrete
+from jspline._roots import root
 from jspline.charts import ReLUNet, charge
 from jspline.datasets import Dataset
 from jspline.objective import loss, value_and_grad
@@ -230,4 +231,4 @@ def slope(net: ReLUNet, data: Dataset, train_b0: bool) -> Float[Array, ""]:
 def length(net: ReLUNet, train_b0: bool) -> Float[Array, ""]:
     """|theta|, of all parameters that move."""
     square = jnp.sum(net.w**2 + net.b**2 + net.v**2)
-    return jnp.sqrt(square + net.b0**2 if train_b0 else square)
+    return root(square + net.b0**2 if train_b0 else square)

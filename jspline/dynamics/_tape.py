@@ -233,21 +233,24 @@ def _replay(tape: Tape, points: Points, k: Array, y: Array, at: Values) -> Array
 def _differentiable(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> Solver:
     """`FlowTerm.factor` for AD: its factors are held, and serve for the derivatives of its solutions too.
 
-    These leave the line b = -w x_m of a slide when x_m changes. `FlowTerm.factor` may count on that line (and its
-    transpose must), so that what is off it is taken apart.
+    I - g F is symmetric on what can move only. These derivatives also change what the flow holds: b off the line
+    b = -w x_m of a slide, when x_m changes, and b0 where it is not trained. That has columns in F and no rows, and is
+    taken apart.
     """
     held, at = jax.lax.stop_gradient((term, net))
     inside = held.factor(at, jax.lax.stop_gradient(force), g)
 
-    def on_line(a: ReLUNet) -> ReLUNet:
+    def free(a: ReLUNet) -> ReLUNet:
         q = held.project(Force(held.points.p, a.w, a.b, a.b0))
-        return ReLUNet(q.X, q.E, a.v, a.b0)
+        return ReLUNet(q.X, q.E, a.v, a.b0 if held.train_b0 else jnp.zeros_like(a.b0))
 
-    def off_line(a: ReLUNet) -> ReLUNet:
-        return jax.tree.map(jnp.subtract, a, on_line(a))
+    def fixed(a: ReLUNet) -> ReLUNet:
+        return jax.tree.map(jnp.subtract, a, free(a))
 
     def gather(a: ReLUNet) -> ReLUNet:
-        return velocity(at, held.gather(g * held.points.p * held.push(at, a)))
+        """g J^T p J a, with the rows of what is held."""
+        e = g * held.points.p * held.push(at, a)
+        return velocity(at, held.gather(e)._replace(total=jnp.sum(e)))
 
     def apply(a: ReLUNet) -> ReLUNet:
         """(I - g F) a."""
@@ -256,13 +259,13 @@ def _differentiable(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> Sol
         return jax.tree.map(lambda a, own, back: a - g * (own - back), a, own, back)
 
     def solve(_: Any, r: ReLUNet) -> ReLUNet:
-        beside = off_line(r)
-        rest = jax.tree.map(lambda r, q, felt: r - q - felt, r, beside, on_line(gather(beside)))
+        beside = fixed(r)
+        rest = jax.tree.map(lambda r, q, felt: r - q - felt, r, beside, free(gather(beside)))
         return jax.tree.map(jnp.add, inside(rest)[0], beside)
 
     def solve_transposed(_: Any, r: ReLUNet) -> ReLUNet:
-        a = inside(on_line(r))[0]
-        return jax.tree.map(jnp.add, a, off_line(jax.tree.map(jnp.subtract, r, gather(a))))
+        a = inside(free(r))[0]
+        return jax.tree.map(jnp.add, a, fixed(jax.tree.map(jnp.subtract, r, gather(a))))
 
     def solver(r: ReLUNet) -> tuple[ReLUNet, Array]:
         a = jax.lax.custom_linear_solve(apply, r, solve, solve_transposed)

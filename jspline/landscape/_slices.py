@@ -120,7 +120,8 @@ def slice_breakpoint(net: ReLUNet | Spline, data: Dataset, i: Index) -> Piecewis
     """The loss as a function of the breakpoint of neuron i, everything else (its mu and s, all others) fixed.
 
     Theorem 3. The knots are the data; the constant of the loss is in it. O(N + H) after the search for ranks, under
-    `jax.vmap` over i too. The second derivative on a piece is mu^2 times the weight of the data seen there.
+    `jax.vmap` over i too. The second derivative on a piece is mu^2 times the weight of the data seen there. Of
+    neighbouring weights of 0 the derivatives are NaN.
 
     Raises:
         ValueError: when i is out of range, or neuron i has w = 0 (traced: NaN).
@@ -163,7 +164,7 @@ def residual_without(net: ReLUNet, data: Dataset, i: Array) -> Float[Array, " da
 def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadratic:
     r, p, origin = residual_without(net, data, i), data.weight, data.centre
     right = ~(net.w[i] < 0)
-    t = jnp.where(p > 0, r - mu * (data.x - origin), 0)
+    t = r - mu * (data.x - origin)
     # What a neuron far to the inactive side sees first comes first.
     first_seen = [jnp.where(right, values[::-1], values) for values in (p, t, jnp.zeros_like(t))]
     seen = jax.lax.associative_scan(_together, tuple(first_seen))
@@ -180,6 +181,7 @@ def _together(one: tuple[Array, Array, Array], other: tuple[Array, Array, Array]
     """Weight, mean and scatter of two groups taken together (Chan, Golub and LeVeque, 1983)."""
     (p1, m1, q1), (p2, m2, q2) = one, other
     p = p1 + p2
-    share = jnp.where(p > 0, p2 / jnp.where(p > 0, p, 1), 0)
+    # Of two weights of 0 there is no mean that their derivatives could go by: the root makes these NaN.
+    share = jnp.where(p > 0, p2 / jnp.where(p > 0, p, 1), 0 * jnp.sqrt(jnp.where(p > 0, 1, p2)))
     apart = m2 - m1
     return p, m1 + share * apart, q1 + q2 + p1 * share * apart**2

@@ -17,7 +17,7 @@ from jspline.charts import Spline
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._guesses import coarse, separate
-from jspline.pwl._knots import AWAY, coefficients, columns, rescaled, squares
+from jspline.pwl._knots import AWAY, coefficients, columns, followed, rescaled, squares
 from jspline.pwl._search import search
 from jspline.pwl._segments import check_pieces, in_units, prepared
 
@@ -66,6 +66,9 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     Raises:
         ValueError: for more pieces than distinct x, or "auto" under `jax.jit` or `jax.vmap`.
 
+    Derivatives are those of the fit that was found: a knot on a datum stays on it, the others where their lines cross.
+    In a weight of 0 the derivative is NaN.
+
     Numerical caveat: a knot closer to another or to the end of the data than about sqrt(eps) of their range adds
     nothing that can be told from rounding. O(N K^3) time a sweep.
     """
@@ -94,6 +97,7 @@ def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continu
     return Continuous(knots, slopes, spline, sse, sse[None])
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 @partial(jax.jit, static_argnames="pieces")
 def _best(data: Dataset, pieces: int) -> tuple[Array, Array]:
     """The best knots of 1, ..., `pieces` pieces on the scaled data, `(pieces, pieces - 1)`, padded; and their sse."""
@@ -105,6 +109,21 @@ def _best(data: Dataset, pieces: int) -> tuple[Array, Array]:
         found = search(scaled, guesses, pieces - 1)
         knots, errors = jnp.concatenate([knots, found[0]]), jnp.concatenate([errors, found[1]])
     return knots, errors + 2 * data.constant
+
+
+@_best.defjvp
+def _(pieces: int, at: tuple[Dataset], change: tuple[Dataset]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Not through the search, which stops where nothing gains: of what it found."""
+    found = _best(*at, pieces)
+
+    @jax.jit
+    def again(data: Dataset) -> tuple[Array, Array]:
+        scaled, _ = rescaled(data)
+        knots = jax.lax.map(lambda knots: followed(scaled, knots), found[0])
+        errors = jax.lax.map(lambda knots: squares(scaled, knots), knots)
+        return knots, errors + 2 * data.constant
+
+    return found, jax.jvp(again, at, change)[1]
 
 
 @jax.jit

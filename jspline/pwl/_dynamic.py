@@ -24,6 +24,8 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
         ValueError: for more pieces than distinct x, or "auto" under `jax.jit` or `jax.vmap`. With traced data that
             hold fewer distinct x than pieces, `sse` is infinite instead.
 
+    Derivatives are those of the lines on the pieces that were found.
+
     O(K N^2) time and O(K N) memory: the costs of all segments that end at a datum follow from those that end one
     earlier, by recursive least squares, in which errors only add up and nothing cancels.
     """

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Literal
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -31,6 +32,8 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     Raises:
         ValueError: for more pieces than distinct x, or "auto" under `jax.jit` or `jax.vmap`.
 
+    Derivatives are those of the lines on the pieces that were found.
+
     O(N log^2 N) time and O(N) memory (O(K N) for "auto").
     """
     data, size = prepared(data)
@@ -38,7 +41,7 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     if pieces == "auto":
         tried = most_pieces(data, most)
         check_pieces(tried, data, "most")
-        sses = _errors(scaled, tried) + 2 * scaled.constant
+        sses = _errors(scaled, tried)
         return _fit(scaled, units, choose(sses, scaled, size, continuous=False), sses)
     check_pieces(pieces, data)
     return _fit(scaled, units, int(pieces), None)
@@ -46,20 +49,27 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
 
 @partial(jax.jit, static_argnames="pieces")
 def _fit(data: Dataset, units: tuple[Array, Array], pieces: int, sses: Array | None) -> Segments:
-    first, error = _merge(data, jnp.asarray(pieces))
-    if sses is None:  # only this number was tried
-        sses = jnp.full(pieces, jnp.nan, data.x.dtype).at[-1].set(error + 2 * data.constant)
     # With traced data there may be fewer distinct x than pieces: then the last ones are empty.
-    return lines(data, units, first[:pieces], sses)
+    known = jnp.full(pieces, jnp.nan, data.x.dtype) if sses is None else sses
+    fit = lines(data, units, _merge(data, jnp.asarray(pieces))[:pieces], known)
+    if sses is None:  # only this number was tried
+        fit = eqx.tree_at(lambda fit: fit.sses, fit, fit.sses.at[-1].set(fit.sse))
+    return fit
 
 
 @partial(jax.jit, static_argnames="most")
 def _errors(data: Dataset, most: int) -> Array:
-    return jax.lax.map(lambda pieces: _merge(data, pieces)[1], jnp.arange(1, most + 1))
+    one, nothing = jnp.ones((), data.x.dtype), jnp.zeros(most, data.x.dtype)
+
+    def error(pieces: Array) -> Array:
+        return lines(data, (one, one), _merge(data, pieces)[:most], nothing).sse
+
+    return jax.lax.map(error, jnp.arange(1, most + 1))
 
 
-def _merge(data: Dataset, pieces: Array) -> tuple[Array, Array]:
-    """The first datum of each interval, padded with N, and the sum of their errors."""
+def _merge(data: Dataset, pieces: Array) -> Array:
+    """The first datum of each interval, padded with N."""
+    data = jax.lax.stop_gradient(data)  # places do not change with the data, and a loop has no reverse mode
     size = data.size + data.size % 2
     # Equal x make one interval to begin with.
     new = jnp.insert(jnp.diff(data.x) > 0, 0, True)
@@ -98,8 +108,7 @@ def _merge(data: Dataset, pieces: Array) -> tuple[Array, Array]:
         stats = tuple(jnp.where(there, s[order], 0) for s in stats)
         return jnp.where(there, first[order], data.size), count, stats
 
-    first, _, stats = jax.lax.while_loop(unfinished, halve, (first, count, start))
-    return first, jnp.sum(_error(stats))
+    return jax.lax.while_loop(unfinished, halve, (first, count, start))[0]
 
 
 def join(one: tuple, other: tuple) -> tuple:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jspline._roots import root
 from jspline.datasets import Dataset
 
 AWAY = 2.0
@@ -34,13 +35,13 @@ def rescaled(data: Dataset) -> tuple[Scaled, tuple[Array, Array]]:
     """The scaled data, of data `in_units`, and where their x came from: (origin, length)."""
     length = data.x[-1] - data.x[0]
     length = jnp.where(length > 0, length, 1)
-    x, root = (data.x - data.x[0]) / length, jnp.sqrt(data.weight)
+    x, share = (data.x - data.x[0]) / length, jnp.sqrt(data.weight)
     gap = jnp.diff(x)
     zeroth = _from_right(data.weight[1:])
     first = _from_right(gap * zeroth)
     second = _from_right(gap**2 * zeroth + 2 * gap * jnp.append(first[1:], jnp.zeros((), x.dtype)))
     moments = jnp.stack([zeroth, first, second])
-    return Scaled(x, root, root * (data.y - data.y[0]), moments), (data.x[0], length)
+    return Scaled(x, share, share * (data.y - data.y[0]), moments), (data.x[0], length)
 
 
 def _from_right(values: Array) -> Array:
@@ -64,8 +65,8 @@ def orthonormal(columns: Array) -> tuple[Array, Array]:
         for _ in range(2):
             part = _dot(q, rest)
             rest, along = rest - _dot(part, q), along + part
-        length = jnp.linalg.norm(rest)
-        new = length > tolerance * jnp.linalg.norm(columns[k])
+        length = root(jnp.sum(rest**2))
+        new = length > tolerance * root(jnp.sum(columns[k] ** 2))
         unit = jnp.where(new, rest / jnp.where(new, length, 1), 0)
         return q.at[k].set(unit), r.at[:, k].set(along.at[k].set(jnp.where(new, length, 0)))
 
@@ -131,3 +132,11 @@ def crossings(data: Scaled, knots: Array) -> Array:
     place = jnp.clip(jnp.searchsorted(data.x, knots, side="right") - 1, 0, data.x.size - 2)
     moved = jnp.clip(moved, data.x[place], data.x[place + 1])
     return jnp.where(on_datum | (knots >= 1), knots, moved)
+
+
+def followed(data: Scaled, knots: Array) -> Array:
+    """The best knots as the data change, for AD: those on a datum stay on it, the others where their lines cross."""
+    knots = jax.lax.stop_gradient(knots)
+    nearest = jnp.argmin(jnp.abs(data.x[None] - knots[:, None]), axis=1)
+    on_datum = jnp.abs(data.x[nearest] - knots) < 1e3 * jnp.finfo(knots.dtype).eps
+    return jnp.where(on_datum, data.x[nearest], crossings(data, knots))
