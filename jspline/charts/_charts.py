@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jspline._checks import Reals, as_floats, check_unbatched, is_concrete
+from jspline._scales import exponent, shifted
 
 
 class ReLUNet(eqx.Module):
@@ -62,7 +63,8 @@ class ReLUNet(eqx.Module):
 
         With b > 0 such a neuron is a constant unit, with b <= 0 it is dead: zero everywhere, and never moves again.
         """
-        return (self.w == 0) | jnp.isinf(self.b / self.w)
+        flat = self.w == 0
+        return flat | jnp.isinf(self.b / jnp.where(flat, 1, self.w))
 
     def to_spline(self) -> "Spline":
         """Breakpoints, delta-slopes and orientations: beta = -b / w, mu = w v, s = sign(w) (equation 1).
@@ -72,21 +74,20 @@ class ReLUNet(eqx.Module):
         to come back.
         """
         lost = self.degenerate()
-        if is_concrete(lost) and np.any(lost):
-            count = int(np.sum(np.asarray(lost)))
-            constant = int(np.sum(np.asarray(lost) & (np.asarray(self.b) > 0)))
+        constants = lost & ~(self.b <= 0)  # NaN shows
+        if is_concrete(lost, constants) and np.any(lost):
+            count, constant = int(np.sum(lost)), int(np.sum(constants))
             warnings.warn(
                 f"{count} of {lost.size} neurons have w = 0 and no breakpoint: {constant} constant (now part of b0), "
                 f"{count - constant} dead; they get beta = mu = s = 0.",
                 stacklevel=2,
             )
         w = jnp.where(lost, 1, self.w)
-        constants = jnp.where(lost, self.v * jax.nn.relu(self.b), 0)
         return Spline(
             beta=jnp.where(lost, 0, -self.b / w),
             mu=jnp.where(lost, 0, w * self.v),
             s=jnp.where(lost, 0, jnp.sign(w)),
-            b0=self.b0 + jnp.sum(constants),
+            b0=self.b0 + jnp.sum(jnp.where(constants, self.v * self.b, 0)),
         )
 
     def to_polar(self) -> "Polar":
@@ -284,8 +285,13 @@ class OneSided(eqx.Module):
 
 
 def charge(net: ReLUNet) -> Float[Array, " width"]:
-    """The charge c_i = v_i^2 - w_i^2 - b_i^2 of each neuron, `(width,)`, which gradient flow conserves."""
-    return net.v**2 - net.w**2 - net.b**2
+    """The charge c_i = v_i^2 - w_i^2 - b_i^2 of each neuron, `(width,)`, which gradient flow conserves.
+
+    Of large weights it is 0 or infinite, never infinity less infinity.
+    """
+    e = jnp.maximum(jnp.maximum(exponent(net.v), exponent(net.w)), exponent(net.b))
+    v, w, b = (shifted(part, -e) for part in (net.v, net.w, net.b))
+    return shifted(v**2 - w**2 - b**2, 2 * e)
 
 
 def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Array:

@@ -123,6 +123,9 @@ def extreme_eigenvalues(
     dtype = np.dtype(net.b0.dtype)
     linear = LinearOperator((P, P), matvec=lambda u: np.asarray(product(jnp.asarray(u.ravel(), dtype))), dtype=dtype)
     start = np.random.default_rng(0).normal(size=P).astype(dtype)  # ARPACK's own would differ from run to run
+    if not np.any(linear.matvec(start)):  # of a matrix of zeros ARPACK makes an error
+        nothing = jnp.zeros(k, dtype)
+        return Extremes(nothing, jnp.eye(k, P, dtype=dtype), nothing)
     try:
         values, vectors = eigsh(linear, k, which={"largest": "LA", "smallest": "SA"}[which], v0=start)
     except ArpackNoConvergence as stuck:

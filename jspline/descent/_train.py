@@ -80,7 +80,8 @@ def train(
     Args:
         net: a `ReLUNet`, a `BatchNormNet` or a `DeepNet`.
         data: what to fit.
-        optimizer: any optax optimizer.
+        optimizer: any optax optimizer. Those that ask for the value, its gradient or the function (line searches,
+            `optax.lbfgs`, `optax.polyak_sgd`) get those of the step: with mini-batches, of its batch.
         steps: how many.
         batch_size: data per step, drawn with replacement and weighted to the loss on average; all of them by default.
         key: for the mini-batches.
@@ -105,16 +106,30 @@ def train(
         raise ValueError("Mini-batches are random: give `key`.")
     key = jax.random.key(0) if key is None else key
 
+    asking = optax.with_extra_args_support(optimizer)
+
     def step(k: Array, state: tuple[Net, Any]) -> tuple[Net, Any]:
         net, memory = state
-        if batch_size is None:
-            gradient = _gradient(net, data)
-        else:
+        batch = data
+        if batch_size is not None:
             drawn = jax.random.randint(jax.random.fold_in(key, k), (batch_size,), 0, data.size)
-            gradient = jax.grad(_loss)(net, data.x[drawn], data.y[drawn], data.weight[drawn] * (data.size / batch_size))
-        with jax.numpy_dtype_promotion("standard"):  # optax counts on it
-            change, memory = optimizer.update(gradient, memory, net)
-        return optax.apply_updates(net, change), memory
+            parts = data.x[drawn], data.y[drawn], data.weight[drawn] * (data.size / batch_size)
+            batch = eqx.tree_at(lambda d: (d.x, d.y, d.weight), data, parts)  # not sorted, which `outputs` does not ask
+
+        def value_of(net: Net, obj_fn: Any = None) -> Array:  # a line search hands on what it does not know
+            return _whole(net, batch)
+
+        if batch_size is None and isinstance(net, ReLUNet):
+            value, gradient = value_and_grad(net, data)
+        else:
+            value, gradient = jax.value_and_grad(value_of)(net)
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax counts on both
+            change, new = asking.update(
+                gradient, memory, net, value=value, grad=gradient, value_fn=value_of, obj_fn=value_of
+            )
+        # Line searches start from float64 where that is on, and go on in the dtype of the net, or the other way round.
+        new = jax.tree.map(lambda one, old: jnp.asarray(one, jnp.asarray(old).dtype), new, memory)
+        return optax.apply_updates(net, change), new
 
     def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
         state = jax.lax.fori_loop(ends[0], ends[1], step, state)
@@ -157,8 +172,3 @@ def _loss(net: Net, x: Array, y: Array, weight: Array) -> Array:
 def _whole(net: Net, data: Dataset) -> Array:
     return data.constant + _loss(net, data.x, data.y, data.weight)
 
-
-def _gradient(net: Any, data: Dataset) -> Any:
-    if isinstance(net, ReLUNet):
-        return value_and_grad(net, data)[1]
-    return jax.grad(_loss)(net, data.x, data.y, data.weight)
