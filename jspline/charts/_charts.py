@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import Reals, as_floats, check_unbatched, is_concrete
+from jspline._checks import Reals, as_floats, check_unbatched, check_vectors, is_concrete
 from jspline._scales import exponent, shifted
 
 
@@ -47,7 +47,7 @@ class ReLUNet(eqx.Module):
 
     def __init__(self, w: Reals, b: Reals, v: Reals, b0: Reals = 0.0):
         self.w, self.b, self.v, self.b0 = as_floats(w=w, b=b, v=v, b0=b0)
-        _check_shapes(self.b0, w=self.w, b=self.b, v=self.v)
+        _check(self.b0, w=self.w, b=self.b, v=self.v)
 
     @property
     def width(self) -> int:
@@ -122,7 +122,7 @@ class Spline(eqx.Module):
 
     def __init__(self, beta: Reals, mu: Reals, s: Reals, b0: Reals = 0.0):
         self.beta, self.mu, self.s, self.b0 = as_floats(beta=beta, mu=mu, s=s, b0=b0)
-        _check_shapes(self.b0, beta=self.beta, mu=self.mu, s=self.s)
+        _check(self.b0, beta=self.beta, mu=self.mu, s=self.s)
         if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1)) | np.isnan(self.s)):
             raise ValueError("`s` must be -1 (left-facing), 1 (right-facing) or 0 (no breakpoint).")
 
@@ -236,7 +236,7 @@ class Polar(eqx.Module):
 
     def __init__(self, r: Reals, theta: Reals, charge: Reals, b0: Reals = 0.0):
         self.r, self.theta, self.charge, self.b0 = as_floats(r=r, theta=theta, charge=charge, b0=b0)
-        _check_shapes(self.b0, r=self.r, theta=self.theta, charge=self.charge)
+        _check(self.b0, r=self.r, theta=self.theta, charge=self.charge)
 
     @property
     def width(self) -> int:
@@ -325,14 +325,7 @@ def _hypot(x: Array, y: Array) -> Array:
     return jnp.where(scale > 0, safe * jnp.sqrt(_positive(square)), 0)
 
 
-def _check_shapes(b0: Array, **vectors: Array) -> None:
-    shapes = {name: vector.shape for name, vector in vectors.items()}
-    first = next(iter(shapes.values()))
-    if len(first) != 1 or first[0] < 1 or any(shape != first for shape in shapes.values()):
-        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        names = ", ".join(f"`{name}`" for name in shapes)
-        raise ValueError(
-            f"{names} must be vectors of one length of at least 1; got shapes {given}. For a batch, use jax.vmap."
-        )
+def _check(b0: Array, **vectors: Array) -> None:
+    check_vectors(**vectors)
     if b0.shape != ():
         raise ValueError(f"`b0` must be a scalar; got shape {b0.shape}.")

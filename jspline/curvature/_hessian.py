@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, check_choice, check_memory
+from jspline._checks import Reals, check_choice, check_data, check_memory
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
 from jspline.datasets import Dataset
@@ -54,6 +54,7 @@ def hessian(
     Numerical caveat: an entry between a right- and a left-facing neuron is the difference of two sums, accurate
     relative to these sums, not to itself.
     """
+    check_data(data)
     check_choice(method=method, choices=("structured", "autodiff"))
     check_fits(net, train_b0)
     if method == "autodiff":
@@ -84,6 +85,7 @@ def gram(
     "structured" is O(N + H^2) by sums over sorted data, "dense" makes J, `(N, 3 H + 1)`, and multiplies. Positive
     semi-definite. Raises `ValueError` for another method, or when the matrix would not fit into memory.
     """
+    check_data(data)
     check_choice(method=method, choices=("structured", "dense"))
     check_fits(net, train_b0)
     if method == "dense":
@@ -95,6 +97,7 @@ def gram(
 @eqx.filter_jit
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
+    check_data(data)
     centre = (data.x[0] + data.x[-1]) / 2
     lines = columns(net, data.x, centre)
     z = (data.x - centre)[:, None, None]

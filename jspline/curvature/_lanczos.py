@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from jspline._checks import check_choice, check_memory, check_positive, is_concrete
+from jspline._checks import check_choice, check_data, check_memory, check_positive, on_host
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, size
 from jspline.curvature._hessian import Matrix, operator
@@ -86,6 +86,7 @@ class SpectralDensity(eqx.Module):
         return jnp.mean(each, axis=-1), jnp.std(each, axis=-1, ddof=1) / len(self.nodes) ** 0.5
 
 
+@on_host
 def extreme_eigenvalues(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -114,8 +115,6 @@ def extreme_eigenvalues(
     Numerical caveat: of a multiple eigenvalue fewer copies may be found than there are, and others in their place.
     """
     check_choice(which=which, choices=("largest", "smallest"))
-    if not is_concrete(net, data):
-        raise ValueError("`extreme_eigenvalues` runs on the host, so not under jax.jit or jax.vmap.")
     P = size(net, train_b0)
     if not 1 <= k < P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
@@ -225,6 +224,7 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
 @eqx.filter_jit
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
+    check_data(data)
     centre = (data.x[0] + data.x[-1]) / 2
     lines, z = columns(net, data.x, centre), data.x - centre
     xx, x1, one = lines.ranks.over_data(data.weight[None] * jnp.stack([z**2, z, jnp.ones_like(z)]))

@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jspline._checks import check_unbatched
+from jspline._checks import check_data, nan_is_an_answer
 from jspline.charts import ReLUNet
 from jspline.curvature import lanczos, tridiagonal
 from jspline.datasets import Dataset
@@ -94,7 +94,7 @@ def train(
     Raises:
         ValueError: for numbers below 1, or mini-batches without a key.
     """
-    check_unbatched(data.x)
+    check_data(data)
     for name, number in (
         ("steps", steps),
         ("records", records),
@@ -138,7 +138,9 @@ def train(
     at = np.unique(np.linspace(0, steps, min(records, steps) + 1).round().astype(int))
     (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
     losses = jnp.concatenate([_whole(net, data)[None], losses])
-    limit, ends = jnp.full((), jnp.inf, losses.dtype), jnp.full(2, jnp.nan, losses.dtype)
+    limit = jnp.full((), jnp.inf, losses.dtype)
+    with nan_is_an_answer():
+        ends = jnp.full(2, jnp.nan, losses.dtype)
     if learning_rate is not None:
         limit = 2 / jnp.asarray(learning_rate, losses.dtype)
         ends = jnp.stack([sharpness(net, data), sharpness(last, data)])
@@ -156,6 +158,7 @@ def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, 
     As many iterations as parameters make it exact; 50 give the largest eigenvalue to several digits unless the next
     ones are as close. For gradient descent to be stable it must stay below 2 / eta.
     """
+    check_data(data)
     flat, restore = ravel_pytree(net)
     gradient = lambda theta: ravel_pytree(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))[0]  # noqa: E731
     start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
@@ -171,4 +174,3 @@ def _loss(net: Net, x: Array, y: Array, weight: Array) -> Array:
 
 def _whole(net: Net, data: Dataset) -> Array:
     return data.constant + _loss(net, data.x, data.y, data.weight)
-

@@ -22,7 +22,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jspline import ranks
-from jspline._checks import check_positive, check_width, is_concrete
+from jspline._checks import check_data, check_positive, check_width, is_concrete, nan_is_an_answer, on_host
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net, centre
@@ -91,7 +91,8 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
     net = as_net(net, data)
     tolerance = jnp.finfo(net.w.dtype).eps ** 0.5 if tol is None else tol
     check_positive(tol=tolerance)
-    return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
+    with nan_is_an_answer():
+        return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
 
 
 @eqx.filter_jit
@@ -154,6 +155,7 @@ class CriticalPoint(NamedTuple):
     unique: bool
 
 
+@on_host
 def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[CriticalPoint]:
     """All partitions of the data that belong to critical points to which theorem 4 applies, least loss first.
 
@@ -170,6 +172,7 @@ def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[C
     Raises:
         ValueError: when that is more than `most`, with the number; or for a width below 1.
     """
+    check_data(data)
     check_width(width)
     merged = data.merged()
     x, y, p = (np.asarray(a, float) for a in (merged.x, merged.y, merged.weight))

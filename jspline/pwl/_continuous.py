@@ -73,9 +73,13 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
-    knots, sses = _best(data, int(tried))
-    pieces = choose(sses, data, size, continuous=True) if auto else int(tried)
-    return eqx.tree_at(lambda fit: fit.sses, _fit(data, knots[pieces - 1, : pieces - 1]), sses)
+    if auto:
+        with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            knots, sses = _best(data, int(tried))
+            pieces = choose(sses, data, size, continuous=True)
+    else:
+        knots, sses = _best(data, int(pieces))
+    return eqx.tree_at(lambda fit: fit.sses, _fit(data, knots[int(pieces) - 1, : int(pieces) - 1]), sses)
 
 
 @jax.jit

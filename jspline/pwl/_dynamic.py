@@ -31,8 +31,11 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
-    errors, begins = optimum(data, int(tried))
-    best = choose(errors + 2 * data.constant, data, size, continuous=False) if auto else int(tried)
+    if not auto:
+        return _fit(data, *optimum(data, int(tried)), int(tried))
+    with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+        errors, begins = optimum(data, int(tried))
+        best = choose(errors + 2 * data.constant, data, size, continuous=False)
     return _fit(data, errors, begins, best)
 
 
