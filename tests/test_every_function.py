@@ -36,7 +36,7 @@ def problem():
     data = Dataset([-1.0, -0.25, 0.5, 0.5, 1.5], [0.3, -0.2, 0.9, 0.4, 0.1])
     w, b = [1.0, -1.0, 1.0, 0.0, 0.0, 1.0], [0.25, 0.8, 2.0, 0.5, -0.5, 0.5]
     net = ReLUNet(w, b, [0.7, -0.4, 0.3, 0.2, 0.1, 0.0], 0.1)
-    spline = Spline([-0.5, 1.2, 1.3], [1.0, 1.0, -0.5], [1, 1, 1])
+    spline = Spline([0.0, 1.2, 1.3], [1.0, 1.0, -0.5], [1, 1, 1])
     return SimpleNamespace(
         net=net,
         data=data,
@@ -145,8 +145,8 @@ CASES = of_laws() | {
     "dynamics.sensitivity": lambda p: dynamics.sensitivity(p.plain, p.data, 0.1, max_steps=8, **FLOW),
     "dynamics.spline_field": lambda p: dynamics.spline_field(p.spline, jnp.zeros(3), p.data),
     "dynamics.start": flowed,
-    "init.FromData.cdf_beta": lambda p: init.FromData(p.data).cdf_beta(POINTS),
-    "init.FromData.pdf_beta": lambda p: init.FromData(p.data, "curvature").pdf_beta(POINTS),
+    "init.FromData.cdf_beta": lambda p: init.FromData(p.data).cdf_beta(jnp.asarray(POINTS)),
+    "init.FromData.pdf_beta": lambda p: init.FromData(p.data, "curvature").pdf_beta(jnp.asarray(POINTS)),
     "init.FromData.sample": lambda p: init.FromData(p.data).sample(3, key=KEY),
     "init.Spiky.roughness_mean": lambda p: init.Spiky(p.laws["Gaussian"], 2.0, 1).roughness_mean(3),
     "init.Spiky.sample": lambda p: init.Spiky(p.laws["Gaussian"], 2.0, 1).sample(3, key=KEY),
