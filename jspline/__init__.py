@@ -5,7 +5,8 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 `jax.config.update("jax_enable_x64", True)` first.
 """
 
-from typing import Any
+import importlib as _importlib
+from typing import Any as _Any
 
 from jspline import curvature, datasets, descent, dynamics, init, kernel, landscape, objective, pwl, ranks
 from jspline.charts import (
@@ -66,10 +67,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """`jspline.ensemble`, which loads xarray, only once it is asked for."""
-    if name == "ensemble":
-        import jspline.ensemble
+_LATER = ("claims", "ensemble", "plot")
 
-        return jspline.ensemble
+
+def __getattr__(name: str) -> _Any:
+    """What loads xarray or matplotlib, only once it is asked for."""
+    if name in _LATER:
+        return _importlib.import_module(f"jspline.{name}")
     raise AttributeError(f"module 'jspline' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

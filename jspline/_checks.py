@@ -4,10 +4,12 @@ Checks of shapes and types always run. Checks of values run on concrete arrays o
 `jax.grad` values are not known, and the functions return codes or NaN instead of raising.
 """
 
+import functools
 import numbers
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,27 @@ Reals = ArrayLike | Sequence[float | int]
 def is_concrete(*values: Any) -> bool:
     """Whether no leaf of `values` is being traced."""
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def nan_is_an_answer() -> AbstractContextManager:
+    """For results in which NaN stands for "there is none": `jax_debug_nans` is after others."""
+    return jax.debug_nans(False)
+
+
+Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
+
+
+def on_host(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A function that reads values: it raises `ValueError` for traced ones, and works with known ones in any trace."""
+
+    @functools.wraps(function)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        if not is_concrete(args, kwargs):
+            raise ValueError(f"`{function.__name__}` runs on the host, so not under jax.jit or jax.vmap.")
+        with jax.ensure_compile_time_eval():
+            return function(*args, **kwargs)
+
+    return checked
 
 
 def is_zero(*values: Any) -> bool:
@@ -117,10 +140,37 @@ def check_width(width: int) -> None:
         raise ValueError(f"`width` must be a whole number of at least 1; got {width}.")
 
 
+def check_vectors(**vectors: Array) -> None:
+    """Raise `ValueError` unless all are vectors of one length of at least 1."""
+    shapes = {name: vector.shape for name, vector in vectors.items()}
+    first = next(iter(shapes.values()))
+    if len(first) != 1 or first[0] < 1 or any(shape != first for shape in shapes.values()):
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        *names, last = (f"`{name}`" for name in shapes)
+        raise ValueError(
+            f"{', '.join(names)} and {last} must be vectors of one length of at least 1; got shapes {given}. "
+            "For a batch, use jax.vmap."
+        )
+
+
 def check_unbatched(vector: Array) -> None:
     """Raise `ValueError` when what should be one net, `(width,)`, or one data set, `(data,)`, is a batch of them."""
     if vector.ndim != 1:
         raise ValueError(f"This takes one net and one data set, not batches (shape {vector.shape}): use jax.vmap.")
+
+
+def check_data(data: Any) -> None:
+    """Raise `TypeError` unless this is a `Dataset`, and `ValueError` for a batch of them."""
+    if not all(hasattr(data, part) for part in ("x", "y", "weight")):
+        raise TypeError(f"`data` must be a jspline.Dataset, such as Dataset(x, y); got {type(data).__name__}.")
+    check_unbatched(data.x)
+
+
+def check_net(net: Any) -> None:
+    """Raise `TypeError` unless this is a `ReLUNet`, and `ValueError` for a batch of them."""
+    if not all(hasattr(net, part) for part in ("w", "b", "v")):
+        raise TypeError(f"`net` must be a jspline.ReLUNet; got {type(net).__name__}.")
+    check_unbatched(net.w)
 
 
 def check_choice(*, choices: Sequence[str], **values: Any) -> None:

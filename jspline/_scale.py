@@ -1,7 +1,13 @@
-"""Where numbers are summed from, and in what units, or digits are lost by where data lie or how large they are."""
+"""Where numbers are summed from, in what units and powers of two: or digits are lost by where or how large they are.
+
+Products carry exponents of their own: nothing over- or underflows on the way to a result that does not.
+"""
+
+import functools
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 
@@ -21,3 +27,41 @@ def unit_of(values: Array, origin: Array) -> Array:
     # A compiler may multiply by the reciprocal, which has to be a normal number too.
     exponent = jnp.clip(jnp.frexp(half)[1], limits.minexp + limits.nmant, limits.maxexp - 3)
     return jnp.where(half > 0, jnp.ldexp(jnp.ones((), values.dtype), exponent), 1)
+
+
+def exponent(x: Array) -> Array:
+    """e with 2^(e - 1) <= |x| < 2^e, a constant to derivatives. Some number for 0, infinity and NaN."""
+    info = jnp.finfo(x.dtype)
+    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), f"int{info.bits}")
+    return ((bits >> info.nmant) & (2 * info.maxexp - 1)) - (info.maxexp - 2)
+
+
+def shifted(x: Array, e: Array) -> Array:
+    """x 2^e, exactly unless it is out of range; for e up to twice the largest exponent, so in halves."""
+    return x * _two_to(e // 2, x.dtype) * _two_to((e + 1) // 2, x.dtype)
+
+
+@jax.jit
+def product(factors: tuple[ArrayLike, ...], over: tuple[ArrayLike, ...] = ()) -> Array:
+    """The product of `factors` over that of `over`, in the dtype of the first of them; shapes broadcast."""
+    dtype, rank = jnp.asarray(factors[0]).dtype, max(jnp.ndim(x) for x in (*factors, *over))
+
+    def parts(values: tuple[ArrayLike, ...]) -> tuple[Array, Array]:
+        arrays = [jnp.reshape(jnp.asarray(x, dtype), (1,) * (rank - jnp.ndim(x)) + jnp.shape(x)) for x in values]
+        exponents = [exponent(x) for x in arrays]
+        mantissas = [shifted(x, -e) for x, e in zip(arrays, exponents, strict=True)]
+        return functools.reduce(jnp.multiply, mantissas), functools.reduce(jnp.add, exponents)
+
+    above, e = parts(factors)
+    if over:
+        below, e_below = parts(over)
+        above, e = above / below, e - e_below
+    most = 3 * jnp.finfo(dtype).maxexp  # out of range, whatever the mantissas
+    e = jnp.clip(e, -most, most)
+    return shifted(shifted(above, e // 2), (e + 1) // 2)
+
+
+def _two_to(e: Array, dtype: jnp.dtype) -> Array:
+    """2^e from its bits: `2.0**e` need not be exact."""
+    info = jnp.finfo(dtype)
+    return jax.lax.bitcast_convert_type((e + (info.maxexp - 1)) << info.nmant, dtype)

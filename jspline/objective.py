@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline import ranks
-from jspline._checks import check_choice, check_unbatched
+from jspline._checks import check_choice, check_data, check_net
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 
@@ -58,7 +58,8 @@ def predict(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") ->
 
 def loss(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") -> Float[Array, ""]:
     """L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2. Note the half: the mean squared error is this with p_n = 2/N."""
-    return _half_square(data.y - predict(net, data, method=method), data)
+    fit = predict(net, data, method=method)
+    return _half_square(data.y - fit, data)
 
 
 def value_and_grad(net: Point, data: Dataset, *, method: Method = "auto") -> tuple[Float[Array, ""], Point]:
@@ -93,8 +94,8 @@ def _forward(
 ) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
     """The fit at the data, and the map from e to (X, E, Z)."""
     check_choice(method=method, choices=("auto", "sorted", "dense"))
-    check_unbatched(net.w)
-    check_unbatched(data.x)
+    check_net(net)
+    check_data(data)
     centre = data.centre
     x, b = data.x - centre, net.b + net.w * centre
     if method == "dense" or (method == "auto" and data.size * net.width <= DENSE_LIMIT):

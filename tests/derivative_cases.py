@@ -64,27 +64,23 @@ class Case(NamedTuple):
         function: of the differentiated arguments.
         points: tuples of these.
         held: which leaves do not change: by the names of attributes of nets and data, "w where 0" among them.
-        awaits: why it is known to fail, if it does.
         dear: whether it takes long to compile.
     """
 
     function: Callable[..., dict[str, Any]]
     points: list[tuple]
     held: tuple[str, ...] = ()
-    awaits: str = ""
     dear: bool = False
 
 
 CASES: list[Case] = []
 
 
-def case(
-    *points: tuple, held: tuple[str, ...] = (), awaits: str = "", dear: bool = False
-) -> Callable[[Callable], Callable]:
+def case(*points: tuple, held: tuple[str, ...] = (), dear: bool = False) -> Callable[[Callable], Callable]:
     """Make a case of a function."""
 
     def add(function: Callable) -> Callable:
-        CASES.append(Case(function, [tuple(map(_arrays, point)) for point in points], held, awaits, dear))
+        CASES.append(Case(function, [tuple(map(_arrays, point)) for point in points], held, dear))
         return function
 
     return add
@@ -420,7 +416,7 @@ def ends(net, data):
     return {"kernel.min_norm": kernel.min_norm(net, data)}
 
 
-@case((NET, EQUAL), (NOTHING, NET), held=("w where 0",), awaits="the angle of (w, b) = 0")
+@case((NET, EQUAL), (NOTHING, NET), held=("w where 0",))
 def distances(start, end):
     return {"kernel.lazy_distance": kernel.lazy_distance(start, end, -2.0, 2.0)}
 

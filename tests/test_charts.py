@@ -209,6 +209,15 @@ def test_a_batch_without_vmap_is_refused(key, unchecked):
                 work()
 
 
+def test_charge_of_large_weights_is_a_number():
+    """Bug: infinity less infinity."""
+    for size in (2.0**83, 2.0**-83, 1.0):
+        part = np.asarray([3, 4, 5], "float32") * np.float32(size)
+        net = ReLUNet(part[[0, 0, 0]], part[[1, 1, 1]], part[[2, 0, 2]] * np.asarray([1, 1, 2], "float32"))
+        least = {2.0**83: [0, -np.inf, np.inf], 2.0**-83: [0, 0, 0], 1.0: [0, -16, 75]}[size]
+        np.testing.assert_array_equal(jspline.charge(net), least)
+
+
 def test_dtype_follows_the_inputs():
     assert ReLUNet(np.float32([1]), np.float32([0]), np.float32([1]), 0.5).b0.dtype == "float32"
     assert ReLUNet(np.float32([1]), np.float64([0]), np.float32([1])).w.dtype == "float64"

@@ -188,6 +188,17 @@ def test_spectrum_through_the_smaller_side(key, size):
     assert np.sum(np.asarray(values) == 0) >= 22 - size
 
 
+def test_the_matrix_of_a_dead_net_has_zeros():
+    """Bug: ARPACK's error of a starting vector that is zero."""
+    net, data = ReLUNet([1.0, 1.0], [-9.0, -9.0], [1.0, 1.0]), Dataset([0.0, 1.0, 2.0], [0.0, 1.0, 0.0])
+    for which in ("largest", "smallest"):
+        found = curvature.extreme_eigenvalues(net, data, 3, which=which, train_b0=False)
+        np.testing.assert_array_equal(found.values, 0)
+        np.testing.assert_array_equal(found.vectors @ found.vectors.T, np.eye(3))
+        found = curvature.extreme_eigenvalues(net, data, 2, which=which)
+        np.testing.assert_allclose(found.values, [0, 3] if which == "largest" else [0, 0], atol=1e-14)
+
+
 def test_extreme_eigenvalues_and_their_errors(key):
     k = jax.random.split(key)
     net, data = random_net(k[0], 30), random_data(k[1], 50)

@@ -319,7 +319,12 @@ def test_missing_csv(tmp_path):
     [
         (lambda: Dataset([1.0, np.nan], [1.0, 2.0]), ValueError, "`x` must be finite"),
         (lambda: Dataset([1.0, 2.0], [1.0, np.inf]), ValueError, "`y` must be finite"),
-        (lambda: Dataset([1.0, 2.0], [1.0]), ValueError, "vectors of one length"),
+        (
+            lambda: Dataset([1.0, 2.0], [1.0]),
+            ValueError,
+            r"^`x` and `y` must be vectors .* got shapes x \(2,\), y \(1,\)\.",
+        ),
+        (lambda: Dataset([1.0], [1.0], [1.0, 2.0]), ValueError, "^`x`, `y` and `weight` must be vectors"),
         (lambda: Dataset(np.zeros(0), np.zeros(0)), ValueError, "at least 1"),
         (lambda: Dataset([1.0], [1.0], [-1.0]), ValueError, "`weight` must be zero or positive"),
         (lambda: Dataset(np.array(["a"]), [1.0]), TypeError, "`x` must hold real numbers"),

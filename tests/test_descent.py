@@ -129,6 +129,38 @@ def test_any_optimizer_and_dtype(dtype):
     assert np.all(np.isnan(run.sharpness))
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "polyak_sgd"])
+def test_optimizers_that_ask_for_value_and_function(optimizer, dtype):
+    """Bug: TypeError. Three steps by hand, on the plain loss."""
+    make = getattr(optax, optimizer)()
+    net, data = (jax.tree.map(lambda a: a.astype(dtype), thing) for thing in (start(), DATA))
+    run = train(net, data, make, 3, records=1)
+    assert run.net.w.dtype == run.losses.dtype == dtype
+
+    @jax.jit
+    def step(net, memory):
+        value, gradient = jax.value_and_grad(plain_loss)(net, DATA)
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            asked = {"value": value, "grad": gradient, "value_fn": lambda n: plain_loss(n, DATA)}
+            change, memory = optax.with_extra_args_support(make).update(gradient, memory, net, **asked)
+        return optax.apply_updates(net, change), memory
+
+    net = start()
+    memory = make.init(net)
+    for _ in range(3):
+        net, memory = step(net, memory)
+    np.testing.assert_allclose(run.loss, plain_loss(net, DATA), rtol=1e-9 if dtype == "float64" else 1e-2)
+    assert run.loss < run.losses[0] / 2
+
+
+@pytest.mark.full
+def test_optimizers_that_ask_on_mini_batches():
+    for make in (optax.lbfgs(), optax.contrib.sophia(1e-2), optax.contrib.momo(0.1)):
+        for net in (start(), BatchNormNet.from_net(start(), DATA)):
+            run = train(net, DATA, make, 30, batch_size=6, key=jax.random.key(3), records=1)
+            assert run.loss < run.losses[0]
+
+
 def test_batch_normalisation():
     net = start()
     normal = BatchNormNet.from_net(net, DATA)

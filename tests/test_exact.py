@@ -321,7 +321,7 @@ def test_a_parked_neuron_is_at_rest():
     origin = ReLUNet([1.0, 0.6], [0.0, 0.3], [2.0, -0.7], 0.0)
     term = cell(origin, Points(frozen([-1.0, -0.5, 0.0], [-2.0, 2.5, -1.0])), train_b0=False)
     term = eqx.tree_at(lambda t: t.pin, term, term.pin.at[0].set(PARKED))
-    net, _ = _settle(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin)
+    net, _ = _settle(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin, term.alive)
     np.testing.assert_allclose([net.w[0], net.b[0], net.v[0]], [0.0, 0.0, 3**0.5], rtol=1e-14)
     np.testing.assert_allclose([net.w[1], net.b[1], net.v[1]], [0.6, 0.3, -0.7], rtol=1e-14)
 

@@ -357,6 +357,121 @@ def test_nan_stays_nan(name):
         assert jnp.isnan(law.cdf_mu(jnp.nan, width=3))
 
 
+def mp_gaussian(a_w, a_b, a_v, beta, mu):
+    root, m = mpmath.sqrt(a_b**2 + (a_w * beta) ** 2), a_w * a_v
+    t, falls = abs(mu) / m, mpmath.exp(-abs(mu) * root / (a_b * m))
+    tail = mpmath.quad(lambda u: mpmath.exp(-t * mpmath.cosh(u)) / mpmath.cosh(u), [0, 2, 8, 120]) / mpmath.pi
+    return {
+        "pdf": falls / (2 * mpmath.pi * a_v * root),
+        "pdf_beta": a_b * a_w / (mpmath.pi * root**2),
+        "cdf_beta": mpmath.atan2(a_b, -a_w * beta) / mpmath.pi,
+        "pdf_mu": (mpmath.besselk(0, t) if t else mpmath.inf) / (mpmath.pi * m),
+        "cdf_mu": tail if mu < 0 else 1 - tail,
+        "pdf_mu_given_beta": falls * root / (2 * a_b * m),
+    }
+
+
+def mp_uniform(a_w, a_b, a_v, beta, mu):
+    top, m = min(a_w, a_b / abs(beta)) if beta else a_w, a_w * a_v
+    ratio, share = a_w * beta / a_b, min(abs(mu) / m, mpmath.mpf(1))
+    outer, joint = 1 / (4 * max(abs(ratio), 1)), max(top - abs(mu) / a_v, 0)
+    tail = (1 - share + (share * mpmath.log(share) if share else 0)) / 2
+    return {
+        "pdf": joint / (4 * a_b * a_w * a_v),
+        "pdf_beta": top**2 / (4 * a_b * a_w),
+        "cdf_beta": (1 + ratio / 2) / 2 if abs(ratio) <= 1 else outer if beta < 0 else 1 - outer,
+        "pdf_mu": mpmath.log(1 / share) / (2 * m) if share else mpmath.inf,
+        "cdf_mu": tail if mu < 0 else 1 - tail,
+        "pdf_mu_given_beta": joint / (a_v * top**2),
+    }
+
+
+@pytest.mark.parametrize("family", ["gaussian", "uniform"])
+@pytest.mark.parametrize("powers", [(4, 4, 0), (-4, -4, 0), (-5, -5, -3), (4, -3, -4), (-3, 4, 4), (3, 3, -6)])
+def test_laws_of_any_scale_against_mpmath(family, powers, dtype):
+    """Bug: squares and products of scales left the range of the dtype: 0 or NaN for a_w = a_b = 1e20 in float32."""
+    unit = {"float32": 5, "float64": 38}[dtype]
+    scales = [np.asarray(10.0 ** (unit * power), dtype) for power in powers]
+    law = {"gaussian": init.Gaussian, "uniform": init.Uniform}[family](*scales)
+    info = jnp.finfo(dtype)
+    g, m = unit * (powers[1] - powers[0]), unit * (powers[0] + powers[2])
+    within = lambda p: 10.0 ** max(min(p, 0.8 * np.log10(info.max)), 0.8 * np.log10(info.tiny))  # noqa: E731
+    beta = np.asarray([0, 0.3, -0.9, 2, -1e3, 1e-3], dtype) * np.asarray(within(g), dtype)
+    mu = np.asarray([-0.01, 0.0, 1e-3, -1e-4, -1e-4, 0.6], dtype) * np.asarray(within(m), dtype)
+    ours = {
+        "pdf": law.pdf(beta, mu),
+        "pdf_beta": law.pdf_beta(beta),
+        "cdf_beta": law.cdf_beta(beta),
+        "pdf_mu": law.pdf_mu(mu),
+        "cdf_mu": law.cdf_mu(mu),
+        "pdf_mu_given_beta": law.pdf_mu_given_beta(mu, beta),
+    }
+    with mpmath.workdps(40):
+        for k in range(beta.size):
+            at = [mpmath.mpf(float(a)) for a in (*scales, beta[k], mu[k])]
+            exact = {"gaussian": mp_gaussian, "uniform": mp_uniform}[family](*at)
+            for name, value in exact.items():
+                got = float(ours[name][k])
+                if value > info.max:
+                    assert got == np.inf, (name, k)
+                else:
+                    assert abs(got - value) <= 40 * info.eps * value + 2 * info.tiny, (name, k, got, value)
+
+
+def test_other_laws_of_extreme_scale(dtype):
+    scale = {"float32": 1e-17, "float64": 1e-150}[dtype]
+    small, points = np.asarray(scale, dtype), np.asarray([0.0, 0.3, -2.0], dtype)
+    balanced, twin = init.Balanced(small), init.Gaussian(small, small, 2 * small)
+    for name in ("pdf_mu", "cdf_mu"):
+        np.testing.assert_array_equal(getattr(balanced, name)(points), getattr(twin, name)(points))
+    # mu of standard deviation `scale`, from factors whose product is smaller still.
+    law = init.UniformBreakpoints(*np.asarray([-0.9, 0.9], dtype) * jnp.finfo(dtype).max, 1 / small, small**2 * 4)
+    expected = scipy.stats.norm(scale=2 * scale)
+    mu = np.asarray([0.0, 1.0, -3.0], dtype) * small
+    np.testing.assert_allclose(law.pdf_mu(mu, width=4), expected.pdf(mu), rtol=1e-5)
+    np.testing.assert_allclose(law.cdf_mu(mu, width=4), expected.cdf(mu), rtol=1e-5)
+    np.testing.assert_allclose(law.cdf_beta(law.lo * np.asarray([1, 0.5, 0, -1], dtype)), [0, 0.25, 0.5, 1], atol=1e-7)
+
+
+def test_densities_at_infinity_are_limits():
+    """Bug: NaN. The joint density is 0; given the breakpoint, all of mu is at 0."""
+    ends = jnp.asarray([-jnp.inf, jnp.inf])
+    for name in ("gaussian", "uniform", "balanced"):
+        law = LAWS[name]
+        for mu in (0.0, 0.1, -jnp.inf):
+            np.testing.assert_array_equal(law.pdf(ends, mu), 0)
+            np.testing.assert_array_equal(law.pdf_mu_given_beta(mu, ends), jnp.inf if mu == 0 else 0)
+        np.testing.assert_array_equal(law.cdf_beta(ends), [0, 1])
+        np.testing.assert_array_equal(law.cdf_mu(ends), [0, 1])
+    law = LAWS["uniform breakpoints"]
+    np.testing.assert_array_equal(law.pdf(ends, 0.1, width=3), 0)
+    np.testing.assert_allclose(law.pdf_mu_given_beta(0.1, ends, width=3), law.pdf_mu(0.1, width=3))
+    with jax.numpy_dtype_promotion("standard"):
+        assert jnp.isnan(law.pdf_mu_given_beta(0.1, jnp.nan, width=3))
+
+
+def test_the_lower_tail_of_uniform_delta_slopes():
+    """Bug: 1/2 + mu / (2 A) (1 + log(A / |mu|)) cancels near mu = -A: 0 at 1e-9 from the end, 2.5e-19 is right."""
+    rest = np.asarray([0.5, 0.26, 0.24, 1e-1, 1e-3, 1e-6, 1e-9, 1e-12])
+    mu = -4 * (1 - rest)
+    with mpmath.workdps(60):
+        exact = [mp_uniform(*map(mpmath.mpf, (2.0, 1.0, 2.0, 0.0, float(m))))["cdf_mu"] for m in mu]
+    np.testing.assert_allclose(init.Uniform(2.0, 1.0, 2.0).cdf_mu(mu), np.asarray(exact, float), rtol=1e-14)
+
+
+def test_roughness_and_its_tail_at_any_scale(dtype):
+    """Bug: the fourth power of the scale left the range, and with it a bound that does not depend on the scale."""
+    one = np.asarray(1, dtype)
+    for power in (-12, 12) if dtype == "float32" else (-90, 90):
+        far = np.asarray(10.0**power, dtype)
+        law, twin = init.Gaussian(far, one, one), init.Gaussian(one, one, one)
+        t = np.asarray([0, 1, 3, 200], dtype)
+        np.testing.assert_allclose(law.roughness_tail(8, t * far * far), twin.roughness_tail(8, t), rtol=1e-6)
+        np.testing.assert_allclose(law.roughness_mean(8), 8 * (10.0**power) ** 2, rtol=1e-6)
+    assert jnp.isnan(twin.roughness_tail(8, jnp.nan))
+    np.testing.assert_array_equal(init.Gaussian(1.0, 1.0, 0.0).roughness_tail(8, jnp.asarray([0.0, 1.0])), [1, 0])
+
+
 def test_uniform_breakpoints_need_the_width_for_mu():
     with pytest.raises(ValueError, match="depend on the width: give `width`"):
         LAWS["uniform breakpoints"].pdf_mu(0.1)

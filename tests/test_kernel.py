@@ -160,8 +160,15 @@ def test_lazy_distance():
     distance = kernel.lazy_distance(start, end, -2, 2)
     np.testing.assert_allclose(distance.breakpoints, [0.5, 0, 0, 4])
     np.testing.assert_allclose(distance.turns[:3], [np.arctan(0.5), 0, 0])
-    assert (distance.largest, distance.median) == (0.5, 0)  # the third counts with a breakpoint at 0 that stays
+    assert (distance.largest, distance.median) == (0.5, 0.25)  # the third has no breakpoint, so none that began there
     assert kernel.lazy_distance(start, end, 20, 30).largest == 0
+
+
+def test_turns_of_the_smallest_and_largest_weights():
+    """Bug: products of weights of 1e-200 are 0, and so was the angle."""
+    for size in (1e-200, 1.0, 1e200):
+        start, end = ReLUNet([size, size], [0.0, size], [1.0, 1.0]), ReLUNet([0.0, size], [size, 0.0], [1.0, 1.0])
+        np.testing.assert_allclose(kernel.lazy_distance(start, end).turns, [np.pi / 2, np.pi / 4], rtol=1e-15)
 
 
 # Infinitely many neurons.

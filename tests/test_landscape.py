@@ -411,6 +411,85 @@ def test_critical_points_are_critical_and_least_squares():
     assert found[0].loss == pytest.approx(float(data.tie_constant()), abs=1e-12)
 
 
+def allowed_partitions(x, y, width):
+    """Of integer data, in exact arithmetic: pieces' lines, and every choice of the side of each chord they are on."""
+    lines = {}
+    for a, b in itertools.combinations(range(len(x) + 1), 2):
+        xs, ys = [Fraction(int(t)) for t in x[a:b]], [Fraction(int(t)) for t in y[a:b]]
+        m, h = sum(xs) / len(xs), sum(ys) / len(ys)
+        steep = sum((t - m) ** 2 for t in xs)
+        slope = sum((t - m) * u for t, u in zip(xs, ys, strict=True)) / steep if steep else None
+        lines[a, b] = slope, lambda t, m=m, h=h, s=slope or 0: h + s * (t - m)
+    found = set()
+    for gaps in itertools.product(range(3), repeat=len(x) - 1):
+        cuts = [0, *(k + 1 for k, count in enumerate(gaps) if count), len(x)]
+        pieces = list(itertools.pairwise(cuts))
+        chords = [
+            (lines[q][1](int(x[q[0]])) - lines[p][1](int(x[q[0] - 1]))) / int(x[q[0]] - x[q[0] - 1])
+            for p, q in itertools.pairwise(pieces)
+        ]
+        sides = itertools.product(*[(0,) if gaps[q[0] - 1] == 2 else (1, -1) for q in pieces[1:]])
+        if sum(gaps) < width and any(_fits([lines[p][0] for p in pieces], chords, side) for side in sides):
+            found.add(gaps)
+    return found
+
+
+def _fits(slopes, chords, sides):
+    """Whether each piece is steeper (1) or less steep (-1) than the chord on its left, and the reverse on its right."""
+    for k, slope in enumerate(slopes):
+        bounds = [(sides[k - 1], chords[k - 1])] if k else []
+        bounds += [(-sides[k], chords[k])] if k < len(chords) else []
+        low = max([c for s, c in bounds if s > 0], default=-math.inf)
+        high = min([c for s, c in bounds if s < 0], default=math.inf)
+        if not (low < high if slope is None else low < slope < high):
+            return False
+    return True
+
+
+def check_enumeration(y, width):
+    x = np.arange(len(y))
+    found = landscape.critical_points(Dataset(x.astype(float), np.asarray(y, float)), width)
+    assert {point.breakpoints for point in found} == allowed_partitions(x, y, width)
+    for point in found:
+        w, b, v, b0 = (np.asarray(part) for part in (point.net.w, point.net.b, point.net.v, point.net.b0))
+        beta = -b[w != 0] / w[w != 0]
+        assert np.all(v != 0)
+        assert not np.any(np.isin(beta, x))
+        assert tuple(np.histogram(beta, bins=x)[0]) == point.breakpoints
+        assert np.any(np.all(w * x[:, None] + b > 0, axis=0))
+        active = w * x[:, None] + b > 0
+        e = y - b0 - np.where(active, w * x[:, None] + b, 0) @ v
+        assert max(np.max(np.abs(np.stack([e, e * x]) @ active)), abs(np.sum(e))) < 1e-12
+        assert point.loss == pytest.approx(np.sum(e**2) / 2, abs=1e-12)
+
+
+@pytest.mark.parametrize("y", [(-1, -1, -1, 0, 0), (0, 0, 0, 0, 0), (1, 0, 1, 0, 1), (0, 0, 1, 2, 3), (-1, 0, 1, 1, 0)])
+def test_partitions_of_critical_points_are_those_of_exact_arithmetic(y):
+    """Bug: lines that meet on a datum, but for rounding, were taken to meet beside it; and v was 0 on level lines."""
+    for width in (1, 2, 5):
+        check_enumeration(y, width)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("width", [2, 3, 5])
+def test_partitions_of_all_small_integer_data(width):
+    for y in itertools.product((-1, 0, 1), repeat=5):
+        check_enumeration(y, width)
+
+
+@pytest.mark.parametrize("origin", [0.0, 1e6, -1e9])
+def test_a_slope_half_a_percent_off_is_not_critical_wherever_the_data_lie(origin):
+    """Bug: moments about x = 0 were compared with each other, and far from it they are all multiples of E."""
+    away = np.linspace(-1, 1, 5)
+    line = np.polyfit(away, np.sin(3 * away), 1)
+    for factor, expected in ((1, True), (1.005, False), (0.995, False)):
+        slope = factor * line[0]
+        net = ReLUNet([1.0], [2 - origin], [slope], line[1] - 2 * slope)
+        found, _ = judge(net, Dataset(origin + away, np.sin(3 * away)))
+        assert bool(found.critical) == expected
+        assert np.any(found.misfit) != expected
+
+
 def test_enumeration_counts_itself():
     for size, width in itertools.product(range(1, 6), range(1, 7)):
         listed = sum(sum(gaps) < width for gaps in itertools.product(range(3), repeat=size - 1))

@@ -249,12 +249,6 @@ NO_OFFSET = [
 ]
 """Without b0 these fit y + shift by another function than y; with it too, since b0 moves at a price."""
 
-NOW_WRONG = {
-    ("landscape.is_critical", "x"): "landscape.is_critical",
-    ("landscape.is_critical", "y"): "landscape.is_critical",
-}
-"""What loses more than rounding so far."""
-
 REASONS = {
     "an angle holds sixteen digits of a turn, not of itself (see `Polar`)": """
         charts.Polar.__call__ charts.Polar.to_net charts.Polar.to_spline charts.ReLUNet.to_polar charts.Spline.to_polar
@@ -317,13 +311,8 @@ def expected(problems):
     return {}
 
 
-def _marked(name, axis):
-    marks = [pytest.mark.xfail(strict=True, reason=NOW_WRONG[name, axis])] if (name, axis) in NOW_WRONG else []
-    return pytest.param(name, axis, marks=marks)
-
-
 @pytest.mark.parametrize(
-    ("name", "axis"), [_marked(name, axis) for name in CASES for axis in "xy" if axis == "x" or name not in NO_OFFSET]
+    ("name", "axis"), [(name, axis) for name in CASES for axis in "xy" if axis == "x" or name not in NO_OFFSET]
 )
 def test_far_from_the_origin(name, axis, problems, expected):
     if name not in expected:

@@ -36,6 +36,22 @@ def test_nothing_is_imported_that_only_one_system_has():
             assert not OF_ONE_SYSTEM & set(names), path
 
 
+def test_every_room_is_an_attribute_and_nothing_else_is():
+    """Bug: `jspline.plot` was one only after its import, `jspline.ensemble` not in dir(), and `jspline.Any` was one."""
+    code = """
+import jspline, types
+shown = {name for name in dir(jspline) if not name.startswith("_")}
+assert {"plot", "claims", "ensemble"} <= shown, shown
+assert isinstance(jspline.plot, types.ModuleType) and isinstance(jspline.claims, types.ModuleType)
+assert callable(jspline.ensemble.run)
+others = {name for name in shown if not getattr(getattr(jspline, name), "__module__", "jspline").startswith("jspline")}
+assert not others, others
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="module 'jspline' has no attribute 'nothing'"):
+        _ = jspline.nothing
+
+
 NAMES = [
     "ReLUNet",
     "Spline",

@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import Reals, as_floats, as_like, check_unbatched, is_concrete
+from jspline._checks import Reals, as_floats, as_like, check_unbatched, check_vectors, is_concrete
+from jspline._scale import exponent, shifted
 
 
 class ReLUNet(eqx.Module):
@@ -46,7 +47,7 @@ class ReLUNet(eqx.Module):
 
     def __init__(self, w: Reals, b: Reals, v: Reals, b0: Reals = 0.0):
         self.w, self.b, self.v, self.b0 = as_floats(w=w, b=b, v=v, b0=b0)
-        _check_shapes(self.b0, w=self.w, b=self.b, v=self.v)
+        _check(self.b0, w=self.w, b=self.b, v=self.v)
 
     @property
     def width(self) -> int:
@@ -62,7 +63,8 @@ class ReLUNet(eqx.Module):
 
         With b > 0 such a neuron is a constant unit, with b <= 0 it is dead: zero everywhere, and never moves again.
         """
-        return (self.w == 0) | jnp.isinf(self.b / self.w)
+        flat = self.w == 0
+        return flat | jnp.isinf(self.b / jnp.where(flat, 1, self.w))
 
     def to_spline(self) -> "Spline":
         """Breakpoints, delta-slopes and orientations: beta = -b / w, mu = w v, s = sign(w) (equation 1).
@@ -72,21 +74,20 @@ class ReLUNet(eqx.Module):
         to come back.
         """
         lost = self.degenerate()
-        if is_concrete(lost) and np.any(lost):
-            count = int(np.sum(np.asarray(lost)))
-            constant = int(np.sum(np.asarray(lost) & (np.asarray(self.b) > 0)))
+        constants = lost & ~(self.b <= 0)  # NaN shows
+        if is_concrete(lost, constants) and np.any(lost):
+            count, constant = int(np.sum(lost)), int(np.sum(constants))
             warnings.warn(
                 f"{count} of {lost.size} neurons have w = 0 and no breakpoint: {constant} constant (now part of b0), "
                 f"{count - constant} dead; they get beta = mu = s = 0.",
                 stacklevel=2,
             )
         w = jnp.where(lost, 1, self.w)
-        constants = jnp.where(lost, self.v * jax.nn.relu(self.b), 0)
         return Spline(
             beta=jnp.where(lost, 0, -self.b / w),
             mu=jnp.where(lost, 0, w * self.v),
             s=jnp.where(lost, 0, jnp.sign(w)),
-            b0=self.b0 + jnp.sum(constants),
+            b0=self.b0 + jnp.sum(jnp.where(constants, self.v * self.b, 0)),
         )
 
     def to_polar(self) -> "Polar":
@@ -121,7 +122,7 @@ class Spline(eqx.Module):
 
     def __init__(self, beta: Reals, mu: Reals, s: Reals, b0: Reals = 0.0):
         self.beta, self.mu, self.s, self.b0 = as_floats(beta=beta, mu=mu, s=s, b0=b0)
-        _check_shapes(self.b0, beta=self.beta, mu=self.mu, s=self.s)
+        _check(self.b0, beta=self.beta, mu=self.mu, s=self.s)
         if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1)) | np.isnan(self.s)):
             raise ValueError("`s` must be -1 (left-facing), 1 (right-facing) or 0 (no breakpoint).")
 
@@ -235,7 +236,7 @@ class Polar(eqx.Module):
 
     def __init__(self, r: Reals, theta: Reals, charge: Reals, b0: Reals = 0.0):
         self.r, self.theta, self.charge, self.b0 = as_floats(r=r, theta=theta, charge=charge, b0=b0)
-        _check_shapes(self.b0, r=self.r, theta=self.theta, charge=self.charge)
+        _check(self.b0, r=self.r, theta=self.theta, charge=self.charge)
 
     @property
     def width(self) -> int:
@@ -284,8 +285,13 @@ class OneSided(eqx.Module):
 
 
 def charge(net: ReLUNet) -> Float[Array, " width"]:
-    """The charge c_i = v_i^2 - w_i^2 - b_i^2 of each neuron, `(width,)`, which gradient flow conserves."""
-    return net.v**2 - net.w**2 - net.b**2
+    """The charge c_i = v_i^2 - w_i^2 - b_i^2 of each neuron, `(width,)`, which gradient flow conserves.
+
+    Of large weights it is 0 or infinite, never infinity less infinity.
+    """
+    e = jnp.maximum(jnp.maximum(exponent(net.v), exponent(net.w)), exponent(net.b))
+    v, w, b = (shifted(part, -e) for part in (net.v, net.w, net.b))
+    return shifted(v**2 - w**2 - b**2, 2 * e)
 
 
 def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[Array, Array]:
@@ -321,14 +327,7 @@ def _hypot(x: Array, y: Array) -> Array:
     return jnp.where(scale > 0, safe * jnp.sqrt(_positive(square)), 0)
 
 
-def _check_shapes(b0: Array, **vectors: Array) -> None:
-    shapes = {name: vector.shape for name, vector in vectors.items()}
-    first = next(iter(shapes.values()))
-    if len(first) != 1 or first[0] < 1 or any(shape != first for shape in shapes.values()):
-        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        names = ", ".join(f"`{name}`" for name in shapes)
-        raise ValueError(
-            f"{names} must be vectors of one length of at least 1; got shapes {given}. For a batch, use jax.vmap."
-        )
+def _check(b0: Array, **vectors: Array) -> None:
+    check_vectors(**vectors)
     if b0.shape != ():
         raise ValueError(f"`b0` must be a scalar; got shape {b0.shape}.")

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_like, check_choice, check_memory
+from jspline._checks import Reals, as_like, check_choice, check_data, check_memory
 from jspline._scale import middle
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
@@ -55,6 +55,7 @@ def hessian(
     Numerical caveat: an entry between a right- and a left-facing neuron is the difference of two sums, accurate
     relative to these sums, not to itself.
     """
+    check_data(data)
     check_choice(method=method, choices=("structured", "autodiff"))
     check_fits(net, train_b0)
     if method == "autodiff":
@@ -85,6 +86,7 @@ def gram(
     "structured" is O(N + H^2) by sums over sorted data, "dense" makes J, `(N, 3 H + 1)`, and multiplies. Positive
     semi-definite. Raises `ValueError` for another method, or when the matrix would not fit into memory.
     """
+    check_data(data)
     check_choice(method=method, choices=("structured", "dense"))
     check_fits(net, train_b0)
     if method == "dense":
@@ -96,6 +98,7 @@ def gram(
 @eqx.filter_jit
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
+    check_data(data)
     lines = columns(net, data.x, data.centre)
     z = (data.x - data.centre)[:, None, None]
     values = jnp.where(lines.ranks.mask()[:, None], z * lines.slope[None] + lines.level[None], 0)

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from jspline._checks import check_choice, check_memory, check_positive, is_concrete
+from jspline._checks import check_choice, check_data, check_memory, check_positive, on_host
 from jspline._roots import root
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, size
@@ -87,6 +87,7 @@ class SpectralDensity(eqx.Module):
         return jnp.mean(each, axis=-1), root(jnp.var(each, axis=-1, ddof=1) / len(self.nodes))
 
 
+@on_host
 def extreme_eigenvalues(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -115,8 +116,6 @@ def extreme_eigenvalues(
     Numerical caveat: of a multiple eigenvalue fewer copies may be found than there are, and others in their place.
     """
     check_choice(which=which, choices=("largest", "smallest"))
-    if not is_concrete(net, data):
-        raise ValueError("`extreme_eigenvalues` runs on the host, so not under jax.jit or jax.vmap.")
     P = size(net, train_b0)
     if not 1 <= k < P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
@@ -124,6 +123,9 @@ def extreme_eigenvalues(
     dtype = np.dtype(net.b0.dtype)
     linear = LinearOperator((P, P), matvec=lambda u: np.asarray(product(jnp.asarray(u.ravel(), dtype))), dtype=dtype)
     start = np.random.default_rng(0).normal(size=P).astype(dtype)  # ARPACK's own would differ from run to run
+    if not np.any(linear.matvec(start)):  # of a matrix of zeros ARPACK makes an error
+        nothing = jnp.zeros(k, dtype)
+        return Extremes(nothing, jnp.eye(k, P, dtype=dtype), nothing)
     try:
         values, vectors = eigsh(linear, k, which={"largest": "LA", "smallest": "SA"}[which], v0=start)
     except ArpackNoConvergence as stuck:
@@ -225,6 +227,7 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
 @eqx.filter_jit
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
+    check_data(data)
     lines, z = columns(net, data.x, data.centre), data.x - data.centre
     xx, x1, one = lines.ranks.over_data(data.weight[None] * jnp.stack([z**2, z, jnp.ones_like(z)]))
     diagonal = lines.slope**2 * xx[None] + 2 * lines.slope * lines.level * x1[None] + lines.level**2 * one[None]

@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jspline._checks import check_choice, check_finite, check_memory, is_concrete
+from jspline._checks import check_choice, check_finite, check_memory, is_concrete, on_host
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import flat, size, tangent
 from jspline.curvature._hessian import Matrix, gram, hessian, jacobian, ntk
@@ -63,8 +64,9 @@ def _coincide(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> bool:
     """Whether the residual terms cannot move an eigenvalue by more than rounding does."""
     if not is_concrete(net, data):
         return False
-    gap = jnp.max(_pull(net, data))
-    return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, data, train_b0)))
+    with jax.ensure_compile_time_eval():  # they are known, even where the caller is being traced
+        gap = jnp.max(_pull(net, data))
+        return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, data, train_b0)))
 
 
 @eqx.filter_jit
@@ -101,6 +103,7 @@ class Theorem5(NamedTuple):
     reason: str
 
 
+@on_host
 def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0: bool = True) -> Theorem5:
     """Whether theorem 5 holds at a net: is the Hessian the Gram matrix, hence positive semi-definite?
 
@@ -158,6 +161,7 @@ class Escape(NamedTuple):
     gradient: float
 
 
+@on_host
 def escape_direction(
     net: ReLUNet | Spline, data: Dataset, *, tol: float | None = None, train_b0: bool = True
 ) -> Escape | None:

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import check_choice, check_finite, is_concrete
+from jspline._checks import check_choice, check_data, check_finite, on_host
 from jspline.charts import ReLUNet
 from jspline.curvature._hessian import Matrix, check_fits, hessian, jacobian
 from jspline.datasets import Dataset
@@ -71,6 +71,7 @@ class ZeroModes(NamedTuple):
         return "\n".join(lines + [f"{self.counts[c]:8d}  {told[c]}" for c in CAUSES if self.counts[c]])
 
 
+@on_host
 def zero_modes(
     net: ReLUNet, data: Dataset, *, matrix: Matrix = "hessian", tol: float | None = None, train_b0: bool = True
 ) -> ZeroModes:
@@ -95,9 +96,8 @@ def zero_modes(
     Numerical caveat: at the end of a flow q is small but not 0. Give a `tol` well above |q| over the largest eigenvalue
     to see the Hessian as one of a critical point, or take matrix="gram".
     """
+    check_data(data)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
-    if not is_concrete(net, data):
-        raise ValueError("`zero_modes` counts on the host, so it cannot run under jax.jit or jax.vmap.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     check_fits(net, train_b0)
     J, q = (np.array(part) for part in _ingredients(net, data, train_b0))

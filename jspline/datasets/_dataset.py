@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_floats, check_finite, check_positive, is_concrete
+from jspline._checks import Reals, as_floats, check_finite, check_positive, check_vectors, is_concrete
 from jspline._scale import middle, unit_of
 from jspline.charts import ReLUNet
 
@@ -39,14 +39,11 @@ class Dataset(eqx.Module):
     def __init__(self, x: Reals, y: Reals, weight: Reals | None = None, *, constant: Reals = 0.0):
         if weight is None:
             x, y, constant = as_floats(x=x, y=y, constant=constant)
+            check_vectors(x=x, y=y)
             weight = jnp.ones_like(x)
         else:
             x, y, weight, constant = as_floats(x=x, y=y, weight=weight, constant=constant)
-        if x.ndim != 1 or x.size < 1 or y.shape != x.shape or weight.shape != x.shape:
-            raise ValueError(
-                "`x`, `y` and `weight` must be vectors of one length of at least 1; "
-                f"got shapes {x.shape}, {y.shape} and {weight.shape}. For a batch, use jax.vmap."
-            )
+            check_vectors(x=x, y=y, weight=weight)
         check_finite(x=x, y=y)
         check_positive(weight=weight, strict=False)
         order = jnp.argsort(x)

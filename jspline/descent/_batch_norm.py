@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jspline._checks import check_data
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 
@@ -33,6 +34,7 @@ class BatchNormNet(eqx.Module):
     @classmethod
     def from_net(cls, net: ReLUNet, data: Dataset) -> "BatchNormNet":
         """The net that computes the same function on all the data at once."""
+        check_data(data)
         mean, root = _statistics(net.w, net.b, data.x)
         return cls(net.w, net.b, root, mean, net.v, net.b0)
 

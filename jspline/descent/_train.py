@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jspline._checks import check_unbatched
+from jspline._checks import check_data, nan_is_an_answer
 from jspline.charts import ReLUNet
 from jspline.curvature import lanczos, tridiagonal
 from jspline.datasets import Dataset
@@ -84,7 +84,8 @@ def train(
     Args:
         net: a `ReLUNet`, a `BatchNormNet` or a `DeepNet`.
         data: what to fit.
-        optimizer: any optax optimizer.
+        optimizer: any optax optimizer. Those that ask for the value, its gradient or the function (line searches,
+            `optax.lbfgs`, `optax.polyak_sgd`) get those of the step: with mini-batches, of its batch.
         steps: how many.
         batch_size: data per step, drawn with replacement and weighted to the loss on average; all of them by default.
         key: for the mini-batches.
@@ -98,7 +99,7 @@ def train(
         ValueError: for numbers below 1, or mini-batches without a key.
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
-    check_unbatched(data.x)
+    check_data(data)
     for name, number in (
         ("steps", steps),
         ("records", records),
@@ -110,16 +111,30 @@ def train(
         raise ValueError("Mini-batches are random: give `key`.")
     key = jax.random.key(0) if key is None else key
 
+    asking = optax.with_extra_args_support(optimizer)
+
     def step(k: Array, state: tuple[Net, Any]) -> tuple[Net, Any]:
         net, memory = state
-        if batch_size is None:
-            gradient = _gradient(net, data)
-        else:
+        batch = data
+        if batch_size is not None:
             drawn = jax.random.randint(jax.random.fold_in(key, k), (batch_size,), 0, data.size)
-            gradient = jax.grad(_loss)(net, data.x[drawn], data.y[drawn], data.weight[drawn] * (data.size / batch_size))
-        with jax.numpy_dtype_promotion("standard"):  # optax counts on it
-            change, memory = optimizer.update(gradient, memory, net)
-        return optax.apply_updates(net, change), memory
+            parts = data.x[drawn], data.y[drawn], data.weight[drawn] * (data.size / batch_size)
+            batch = eqx.tree_at(lambda d: (d.x, d.y, d.weight), data, parts)  # not sorted, which `outputs` does not ask
+
+        def value_of(net: Net, obj_fn: Any = None) -> Array:  # a line search hands on what it does not know
+            return _whole(net, batch)
+
+        if batch_size is None and isinstance(net, ReLUNet):
+            value, gradient = value_and_grad(net, data)
+        else:
+            value, gradient = jax.value_and_grad(value_of)(net)
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax counts on both
+            change, new = asking.update(
+                gradient, memory, net, value=value, grad=gradient, value_fn=value_of, obj_fn=value_of
+            )
+        # Line searches start from float64 where that is on, and go on in the dtype of the net, or the other way round.
+        new = jax.tree.map(lambda one, old: jnp.asarray(one, jnp.asarray(old).dtype), new, memory)
+        return optax.apply_updates(net, change), new
 
     def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
         state = jax.lax.fori_loop(ends[0], ends[1], step, state)
@@ -129,7 +144,9 @@ def train(
     (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
     losses = jnp.concatenate([_whole(net, data)[None], losses])
     last, losses = eqxi.nondifferentiable_backward((last, losses), msg=FORWARD_ONLY)
-    limit, ends = jnp.full((), jnp.inf, losses.dtype), jnp.full(2, jnp.nan, losses.dtype)
+    limit = jnp.full((), jnp.inf, losses.dtype)
+    with nan_is_an_answer():
+        ends = jnp.full(2, jnp.nan, losses.dtype)
     if learning_rate is not None:
         limit = 2 / jnp.asarray(learning_rate, losses.dtype)
         ends = jnp.stack([sharpness(net, data), sharpness(last, data)])
@@ -147,6 +164,7 @@ def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, 
     As many iterations as parameters make it exact; 50 give the largest eigenvalue to several digits unless the next
     ones are as close. For gradient descent to be stable it must stay below 2 / eta.
     """
+    check_data(data)
     flat, restore = ravel_pytree(net)
     gradient = lambda theta: ravel_pytree(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))[0]  # noqa: E731
     start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
@@ -162,9 +180,3 @@ def _loss(net: Net, x: Array, y: Array, weight: Array) -> Array:
 
 def _whole(net: Net, data: Dataset) -> Array:
     return data.constant + _loss(net, data.x, data.y, data.weight)
-
-
-def _gradient(net: Any, data: Dataset) -> Any:
-    if isinstance(net, ReLUNet):
-        return value_and_grad(net, data)[1]
-    return jax.grad(_loss)(net, data.x, data.y, data.weight)

@@ -79,7 +79,8 @@ def nothing_follows(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:
     taken at half of its value now, which the bound on the motion confirms. Three eigenvalues are computed, so this is
     up to rounding.
     """
-    e = data.weight * (data.y - predict(net, data))
+    fit = predict(net, data)
+    e = data.weight * (data.y - fit)
     square, slowest, least, norm = (
         jnp.zeros_like(net.b0),
         *(jnp.full_like(net.b0, jnp.inf),) * 2,

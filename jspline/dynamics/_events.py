@@ -372,7 +372,8 @@ def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:
         above = on + (2 * eps * jnp.abs(on) + tiny)
         b = jnp.where(inside[side], jnp.maximum(b, above), jnp.minimum(b, on))
     b = jnp.where(term.slides, -(net.w * term.pinned_x), b)
-    return ReLUNet(net.w, jnp.where(term.pin == PARKED, net.b, b), net.v, net.b0)
+    nothing = (term.pin == PARKED) | (term.points.count == 0)
+    return ReLUNet(net.w, jnp.where(nothing, net.b, b), net.v, net.b0)
 
 
 def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array, Array]:

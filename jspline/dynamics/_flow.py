@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import Reals, check_finite, check_positive, check_unbatched, is_concrete, is_zero
+from jspline._checks import Reals, check_data, check_finite, check_net, check_positive, is_concrete, is_zero
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._compile import compiled
@@ -289,8 +289,8 @@ def _check_values(
     atol: Any,
     until: str | None,
 ) -> None:
-    check_unbatched(net.w)
-    check_unbatched(data.x)
+    check_net(net)
+    check_data(data)
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)

@@ -27,7 +27,7 @@ class RESULTS(eqx.Enumeration):
     first_event = "The first event was met."
     out_of_steps = (
         "All `max_steps` were spent before the end: the net is the one at `t`, not at the end. Raise `max_steps`, "
-        "lower `t1`, or loosen `rtol`."
+        "lower `t1`, or loosen `rtol`; in float32, try float64 first."
     )
     left_chart = (
         "A neuron has w = 0, or its breakpoint went to infinity, where the spline chart is singular: the net is the "

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, as_like, check_positive, check_width, is_concrete
+from jspline._checks import as_floats, as_like, check_data, check_positive, check_width, is_concrete
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.init._law import Law, orientations
@@ -46,6 +46,7 @@ class FromData(Law):
         scale: ArrayLike = 1.0,
         sigma_v: ArrayLike = 1.0,
     ):
+        check_data(data)
         if not is_concrete(data):
             raise ValueError("`FromData` needs a concrete data set: make the law outside jax.jit and jax.vmap.")
         self.scale, self.sigma_v = as_floats(scale=scale, sigma_v=sigma_v)

@@ -1,6 +1,7 @@
 """Independent Gaussian weights (theorem 1a, corollary 1a, theorem 2), and the balanced law that shares their spline."""
 
 import abc
+import math
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jspline._checks import as_floats, check_positive, check_width, is_zero
+from jspline._scale import product
 from jspline.charts import ReLUNet
 from jspline.init._bessel import k0, k0_tail
-from jspline.init._law import RoughnessLaw, orientations
+from jspline.init._law import Place, RoughnessLaw, orientations, place
 
 
 class GaussianSpline(RoughnessLaw):
@@ -21,60 +23,63 @@ class GaussianSpline(RoughnessLaw):
     """
 
     @abc.abstractmethod
-    def _scales(self) -> tuple[Array, Array]:
-        """g and m."""
+    def _scales(self) -> tuple[Array, Array, Array]:
+        """sigma_w, sigma_b and sigma_v, of which g and m are made (and may be out of range)."""
 
     def pdf(self, beta: ArrayLike, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(beta, mu) = exp(-|mu| S / (sigma_b sigma_v sigma_w)) / (2 pi sigma_v S) (theorem 1a).
 
         S^2 = sigma_b^2 + sigma_w^2 beta^2.
         """
-        return self.pdf_beta(beta) * self.pdf_mu_given_beta(mu, beta)
+        at, sigma_v = self._place(beta), self._of_mu()[1]
+        return at.joint(1 / math.pi, jnp.exp(-at.reach(mu, sigma_v)) / 2, sigma_v)
 
     def pdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """p(beta): Cauchy(0, sigma_b / sigma_w). Breakpoints have no mean: compare quantiles, not moments."""
-        scale = self._beta_scale()
-        return 1 / (jnp.pi * scale * (1 + (jnp.asarray(beta, scale.dtype) / scale) ** 2))
+        return self._place(beta).marginal(1 / math.pi)
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""
-        scale = self._beta_scale()
-        # arctan2 keeps its digits in the lower tail, where 1/2 + arctan(beta / scale) / pi would lose them.
-        return jnp.arctan2(scale, -jnp.asarray(beta, scale.dtype)) / jnp.pi
+        at = self._place(beta)
+        # arctan2 keeps its digits in the lower tail, where 1/2 + arctan(beta / g) / pi would lose them.
+        up = jnp.where(at.near, 1, jnp.abs(at.ratio))
+        along = jnp.where(at.near, at.ratio, jnp.sign(jnp.asarray(beta, up.dtype)))
+        return jnp.arctan2(up, -along) / jnp.pi
 
     def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu) = K0(|mu| / (sigma_v sigma_w)) / (pi sigma_v sigma_w): infinite at 0, and integrable there."""
-        scale = self._mu_scale()
-        return k0(jnp.abs(jnp.asarray(mu, scale.dtype)) / scale) / (jnp.pi * scale)
+        scale = self._of_mu()
+        mu = jnp.abs(jnp.asarray(mu, scale[0].dtype))
+        return product((k0(product((mu,), over=scale)), 1 / math.pi), over=scale)
 
     def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu), by the integral of K0 (in closed form, products with modified Struve functions)."""
-        scale = self._mu_scale()
-        mu = jnp.asarray(mu, scale.dtype)
-        tail = k0_tail(jnp.abs(mu) / scale) / jnp.pi
+        scale = self._of_mu()
+        mu = jnp.asarray(mu, scale[0].dtype)
+        tail = k0_tail(product((jnp.abs(mu),), over=scale)) / jnp.pi
         return jnp.where(mu < 0, tail, 1 - tail)
 
     def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta): Laplace(0, sigma_b sigma_v sigma_w / S(beta))."""
-        ratio = jnp.asarray(beta, self._beta_scale().dtype) / self._beta_scale()
-        spread = self._mu_scale() / jnp.hypot(jnp.ones_like(ratio), ratio)
-        return jnp.exp(-jnp.abs(jnp.asarray(mu, spread.dtype)) / spread) / (2 * spread)
+        at, sigma_v = self._place(beta), self._of_mu()[1]
+        return at.conditional(jnp.exp(-at.reach(mu, sigma_v)) / 2, sigma_v)
 
-    def _beta_scale(self) -> Array:
-        scale, _ = self._scales()
-        if is_zero(scale):
+    def _place(self, beta: ArrayLike) -> Place:
+        sigma_w, sigma_b, _ = self._scales()
+        if is_zero(sigma_b):
             raise ValueError("With `sigma_b` = 0 every breakpoint is at 0, so there is no density; use sigma_b > 0.")
-        return scale
+        return place(beta, sigma_w, sigma_b, rounded=True)
 
-    def _mu_scale(self) -> Array:
-        _, scale = self._scales()
-        if is_zero(scale):
+    def _of_mu(self) -> tuple[Array, Array]:
+        """The factors of the scale of mu."""
+        sigma_w, _, sigma_v = self._scales()
+        if is_zero(sigma_v):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
-        return scale
+        return sigma_w, sigma_v
 
-    def _mu_moments(self, width: int) -> tuple[Array, Array]:
-        second = self._scales()[1] ** 2
-        return second, 9 * second**2
+    def _mu_moments(self, width: int) -> tuple[tuple[Array, Array], float, float]:
+        sigma_w, _, sigma_v = self._scales()
+        return (sigma_w, sigma_v), 1.0, 9.0
 
 
 class Gaussian(GaussianSpline):
@@ -104,8 +109,8 @@ class Gaussian(GaussianSpline):
         w, b, v = jax.random.normal(key, (3, width), self.sigma_w.dtype)
         return ReLUNet(self.sigma_w * w, self.sigma_b * b, self.sigma_v * v, 0.0)
 
-    def _scales(self) -> tuple[Array, Array]:
-        return self.sigma_b / self.sigma_w, self.sigma_w * self.sigma_v
+    def _scales(self) -> tuple[Array, Array, Array]:
+        return self.sigma_w, self.sigma_b, self.sigma_v
 
 
 def he(width: int, sigma_b: ArrayLike | None = None) -> Gaussian:
@@ -148,5 +153,5 @@ class Balanced(GaussianSpline):
         w, b = self.scale * jax.random.normal(key, (2, width), self.scale.dtype)
         return ReLUNet(w, b, orientations(sign_key, width, w.dtype) * jnp.hypot(w, b), 0.0)
 
-    def _scales(self) -> tuple[Array, Array]:
-        return jnp.ones_like(self.scale), 2 * self.scale**2
+    def _scales(self) -> tuple[Array, Array, Array]:
+        return self.scale, self.scale, 2 * self.scale

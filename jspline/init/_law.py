@@ -1,6 +1,7 @@
 """What every initialization has in common."""
 
 import abc
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,6 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jspline._checks import check_width
+from jspline._scale import product
 from jspline.charts import ReLUNet
 
 
@@ -17,7 +19,9 @@ class Law(eqx.Module):
 
     The neurons are independent and alike, b0 = 0, and the orientation is a fair coin, independent of (beta, mu),
     unless a law says otherwise. The densities that involve mu take a `width`, which only the laws whose delta-slopes
-    depend on it need (`UniformBreakpoints`): code for any law can give it always.
+    depend on it need (`UniformBreakpoints`): code for any law can give it always. Densities and distribution functions
+    hold at any scale, wherever their value is in the range of the dtype, and at infinity. Distribution functions have
+    the digits of the lower tail; that of mu gives the upper one as P(-mu).
     """
 
     @abc.abstractmethod
@@ -29,26 +33,79 @@ class RoughnessLaw(Law):
     """A law that knows mean and variance of the roughness rho = sum_i mu_i^2, from the moments of mu."""
 
     @abc.abstractmethod
-    def _mu_moments(self, width: int) -> tuple[Array, Array]:
-        """E mu^2 and E mu^4."""
+    def _mu_moments(self, width: int) -> tuple[tuple[Array, Array], float, float]:
+        """Two factors of a scale of mu, and E mu^2 and E mu^4 in units of it."""
 
     def roughness_mean(self, width: int) -> Float[Array, ""]:
         """E rho (theorem 2)."""
         check_width(width)
-        return width * self._mu_moments(width)[0]
+        scale, second, _ = self._mu_moments(width)
+        return product((*scale, *scale, width, second))
 
     def roughness_var(self, width: int) -> Float[Array, ""]:
         """Var rho (theorem 2)."""
         check_width(width)
-        second, fourth = self._mu_moments(width)
-        return width * (fourth - second**2)
+        scale, second, fourth = self._mu_moments(width)
+        return product((*scale, *scale, *scale, *scale, width, fourth - second**2))
 
     def roughness_tail(self, width: int, t: ArrayLike) -> Float[Array, "..."]:
         """An upper bound of P(rho - E rho >= t) for t >= 0: the one-sided Chebyshev bound of theorem 2."""
-        variance = self.roughness_var(width)
-        t = jnp.maximum(jnp.asarray(t, variance.dtype), 0)
-        # Not 1 / (1 + t^2 / Var), which is 0 / 0 for a law of no variance.
-        return jnp.where(t > 0, variance / jnp.where(t > 0, variance + t**2, 1), 1)
+        check_width(width)
+        scale, second, fourth = self._mu_moments(width)
+        t = jnp.maximum(jnp.asarray(t, scale[0].dtype), 0)
+        deviations = product((t,), over=(*scale, *scale, (width * (fourth - second**2)) ** 0.5))
+        return jnp.where(t == 0, 1, 1 / (1 + deviations**2))  # also for a law of no variance
+
+
+class Place(NamedTuple):
+    """A breakpoint against a_b / a_w, for independent w, b and v of scales a_w, a_b and a_v, in numbers within range.
+
+    lead / size is the smaller of a_w and a_b / |beta|, other size the larger of a_b and a_w |beta|. Given the
+    breakpoint, the delta-slope has a scale of a_v lead / (size stretch).
+
+    Attributes:
+        near: whether |beta| <= a_b / a_w.
+        lead, other: a_w and a_b, the other way round if not near.
+        size: |beta|, or 1 if near.
+        ratio: beta a_w / a_b or its inverse, whichever is at most 1 in size.
+        stretch: 1, or sqrt(1 + ratio^2) where the law is round.
+    """
+
+    near: Array
+    lead: Array
+    other: Array
+    size: Array
+    ratio: Array
+    stretch: Array
+
+    def reach(self, mu: ArrayLike, a_v: Array) -> Array:
+        """|mu| over its scale."""
+        mu = jnp.abs(jnp.asarray(mu, a_v.dtype))
+        return product((mu, jnp.where(mu == 0, 1, self.size), self.stretch), over=(a_v, self.lead))
+
+    def marginal(self, mass: float) -> Array:
+        """p(beta), of which `mass` is the part of each unit of a_b / a_w at 0."""
+        return product((self.lead, mass), over=(self.other, self.size, self.size, self.stretch, self.stretch))
+
+    def conditional(self, profile: Array, a_v: Array) -> Array:
+        """p(mu | beta), `profile` in units of the scale of mu; 0 beside a scale of 0."""
+        size = jnp.where(profile == 0, 1, self.size)
+        return product((profile, size, self.stretch), over=(a_v, self.lead))
+
+    def joint(self, mass: float, profile: Array, a_v: Array) -> Array:
+        """p(beta, mu): their product, also where it is 0 times infinity."""
+        return product((profile, mass), over=(a_v, self.other, self.size, self.stretch))
+
+
+def place(beta: ArrayLike, a_w: Array, a_b: Array, *, rounded: bool) -> Place:
+    """Where beta lies."""
+    beta = jnp.asarray(beta, a_w.dtype)
+    near = jnp.abs(beta) * a_w <= a_b
+    lead, other = jnp.where(near, a_w, a_b), jnp.where(near, a_b, a_w)
+    above, below = jnp.where(near, beta, 1), jnp.where(near, 1, beta)
+    ratio = product((above, lead), over=(other, below))
+    stretch = jnp.sqrt(1 + ratio**2) if rounded else jnp.ones_like(ratio)
+    return Place(near, lead, other, jnp.abs(below), ratio, stretch)
 
 
 def orientations(key: PRNGKeyArray, width: int, dtype: jnp.dtype) -> Float[Array, " width"]:

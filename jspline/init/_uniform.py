@@ -7,8 +7,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jspline._checks import as_floats, check_finite, check_positive, check_width, is_concrete, is_zero
+from jspline._scale import product
 from jspline.charts import ReLUNet
-from jspline.init._law import RoughnessLaw, orientations
+from jspline.init._law import Place, RoughnessLaw, orientations, place
 
 
 class Uniform(RoughnessLaw):
@@ -42,55 +43,57 @@ class Uniform(RoughnessLaw):
 
     def pdf(self, beta: ArrayLike, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(beta, mu) = (m - |mu| / a_v)_+ / (4 a_b a_w a_v)."""
-        return self.pdf_beta(beta) * self.pdf_mu_given_beta(mu, beta)
+        at, a_v = self._place(beta), self._of_mu()[1]
+        return at.joint(1 / 4, jax.nn.relu(1 - at.reach(mu, a_v)), a_v)
 
     def pdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """p(beta) = m^2 / (4 a_b a_w): flat on |beta| <= a_b / a_w, then falling as 1 / beta^2."""
-        return self._largest(beta) ** 2 / (4 * self._bias() * self.a_w)
+        return self._place(beta).marginal(1 / 4)
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""
-        ratio = jnp.asarray(beta, self.a_w.dtype) * self.a_w / self._bias()
-        tail = 1 / (4 * jnp.maximum(jnp.abs(ratio), 1))
-        inside = jnp.abs(ratio) <= 1
-        return jnp.where(inside, 0.5 + ratio / 4, jnp.where(ratio < 0, tail, 1 - tail))
+        at = self._place(beta)
+        tail = jnp.abs(at.ratio) / 4
+        return jnp.where(at.near, 0.5 + at.ratio / 4, jnp.where(jnp.asarray(beta, tail.dtype) < 0, tail, 1 - tail))
 
     def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu) = log(A / |mu|) / (2 A) on |mu| <= A: infinite at 0, and integrable there."""
-        share = jnp.abs(jnp.asarray(mu, self.a_w.dtype)) / self._bound()
-        return -jnp.log(jnp.minimum(share, 1)) / (2 * self._bound())
+        return product((jnp.abs(jnp.log(jnp.abs(self._share(mu)))), 1 / 2), over=self._of_mu())
 
     def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu) = 1/2 + mu / (2 A) (1 + log(A / |mu|)) on |mu| <= A."""
-        share = jnp.clip(jnp.asarray(mu, self.a_w.dtype) / self._bound(), -1, 1)
+        share = self._share(mu)
         log = jnp.log(jnp.where(share == 0, 1, jnp.abs(share)))
-        return 0.5 + share / 2 * (1 - log)
+        # 1 - u + u log u cancels as u nears 1: there by its series in 1 - u, all of one sign.
+        rest = 1 - jnp.abs(share)
+        end = rest < 0.25
+        left = jnp.where(end, rest, 0)
+        tail = sum(left**k / (k * (k - 1)) for k in range(2, 28)) / 2
+        tail = jnp.where(end, tail, 0.5 - jnp.abs(share) / 2 * (1 - log))
+        return jnp.where(share < 0, tail, 1 - tail)
 
     def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta): symmetric triangular on [-a_v m, a_v m]."""
-        self._bound()
-        reach = self.a_v * self._largest(beta)
-        return jax.nn.relu(1 - jnp.abs(jnp.asarray(mu, reach.dtype)) / reach) / reach
+        at, a_v = self._place(beta), self._of_mu()[1]
+        return at.conditional(jax.nn.relu(1 - at.reach(mu, a_v)), a_v)
 
-    def _largest(self, beta: ArrayLike) -> Array:
-        """m(beta)."""
-        beta = jnp.abs(jnp.asarray(beta, self.a_w.dtype))
-        return self._bias() / jnp.maximum(beta, self._bias() / self.a_w)
-
-    def _bias(self) -> Array:
+    def _place(self, beta: ArrayLike) -> Place:
         if is_zero(self.a_b):
             raise ValueError("With `a_b` = 0 every breakpoint is at 0, so there is no density; use a_b > 0.")
-        return self.a_b
+        return place(beta, self.a_w, self.a_b, rounded=False)
 
-    def _bound(self) -> Array:
-        """A."""
+    def _of_mu(self) -> tuple[Array, Array]:
+        """The factors of A."""
         if is_zero(self.a_v):
             raise ValueError("With `a_v` = 0 every delta-slope is 0, so there is no density; use a_v > 0.")
-        return self.a_w * self.a_v
+        return self.a_w, self.a_v
 
-    def _mu_moments(self, width: int) -> tuple[Array, Array]:
-        bound = self.a_w * self.a_v
-        return bound**2 / 9, bound**4 / 25
+    def _share(self, mu: ArrayLike) -> Array:
+        """mu / A, at most 1 in size."""
+        return jnp.clip(product((jnp.asarray(mu, self.a_w.dtype),), over=self._of_mu()), -1, 1)
+
+    def _mu_moments(self, width: int) -> tuple[tuple[Array, Array], float, float]:
+        return (self.a_w, self.a_v), 1 / 9, 1 / 25
 
 
 class UniformBreakpoints(RoughnessLaw):
@@ -144,28 +147,39 @@ class UniformBreakpoints(RoughnessLaw):
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""
-        return jnp.clip((jnp.asarray(beta, self.lo.dtype) - self.lo) / (self.hi - self.lo), 0, 1)
+        beta = jnp.clip(jnp.asarray(beta, self.lo.dtype), self.lo, self.hi)
+        return product((self._half(beta),), over=(self._half(self.hi),))
+
+    def _half(self, beta: Array) -> Array:
+        """(beta - lo) / 2: the difference itself may overflow."""
+        return beta / 2 - self.lo / 2
 
     def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu): N(0, scale^2 sigma_v^2 / width)."""
-        return jax.scipy.stats.norm.pdf(jnp.asarray(mu, self.lo.dtype), scale=self._mu_scale(width))
+        root, scale = self._of_mu(width)
+        return product((jax.scipy.stats.norm.pdf(self._deviations(mu, width)), root), over=scale)
 
     def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu)."""
-        return jax.scipy.stats.norm.cdf(jnp.asarray(mu, self.lo.dtype), scale=self._mu_scale(width))
+        return jax.scipy.stats.norm.cdf(self._deviations(mu, width))
 
     def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta) = p(mu)."""
-        return self.pdf_mu(mu, width=width) + 0 * jnp.asarray(beta, self.lo.dtype)
+        beta = jnp.asarray(beta, self.lo.dtype)
+        return self.pdf_mu(mu, width=width) + jnp.where(jnp.isnan(beta), beta, 0)
 
-    def _mu_scale(self, width: int | None) -> Array:
+    def _of_mu(self, width: int | None) -> tuple[float, tuple[Array, Array]]:
+        """The standard deviation of mu is the product of two factors, over the root of the width."""
         if width is None:
             raise ValueError("The delta-slopes of `UniformBreakpoints` depend on the width: give `width`.")
         check_width(width)
         if is_zero(self.sigma_v):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
-        return self.scale * self.sigma_v / width**0.5
+        return width**0.5, (self.scale, self.sigma_v)
 
-    def _mu_moments(self, width: int) -> tuple[Array, Array]:
-        second = (self.scale * self.sigma_v) ** 2 / width
-        return second, 3 * second**2
+    def _deviations(self, mu: ArrayLike, width: int | None) -> Array:
+        root, scale = self._of_mu(width)
+        return product((jnp.asarray(mu, self.lo.dtype), root), over=scale)
+
+    def _mu_moments(self, width: int) -> tuple[tuple[Array, Array], float, float]:
+        return (self.scale, self.sigma_v), 1 / width, 3 / width**2

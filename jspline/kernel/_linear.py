@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline import ranks
-from jspline._checks import check_unbatched, is_concrete
+from jspline._checks import check_data, check_net, is_concrete
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import predict
@@ -46,8 +46,8 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
     if isinstance(net, Spline):
         moved = flow(net.unit_net(), data, t, train_b0=train_b0)
         return eqx.tree_at(lambda n: (n.mu, n.b0), net, (net.s * moved.v, moved.b0))
-    check_unbatched(net.w)
-    check_unbatched(data.x)
+    check_net(net)
+    check_data(data)
     return _flow(net, data, as_time(t, net.w), train_b0)
 
 
@@ -89,15 +89,26 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
         start, end: such as a net and `jspline.flow(net, ...).net`.
         lo, hi: the summary counts breakpoints that began here, such as between the first and the last datum.
     """
-    lost = (start.w == 0) | (end.w == 0)
-    begin, finish = (-n.b / jnp.where(n.w == 0, 1, n.w) for n in (start, end))
-    breakpoints = jnp.where(lost, jnp.where((start.w == end.w) & (start.b == end.b), 0, jnp.inf), finish - begin)
-    cross, along = start.w * end.b - start.b * end.w, start.w * end.w + start.b * end.b
-    counted = (begin >= jnp.asarray(lo, begin.dtype)) & (begin <= jnp.asarray(hi, begin.dtype))
-    inside = jnp.where(counted, jnp.abs(breakpoints), jnp.nan)
-    some = jnp.any(counted)
-    median, largest = (jnp.where(some, f(inside), 0) for f in (jnp.nanmedian, jnp.nanmax))
-    return LazyDistance(jnp.abs(breakpoints), jnp.abs(jnp.arctan2(cross, along)), median, largest)
+    lost = start.degenerate() | end.degenerate()
+    begin, finish = (-n.b / jnp.where(lost, 1, n.w) for n in (start, end))
+    moved = jnp.abs(jnp.where(lost, jnp.where((start.w == end.w) & (start.b == end.b), 0, jnp.inf), finish - begin))
+    (w0, b0), (w1, b1) = _direction(start), _direction(end)
+    turns = jnp.abs(jnp.arctan2(w0 * b1 - b0 * w1, w0 * w1 + b0 * b1))
+    lo, hi = (jnp.asarray(end, begin.dtype) for end in (lo, hi))
+    counted = ~start.degenerate() & ~(begin < lo) & ~(begin > hi)
+    # Those that count come first in the order; NaN shows.
+    inside, count = jnp.sort(jnp.where(counted, moved, jnp.inf)), jnp.sum(counted, dtype=jnp.int32)
+    middle = (inside[jnp.maximum(count - 1, 0) // 2] + inside[count // 2]) / 2
+    largest = jnp.max(jnp.where(counted, moved, 0))
+    median = jnp.where((count == 0) | jnp.isnan(largest), largest, middle)
+    return LazyDistance(moved, turns, median, largest)
+
+
+def _direction(net: ReLUNet) -> tuple[Array, Array]:
+    """(w, b) over the larger of the two, so that products of them stay in range."""
+    size = jnp.maximum(jnp.abs(net.w), jnp.abs(net.b))
+    size = jnp.where(size > 0, size, 1)
+    return net.w / size, net.b / size
 
 
 def as_time(t: ArrayLike, like: Array) -> Array:

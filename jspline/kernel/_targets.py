@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.interpolate import CubicSpline
 
+from jspline._checks import check_data
 from jspline.charts import Polar, ReLUNet, Spline
 from jspline.datasets import Dataset
 
@@ -49,6 +50,7 @@ def regime(net: ReLUNet | Spline | Polar, data: Dataset) -> Float[Array, ""]:
 
 
 def _at_least_two(data: Dataset) -> Dataset:
+    check_data(data)
     merged = data.merged()
     if merged.size < 2:
         raise ValueError("At least two distinct x are needed to interpolate.")

@@ -19,7 +19,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, check_unbatched, is_concrete
+from jspline._checks import Reals, check_data, is_concrete
 from jspline.datasets import Dataset
 from jspline.init import Law
 from jspline.kernel import _weight
@@ -112,7 +112,7 @@ def weighted_spline(
     Numerical caveat: between two data that are 1 / r times as far apart as nu is wide, f keeps its digits less r^-2.
     At finite times modes of relative rate under (N eps)^2 are lost.
     """
-    check_unbatched(data.x)
+    check_data(data)
     if is_concrete(data):
         data = data.merged()
     known = _weight.moments(law, moments, about, data.x)

@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import check_unbatched, is_concrete
+from jspline._checks import check_data, check_net, is_concrete
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 
@@ -22,8 +22,8 @@ def as_net(point: ReLUNet | Spline, data: Dataset) -> ReLUNet:
             net = point.unit_net()
         case _:
             raise TypeError(f"The landscape is that of a ReLUNet or a Spline; got {type(point).__name__}.")
-    check_unbatched(net.w)
-    check_unbatched(data.x)
+    check_net(net)
+    check_data(data)
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
     return net

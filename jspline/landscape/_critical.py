@@ -22,12 +22,12 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jspline import ranks
-from jspline._checks import check_positive, check_width, is_concrete
+from jspline._checks import check_data, check_positive, check_width, is_concrete, nan_is_an_answer, on_host
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
 from jspline.landscape._pieces import data_before, pieces
-from jspline.objective import relevant_sums
+from jspline.objective import predict
 
 
 class Criticality(eqx.Module):
@@ -81,8 +81,9 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
     Args:
         net: the point; of a spline, the scales do not matter.
         data: the data.
-        tol: how large a derivative may be, relative to what it would be if every residual were as large as the largest
-            |y| or |f| and had the same sign. The square root of the rounding unit by default: 1.5e-8 in float64.
+        tol: how large the sums of residuals, and their moments about the middle of the data, may be, relative to what
+            they would be if every residual were as large as the largest |y| or |f| and all terms of one sign. The
+            square root of the rounding unit by default: 1.5e-8 in float64.
 
     A neuron with (w, b) = 0 is always at rest. One with v_i = 0 rests if its v does. O((N + H) log N).
     Raises `ValueError` for a tolerance that is not positive, `TypeError` for net and data of different dtypes.
@@ -90,14 +91,20 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
     net = as_net(net, data)
     tolerance = jnp.finfo(net.w.dtype).eps ** 0.5 if tol is None else tol
     check_positive(tol=tolerance)
-    return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
+    with nan_is_an_answer():
+        return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
 
 
 @eqx.filter_jit
 def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
-    # The shortest subgradient.
-    sums = relevant_sums(net, data)
-    p, x, e = data.weight, data.x, data.weight * sums.residual
+    # The shortest subgradient. The moments that decide are those about the middle: far from x = 0 all others are E.
+    p, x, middle = data.weight, data.x, data.centre
+    residual = data.y - predict(net, data)
+    e, away = p * residual, x - middle
+    ranked, found = ranks.rank(net.w, net.b, x), pieces(net, data)
+    X_middle, E = ranked.over_data(jnp.stack([e * away, e]))
+    at_middle = net.b + net.w * middle
+    gradient_v = net.w * X_middle + at_middle * E
     before, behind = data_before(net, data)
     totals = jnp.pad(jnp.cumsum(jnp.stack([e, p]), axis=1), ((0, 0), (1, 0)))
     own, mass = totals[:, behind] - totals[:, before]
@@ -105,22 +112,22 @@ def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     at = x[jnp.minimum(before, data.size - 1)]
     own = jnp.where(on, own, 0)
     steep = own * (1 + at**2)
-    wanted = jnp.where(steep == 0, 0, -(sums.E + at * sums.X) / jnp.where(steep == 0, 1, steep))
+    wanted = jnp.where(steep == 0, 0, -(E + at * (X_middle + middle * E)) / jnp.where(steep == 0, 1, steep))
     share = jnp.clip(wanted, 0, 1)
-    X, E = sums.X + share * own * at, sums.E + share * own
-    gradient = ReLUNet(w=-net.v * X, b=-net.v * E, v=-sums.Z, b0=-sums.total)
+    X_middle, E = X_middle + share * own * (at - middle), E + share * own
+    gradient = ReLUNet(w=-net.v * (X_middle + middle * E), b=-net.v * E, v=-gradient_v, b0=-jnp.sum(e))
 
     # Against what is due to rounding.
-    height = jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(data.y), jnp.abs(data.y - sums.residual)), 0))
-    weight, moment = tolerance * height * jnp.sum(p), tolerance * height * jnp.sum(p * jnp.abs(x))
-    v, reach = jnp.abs(net.v), jnp.abs(net.w) * moment + jnp.abs(net.b) * weight
-    rests = (jnp.abs(gradient.w) <= v * moment) & (jnp.abs(gradient.b) <= v * weight) & (jnp.abs(gradient.v) <= reach)
+    height = jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(data.y), jnp.abs(data.y - residual)), 0))
+    weight, moment = tolerance * height * jnp.sum(p), tolerance * height * jnp.sum(p * jnp.abs(away))
+    fits = (jnp.abs(X_middle) <= moment) & (jnp.abs(E) <= weight)
+    reach = jnp.abs(net.w) * moment + jnp.abs(at_middle) * weight
+    rests = ((net.v == 0) | fits) & (jnp.abs(gradient_v) <= reach)
     b0_rests = jnp.abs(gradient.b0) <= weight
 
     # As a fit.
-    ranked, found = ranks.rank(net.w, net.b, x), pieces(net, data)
     everywhere = ranked.rank == jnp.where(ranked.right, 0, data.size)
-    E_piece, X_piece = (jax.ops.segment_sum(values, found.first, net.width + 1) for values in (e, e * x))
+    E_piece, X_piece = (jax.ops.segment_sum(values, found.first, net.width + 1) for values in (e, e * away))
     return Criticality(
         critical=jnp.all(rests) & b0_rests,
         gradient=gradient,
@@ -148,21 +155,24 @@ class CriticalPoint(NamedTuple):
     unique: bool
 
 
+@on_host
 def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[CriticalPoint]:
     """All partitions of the data that belong to critical points to which theorem 4 applies, least loss first.
 
-    On the host, in float64, for small cases. One neuron is kept to the left of all data, where it is active on all of
-    them; at most width - 1 breakpoints are put into the N - 1 gaps between the data, none, one or two in each (more
-    do not change what is possible). On every piece f is then the least-squares line of its data. Two lines with one
-    breakpoint between them have to meet within the gap; two breakpoints join any two. The line of a piece with a single
-    datum may turn about it, and is given a slope that lets its neighbours meet it, if there is one. Neurons that are
-    not needed share the work of the first.
+    On the host, in float64, for small cases. One neuron is active on all data, to the left of them (or a constant unit,
+    where f is one level line); at most width - 1 breakpoints are put into the N - 1 gaps between the data, none, one or
+    two in each (more do not change what is possible). On every piece f is then the least-squares line of its data. Two
+    lines with one breakpoint between them have to meet within the gap; two breakpoints join any two. The line of a
+    piece with a single datum may turn about it, and is given a slope that lets its neighbours meet it, if there is one.
+    Neurons that are not needed share the work of the first. No v is 0. Left out are partitions that rounding decides:
+    lines that meet within rounding of a datum, and nets of which the dtype of the data puts a breakpoint on one.
 
     Cost: `count_fits(N, width)` partitions, up to 3^(N - 1).
 
     Raises:
         ValueError: when that is more than `most`, with the number; or for a width below 1.
     """
+    check_data(data)
     check_width(width)
     merged = data.merged()
     x, y, p = (np.asarray(a, float) for a in (merged.x, merged.y, merged.weight))
@@ -174,10 +184,18 @@ def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[C
         )
     found = []
     for breakpoints in itertools.product(range(3), repeat=x.size - 1):
-        if sum(breakpoints) < width and (fit := _join(x, y, p, breakpoints)) is not None:
-            net = _build(x, *fit[:3], width, data.x.dtype)
-            found.append(CriticalPoint(net, float(merged.constant) + fit[3], breakpoints, fit[4]))
+        if sum(breakpoints) < width and (fit := _join(x - x[0], y - y[0], p, breakpoints)) is not None:
+            net = _build(x, y, *fit[:3], width, data.x.dtype)
+            if _held(net, np.asarray(merged.x)) == breakpoints and np.all(np.asarray(net.v) != 0):
+                found.append(CriticalPoint(net, float(merged.constant) + fit[3], breakpoints, fit[4]))
     return sorted(found, key=lambda point: point.loss)
+
+
+def _held(net: ReLUNet, x: np.ndarray) -> tuple[int, ...]:
+    """How many breakpoints lie strictly between each two data, of neurons with w = +-1 (or 0) whose beta is exact."""
+    w, b = np.asarray(net.w), np.asarray(net.b)
+    beta = (-b * w)[w != 0]
+    return tuple(int(np.sum((low < beta) & (beta < high))) for low, high in itertools.pairwise(x))
 
 
 def count_fits(N: int, H: int) -> int:
@@ -207,7 +225,10 @@ def _join(
 
     ends = [(x[cut - 1], x[cut]) for cut in cuts]
     chords = [(at(k + 1, b) - at(k, a)) / (b - a) for k, (a, b) in enumerate(ends)]
-    chosen = _choose(slopes, chords, counts)
+    size = max([0.0, *map(abs, chords), *(abs(s) for s in slopes if s is not None)]) or 1.0
+    # By rounding a chord is off by so much at most, with room to spare.
+    rounding = 1e3 * np.finfo(float).eps * (size + np.max(np.abs(y)) / np.min(np.diff(x), initial=np.inf))
+    chosen = _choose(slopes, chords, counts, size, rounding)
     if chosen is None:
         return None
     beta, steps = [], [chosen[0]]
@@ -216,18 +237,27 @@ def _join(
         if counts[k] == 1:
             beta.append(a + (b - a) * (right - chord) / (right - left))
         else:
-            # From a third to two thirds of the gap, by whatever slope joins the lines; moved where it is one of theirs.
-            for first, second in ((1 / 3, 2 / 3), (1 / 4, 2 / 3), (1 / 3, 3 / 4)):
-                middle = (chord - first * left - (1 - second) * right) / (second - first)
-                if middle not in (left, right):
-                    break
-            beta += [a + first * (b - a), a + second * (b - a)]
+            where, middle = _two(left, right, chord, size, rounding)
+            beta += [a + share * (b - a) for share in where]
             steps.append(middle)
         steps.append(right)
     lines = [c + s * (x[g] - m) for c, s, m, g in zip(heights, chosen, centres, groups, strict=True)]
     loss = float(np.sum(p * (y - np.concatenate(lines)) ** 2)) / 2
     unique = all(slope is not None for slope in slopes) and 2 not in counts
+    if abs(steps[0]) <= rounding:
+        steps[0] = 0.0
     return np.array(beta), np.array(steps), float(lines[0][0]), loss, unique
+
+
+def _two(left: float, right: float, chord: float, size: float, rounding: float) -> tuple[tuple[float, float], float]:
+    """Where in their gap two breakpoints join two lines, and the slope between them, which is neither line's."""
+    # From a third to two thirds of the gap, by whatever slope joins the lines; moved where it is one of theirs.
+    for where in ((1 / 3, 2 / 3), (1 / 4, 2 / 3), (1 / 3, 3 / 4)):
+        middle = (chord - where[0] * left - (1 - where[1]) * right) / (where[1] - where[0])
+        if min(abs(middle - left), abs(middle - right)) > 10 * rounding:
+            return where, middle
+    # The two lines are one: two kinks in one place that cancel.
+    return (1 / 2, 1 / 2), left + size
 
 
 def _slope(x: np.ndarray, y: np.ndarray, p: np.ndarray) -> float | None:
@@ -238,29 +268,32 @@ def _slope(x: np.ndarray, y: np.ndarray, p: np.ndarray) -> float | None:
     return float(np.sum(p * x * (y - np.average(y, weights=p))) / np.sum(p * x**2))
 
 
-def _choose(slopes: list[float | None], chords: list[float], counts: list[int]) -> list[float] | None:
+def _choose(
+    slopes: list[float | None], chords: list[float], counts: list[int], size: float, rounding: float
+) -> list[float] | None:
     """Slopes for single data, such that lines with one breakpoint between them meet in their gap; None if impossible.
 
     They meet there if and only if the chord is steeper than one of them and less steep than the other. So each gap
     allows a half-line of slopes on its left and the opposite one on its right: a choice of signs, made by going through
-    the gaps and keeping, for either sign, one choice that led there.
+    the gaps and keeping, for either sign, the way there whose lines stay farthest from the ends of what is allowed.
     """
-    size = 1 + max([1.0, *map(abs, chords), *(abs(s) for s in slopes if s is not None)])
-    states: dict[int, list[float]] = {0: []}  # sign of (slope of the coming line - chord), 0 for no condition
+    # For the sign of (slope of the coming line - chord), 0 for no condition: how far, and the slopes.
+    states: dict[int, tuple[float, list[float]]] = {0: (math.inf, [])}
     for k, slope in enumerate(slopes):
-        coming: dict[int, list[float]] = {}
+        coming: dict[int, tuple[float, list[float]]] = {}
         last = k == len(chords)
-        for sign, path in states.items():
+        for sign, (room, path) in states.items():
             for leaving in (0,) if last or counts[k] == 2 else (1, -1):
                 bounds = [(sign, chords[k - 1])] if sign else []
                 bounds += [(leaving, chords[k])] if leaving else []
                 low = max([c for s, c in bounds if s > 0], default=-math.inf)
                 high = min([c for s, c in bounds if s < 0], default=math.inf)
                 here = slope if slope is not None else _between(low, high, size)
-                if low < here < high:
-                    coming[-leaving] = [*path, here]
+                left = min(room, here - low, high - here)
+                if left > rounding and left > coming.get(-leaving, (0.0, []))[0]:
+                    coming[-leaving] = left, [*path, here]
         states = coming
-    return next(iter(states.values()), None)
+    return max(states.values())[1] if states else None
 
 
 def _between(low: float, high: float, size: float) -> float:
@@ -270,11 +303,29 @@ def _between(low: float, high: float, size: float) -> float:
     return (low + high) / 2
 
 
-def _build(x: np.ndarray, beta: np.ndarray, slope: np.ndarray, start: float, width: int, dtype: np.dtype) -> ReLUNet:
-    """Right-facing neurons with w = 1: those that are spare, and one more, to the left of all data."""
-    outer = width - beta.size
-    spread = max(x[-1] - x[0], 1.0)
-    where = np.concatenate([np.full(outer, x[0] - spread), beta])
+def _build(
+    x: np.ndarray,
+    y: np.ndarray,
+    beta: np.ndarray,
+    slope: np.ndarray,
+    start: float,
+    width: int,
+    dtype: np.dtype,
+) -> ReLUNet:
+    """Right-facing neurons with w = 1: those that are spare, and one more, to the left of all data.
+
+    `beta` counts from x_0 and `start`, the value there, from y_0. Where the first line is level, the outer neurons have
+    the second one, and the first neuron inside faces left. With one level line they are constant units.
+    """
+    outer, spread = width - beta.size, max(x[-1] - x[0], 1.0)
+    w, where = np.ones(width), np.concatenate([np.full(outer, -spread), beta])
     v = np.concatenate([np.full(outer, slope[0] / outer), np.diff(slope)])
-    parts = (np.ones(width), -where, v, np.asarray(start - slope[0] * spread))
-    return ReLUNet(*(jnp.asarray(part, dtype) for part in parts))
+    b0 = start - slope[0] * spread
+    if slope[0] == 0 and beta.size:
+        w[outer], v[outer], v[:outer] = -1, slope[1], slope[1] / outer
+        b0 = start - slope[1] * (spread + beta[0])
+    b = -w * (where + x[0])
+    if slope[0] == 0 and not beta.size:
+        height = np.max(np.abs(y)) or 1.0
+        w, b, v, b0 = 0 * w, np.ones(width), np.full(width, height / width), start - height
+    return ReLUNet(*(jnp.asarray(part, dtype) for part in (w, b, v, np.asarray(y[0] + b0))))

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, as_like
+from jspline._checks import Reals, as_like, nan_is_an_answer
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net, same_x
@@ -71,7 +71,8 @@ def drive_zeros(net: ReLUNet | Spline, data: Dataset) -> Zeros:
 
     O((N + H) log N). Intervals where a drive is constant, or 0 throughout, have none.
     """
-    return _zeros(as_net(net, data), data)
+    with nan_is_an_answer():
+        return _zeros(as_net(net, data), data)
 
 
 @eqx.filter_jit

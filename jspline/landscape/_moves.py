@@ -26,8 +26,8 @@ def cancel_in_gap(net: ReLUNet, data: Dataset, i: Index, j: Index, shift: ArrayL
     """
     net, (i, j), d = _prepare(net, data, (i, j), "shift", shift)
     mu = net.w * net.v
-    if is_concrete(net, data, i, j):
-        ranked = _ranked(net, data)
+    ranked = _ranked(net, data)
+    if is_concrete(ranked, mu, i, j):
         if int(i) == int(j) or ranked.rank[i] != ranked.rank[j] or ranked.right[i] != ranked.right[j]:
             raise ValueError(f"Neurons {i} and {j} must face the same side in one gap between data; they do not.")
         if mu[j] == 0:
@@ -48,7 +48,7 @@ def rotate_about_datum(net: ReLUNet, data: Dataset, i: Index, j: Index, turn: Ar
     ranked = _ranked(net, data)
     before, behind = ranked.rank[i], ranked.rank[j]
     x = data.x[jnp.minimum(before, data.size - 1)]
-    if is_concrete(net, data, i, j):
+    if is_concrete(ranked, x, data, i, j):
         alone = int(before) < int(behind) and data.x[behind - 1] == x
         if ranked.right[i] != ranked.right[j] or not alone:
             raise ValueError(
@@ -58,7 +58,7 @@ def rotate_about_datum(net: ReLUNet, data: Dataset, i: Index, j: Index, turn: Ar
     new = net
     for k, change in ((i, t), (j, -t)):
         mu = net.w[k] * net.v[k]
-        if is_concrete(net, t, k) and not mu * (mu + change) > 0:
+        if is_concrete(mu, change, k) and not mu * (mu + change) > 0:
             raise ValueError(f"`turn` must leave mu its sign, and would make that of neuron {k} {mu + change:g}.")
         # z = w (x_n - beta) shrinks as v grows.
         z = (net.w[k] * x + net.b[k]) * mu / (mu + change)
@@ -74,7 +74,7 @@ def drift_outside(net: ReLUNet, data: Dataset, i: Index, shift: ArrayLike) -> Re
     """
     net, (i,), d = _prepare(net, data, (i,), "shift", shift)
     ranked = _ranked(net, data)
-    if is_concrete(net, data, i) and ranked.rank[i] != jnp.where(ranked.right[i], data.size, 0):
+    if is_concrete(ranked, i) and ranked.rank[i] != jnp.where(ranked.right[i], data.size, 0):
         raise ValueError(f"Neuron {i} must lie outside the data and face away; it is active on some of them.")
     return _in_their_gaps(net, eqx.tree_at(lambda n: n.b, net, net.b.at[i].add(-net.w[i] * d)), data)
 
@@ -96,8 +96,9 @@ def _prepare(
 
 def _in_their_gaps(old: ReLUNet, new: ReLUNet, data: Dataset) -> ReLUNet:
     """The new net, if every neuron sees the data that it saw."""
-    if is_concrete(old, new, data):
-        one, other = (np.asarray(_ranked(net, data).rank) for net in (old, new))
-        if np.any(one != other):
-            raise ValueError(f"The move would carry the breakpoint of neuron {np.argmax(one != other)} past a datum.")
+    one, other = (_ranked(net, data).rank for net in (old, new))
+    if is_concrete(one, other):
+        crossed = np.asarray(one) != np.asarray(other)
+        if np.any(crossed):
+            raise ValueError(f"The move would carry the breakpoint of neuron {np.argmax(crossed)} past a datum.")
     return new

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, as_like
+from jspline._checks import Reals, as_like, nan_is_an_answer
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, check_breakpoint
@@ -70,7 +70,8 @@ class PiecewiseQuadratic(eqx.Module):
     def minimiser(self) -> Float[Array, " pieces"]:
         """Where the parabola of each piece is least, inside the piece or not; NaN where it is flat."""
         flat = (self.weight == 0) | (self.slope == 0)
-        return jnp.where(flat, jnp.nan, self.origin - self.offset / jnp.where(flat, 1, self.slope))
+        with nan_is_an_answer():
+            return jnp.where(flat, jnp.nan, self.origin - self.offset / jnp.where(flat, 1, self.slope))
 
     def stretched(self, factor: Float[Array, ""], slope: Float[Array, ""]) -> "PiecewiseQuadratic":
         """The function of u = factor t. `slope` is slope / factor, which the caller may know better, and for 0."""
@@ -108,12 +109,17 @@ class ScaleSlice(eqx.Module):
     def breakpoint(self, w: Reals) -> Float[Array, "..."]:
         """beta = -b / w; NaN for a w on the other branch, or 0."""
         w = as_like(self.b, w=w)
-        return jnp.where(w * self.sign > 0, -self.b / w, jnp.nan)
+        there = w * self.sign > 0
+        with nan_is_an_answer():
+            return jnp.where(there, -self.b / jnp.where(there, w, 1), jnp.nan)
 
     def __call__(self, w: Reals) -> Float[Array, "..."]:
         """The loss at `w` of any shape; NaN for a w on the other branch, or 0."""
         beta = self.breakpoint(w)
-        return jnp.where(jnp.isnan(beta), jnp.nan, self.in_breakpoint(beta))
+        lost = jnp.isnan(beta)
+        value = self.in_breakpoint(jnp.where(lost, 0, beta))
+        with nan_is_an_answer():
+            return jnp.where(lost, jnp.nan, value)
 
 
 def slice_breakpoint(net: ReLUNet | Spline, data: Dataset, i: Index) -> PiecewiseQuadratic:
@@ -130,8 +136,8 @@ def slice_breakpoint(net: ReLUNet | Spline, data: Dataset, i: Index) -> Piecewis
     net = as_net(net, data)
     i = as_index(i, net.width, "i", "neuron")
     check_breakpoint(net, i)
-    mu = jnp.where(net.w[i] == 0, jnp.nan, net.w[i] * net.v[i])
-    return _slice(net, data, i, mu)
+    with nan_is_an_answer():
+        return _slice(net, data, i, jnp.where(net.w[i] == 0, jnp.nan, net.w[i] * net.v[i]))
 
 
 def slice_bias(net: ReLUNet, data: Dataset, i: Index) -> PiecewiseQuadratic:

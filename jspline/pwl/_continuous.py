@@ -77,9 +77,13 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
     scaled, (x_unit, y_unit) = in_units(data)
-    knots, errors = _best(scaled, int(tried))
-    pieces = choose(errors, scaled, size, continuous=True) if auto else int(tried)
-    where, slopes, value = _fit(scaled, knots[pieces - 1, : pieces - 1])
+    if auto:
+        with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            knots, errors = _best(scaled, int(tried))
+            pieces = choose(errors, scaled, size, continuous=True)
+    else:
+        knots, errors = _best(scaled, int(pieces))
+    where, slopes, value = _fit(scaled, knots[int(pieces) - 1, : int(pieces) - 1])
     fit = through(data, where * x_unit, slopes * (y_unit / x_unit), value * y_unit)
     return eqx.tree_at(lambda fit: fit.sses, fit, errors * y_unit * y_unit)
 

@@ -34,8 +34,11 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
     scaled, units = in_units(data)
-    errors, begins = optimum(scaled, int(tried))
-    best = choose(errors, scaled, size, continuous=False) if auto else int(tried)
+    if not auto:
+        return _fit(scaled, units, *optimum(scaled, int(tried)), int(tried))
+    with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+        errors, begins = optimum(scaled, int(tried))
+        best = choose(errors, scaled, size, continuous=False)
     return _fit(scaled, units, errors, begins, best)
 
 

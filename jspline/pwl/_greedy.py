@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jspline._checks import nan_is_an_answer
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
@@ -41,10 +42,13 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     if pieces == "auto":
         tried = most_pieces(data, most)
         check_pieces(tried, data, "most")
-        sses = _errors(scaled, tried)
-        return _fit(scaled, units, choose(sses, scaled, size, continuous=False), sses)
+        with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            sses = _errors(scaled, tried)
+            best = choose(sses, scaled, size, continuous=False)
+        return _fit(scaled, units, best, sses)
     check_pieces(pieces, data)
-    return _fit(scaled, units, int(pieces), None)
+    with nan_is_an_answer():
+        return _fit(scaled, units, int(pieces), None)
 
 
 @partial(jax.jit, static_argnames="pieces")

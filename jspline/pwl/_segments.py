@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, as_like, check_unbatched, is_concrete
+from jspline._checks import Reals, as_like, check_data, check_unbatched, is_concrete
 from jspline._scale import unit_of
 from jspline.datasets import Dataset
 
@@ -84,7 +84,7 @@ def in_units(data: Dataset) -> tuple[Dataset, tuple[Array, Array]]:
 
 def prepared(data: Dataset) -> tuple[Dataset, int]:
     """The data merged if they are concrete (under a trace ties stay and are respected), and how many there were."""
-    check_unbatched(data.x)
+    check_data(data)
     if not is_concrete(data):
         return data, data.size
     return data.merged(), int(np.sum(np.asarray(data.weight) > 0))

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from jspline._checks import check_data
 from jspline.datasets import Dataset
 from jspline.pwl._continuous import Continuous, through
 from jspline.pwl._segments import in_units
@@ -22,6 +23,7 @@ def sparsest_interpolant(data: Dataset) -> Continuous:
 
     Numerical caveat: data count as collinear within a few units in the last place of y.
     """
+    check_data(data)
     merged = data.merged()
     if merged.size < 2:
         raise ValueError("At least two distinct x are needed to interpolate.")
