@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from jspline._checks import check_choice, check_memory, check_positive, is_concrete
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, size
 from jspline.curvature._hessian import Matrix, operator
@@ -170,7 +171,7 @@ def spectral_density(
     return _density(net, data, key, steps, probes, matrix, train_b0)
 
 
-@eqx.filter_jit
+@compiled
 def _density(
     net: ReLUNet | Spline, data: Dataset, key: Array, steps: int, probes: int, matrix: Matrix, train_b0: bool
 ) -> SpectralDensity:
@@ -219,7 +220,7 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
     return jnp.diag(along) + jnp.diag(off, 1) + jnp.diag(off, -1)
 
 
-@eqx.filter_jit
+@compiled
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
     centre = (data.x[0] + data.x[-1]) / 2

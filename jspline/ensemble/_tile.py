@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
+from jspline import _programs
 from jspline.dynamics import compiler_options
 
 CACHE = 2 << 20
@@ -93,7 +94,7 @@ def _compiled(function: Callable, mesh: Mesh | None, flow: bool) -> Callable:
 
     if mesh is not None:
         here = jax.shard_map(here, mesh=mesh, in_specs=SPEC, out_specs=SPEC, check_vma=False)
-    return jax.jit(here, compiler_options=compiler_options() if flow else None)
+    return _programs.compiled(here, wait=False, compiler_options=compiler_options() if flow else None)
 
 
 def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable:

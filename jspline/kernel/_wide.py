@@ -21,6 +21,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, check_unbatched, is_concrete
+from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.init import Gaussian, Law, Uniform, UniformBreakpoints
 from jspline.kernel._linear import as_time, grown
@@ -103,13 +104,13 @@ def weighted_spline(
     return _solve(data, law, as_time(t, data.x), jnp.asarray(_moments(law, moments), data.x.dtype), train_b0)
 
 
-@eqx.filter_jit
+@compiled
 def _value(fit: WideFit, x: Array) -> Array:
     spline = _spline_part(fit.law, x.reshape(-1)[:, None], fit.x[None])
     return _dot(spline, fit.impulse).reshape(x.shape) + fit.constant + fit.slope * x
 
 
-@eqx.filter_jit
+@compiled
 def _solve(data: Dataset, law: Law | Callable, t: Array, moments: Array, train_b0: bool) -> WideFit:
     s0, s1, s2 = moments / 2
     x, y, root = data.x, data.y, jnp.sqrt(data.weight)

@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from jspline import ranks
 from jspline._checks import check_positive, check_width, is_concrete
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
@@ -93,7 +94,7 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
     return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
 
 
-@eqx.filter_jit
+@compiled
 def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     # The shortest subgradient.
     sums = relevant_sums(net, data)

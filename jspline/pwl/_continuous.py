@@ -4,15 +4,14 @@ At the best knots of all, each is on a datum, or the lines on its two sides are 
 each other (Hudson 1966), so that it is where they cross.
 """
 
-from functools import partial
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals
+from jspline._programs import compiled
 from jspline.charts import Spline
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
@@ -78,7 +77,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     return eqx.tree_at(lambda fit: fit.sses, _fit(data, knots[pieces - 1, : pieces - 1]), sses)
 
 
-@jax.jit
+@compiled
 def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continuous:
     """The function with these knots and slopes and this value at the first knot (at 0 if there is none)."""
     spline = Spline.from_lines(knots, slopes, value)
@@ -86,7 +85,7 @@ def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continu
     return Continuous(knots, slopes, spline, sse, sse[None])
 
 
-@partial(jax.jit, static_argnames="pieces")
+@compiled
 def _best(data: Dataset, pieces: int) -> tuple[Array, Array]:
     """The best knots of 1, ..., `pieces` pieces on the scaled data, `(pieces, pieces - 1)`, padded; and their sse."""
     scaled, origin = rescaled(data)
@@ -99,7 +98,7 @@ def _best(data: Dataset, pieces: int) -> tuple[Array, Array]:
     return knots, errors * y_unit(data) ** 2 + 2 * data.constant
 
 
-@jax.jit
+@compiled
 def _fit(data: Dataset, knots: Array) -> Continuous:
     """The fit with these knots of the scaled data, in the units of the data."""
     scaled, (start, length) = rescaled(data)

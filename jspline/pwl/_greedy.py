@@ -1,12 +1,12 @@
 """Greedy merging: nearly optimal segmented least squares in nearly linear time (Acharya et al. 2016)."""
 
-from functools import partial
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, lines, prepared
@@ -43,7 +43,7 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     return _fit(data, int(pieces), None)
 
 
-@partial(jax.jit, static_argnames="pieces")
+@compiled
 def _fit(data: Dataset, pieces: int, sses: Array | None) -> Segments:
     first, error = _merge(data, jnp.asarray(pieces))
     if sses is None:  # only this number was tried
@@ -52,7 +52,7 @@ def _fit(data: Dataset, pieces: int, sses: Array | None) -> Segments:
     return lines(data, first[:pieces], sses)
 
 
-@partial(jax.jit, static_argnames="most")
+@compiled
 def _errors(data: Dataset, most: int) -> Array:
     return jax.lax.map(lambda pieces: _merge(data, pieces)[1], jnp.arange(1, most + 1))
 
