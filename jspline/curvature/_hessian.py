@@ -13,12 +13,12 @@ by themselves they would be a hundred small programs. In the chart (beta, mu) R 
 from collections.abc import Callable
 from typing import Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, as_like, check_choice, check_data, check_memory
+from jspline._programs import compiled
 from jspline._scale import middle
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
@@ -28,7 +28,7 @@ from jspline.objective import loss, predict, relevant_sums, value_and_grad
 Matrix = Literal["hessian", "gram"]
 
 
-@eqx.filter_jit
+@compiled
 def hessian(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -73,7 +73,7 @@ def hessian(
     return _structured(net, data, train_b0, blocks)
 
 
-@eqx.filter_jit
+@compiled
 def gram(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -95,7 +95,7 @@ def gram(
     return _structured(net, data, train_b0, None)
 
 
-@eqx.filter_jit
+@compiled
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
     check_data(data)
@@ -106,7 +106,7 @@ def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> 
     return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
 
 
-@eqx.filter_jit
+@compiled
 def hvp(
     net: ReLUNet | Spline,
     data: Dataset,
@@ -152,7 +152,7 @@ def operator(net: ReLUNet | Spline, data: Dataset, matrix: Matrix, train_b0: boo
     return product
 
 
-@eqx.filter_jit
+@compiled
 def ntk(
     net: ReLUNet | Spline,
     x1: Reals,

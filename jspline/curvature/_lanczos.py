@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from jspline._checks import check_choice, check_data, check_memory, check_positive, on_host
+from jspline._programs import compiled
 from jspline._roots import root
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, size
@@ -175,7 +176,7 @@ def spectral_density(
     return _density(net, data, key, steps, probes, matrix, train_b0)
 
 
-@eqx.filter_jit
+@compiled
 def _density(
     net: ReLUNet | Spline, data: Dataset, key: Array, steps: int, probes: int, matrix: Matrix, train_b0: bool
 ) -> SpectralDensity:
@@ -224,7 +225,7 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
     return jnp.diag(along) + jnp.diag(off, 1) + jnp.diag(off, -1)
 
 
-@eqx.filter_jit
+@compiled
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
     check_data(data)

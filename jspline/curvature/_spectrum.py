@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from jspline._checks import check_choice, check_finite, check_memory, is_concrete, on_host
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import flat, size, tangent
 from jspline.curvature._hessian import Matrix, gram, hessian, jacobian, ntk
@@ -69,7 +69,7 @@ def _coincide(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> bool:
         return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, data, train_b0)))
 
 
-@eqx.filter_jit
+@compiled
 def _pull(net: ReLUNet | Spline, data: Dataset) -> Float[Array, " width"]:
     """|q_i| for each neuron, q = (X, E), or |E_i| in the spline chart: the eigenvalues of R are these, with both signs,
     so the largest is the distance between Hessian and Gram matrix."""

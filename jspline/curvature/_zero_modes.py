@@ -20,12 +20,12 @@ direction for null at every point, and takes a neuron with w = 0 < b for one tha
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jspline._checks import check_choice, check_data, check_finite, on_host
+from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature._hessian import Matrix, check_fits, hessian, jacobian
 from jspline.datasets import Dataset
@@ -128,7 +128,7 @@ def zero_modes(
     return ZeroModes(matrix, P, nullity, float(tolerance), counts, vectors, neurons)
 
 
-@eqx.filter_jit
+@compiled
 def _ingredients(net: ReLUNet, data: Dataset, train_b0: bool) -> tuple[Array, Array]:
     """diag(sqrt p) J, `(data, params)`, and q_i = (X_i, E_i), `(width, 2)`."""
     sums = relevant_sums(net, data)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jspline._checks import Reals, as_like, check_width, is_concrete
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 
 
@@ -85,7 +86,10 @@ class DeepNet(eqx.Module):
         piece = 0 if not len(knots) else int(np.flatnonzero(bends)[0])
         where = knots[0] if len(knots) else 0.0
         first = value[0, piece] + slope[0, piece] * (where - at[piece])
-        return jax.jit(Spline.from_lines)(*(jnp.asarray(each, dtype) for each in (knots, slopes, first)))
+        return _from_lines(*(jnp.asarray(each, dtype) for each in (knots, slopes, first)))
+
+
+_from_lines = compiled(Spline.from_lines)
 
 
 def _rectify(breaks: np.ndarray, at: np.ndarray, slope: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, ...]:

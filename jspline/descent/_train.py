@@ -1,6 +1,5 @@
 """`jspline.train`: any optax optimiser on the loss that the flow goes down."""
 
-from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -14,6 +13,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jspline._checks import check_data, nan_is_an_answer
+from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature import lanczos, tridiagonal
 from jspline.datasets import Dataset
@@ -157,7 +157,7 @@ def train(
     return Training(last, jnp.asarray(at), losses, ends, limit, OUTCOMES.where(finite, outcome, codes.not_finite))
 
 
-@partial(jax.jit, static_argnames="iterations")
+@compiled
 def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, ""]:
     """The largest eigenvalue of the Hessian of the loss, by Lanczos's method.
 

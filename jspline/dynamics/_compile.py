@@ -4,11 +4,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from jspline._checks import is_concrete
+from jspline._programs import compiled as _compiled
 
 SEQUENTIAL = {
     "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
@@ -21,9 +21,7 @@ time to compile and to run. Has no effect on other devices, nor inside somebody 
 
 @functools.cache
 def _jit(function: Callable, staged: bool) -> Callable:
-    if staged or not _options_known():
-        return eqx.filter_jit(function)
-    return eqx.filter_jit(function, compiler_options=SEQUENTIAL)  # type: ignore[call-overload]
+    return _compiled(function) if staged or not _options_known() else _compiled(function, compiler_options=SEQUENTIAL)
 
 
 @functools.cache

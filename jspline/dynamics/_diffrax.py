@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
+from jspline._programs import compiled
 from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset
 from jspline.dynamics._field import net_field, polar_field, spline_field
@@ -100,7 +101,7 @@ class PolarChart(Chart):
 CHARTS: dict[str, type[Chart]] = {"nn": NetChart, "spline": SplineChart, "polar": PolarChart}
 
 
-@eqx.filter_jit
+@compiled
 def integrate(
     net: ReLUNet,
     data: Dataset,

@@ -175,7 +175,7 @@ def start(
     _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol, until)
     _check_events(until, events)
     options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
-    return _begin(net, data, options, _controller(stepsize_controller, options), train_b0, int(events))
+    return compiled(begin)(net, data, options, _controller(stepsize_controller, options), train_b0, int(events))
 
 
 def advance(state: Running, steps: int | np.integer | Array) -> Running:
@@ -185,10 +185,7 @@ def advance(state: Running, steps: int | np.integer | Array) -> Running:
 
 def finish(state: Running) -> Solution:
     """The solution as far as the flow has come: `out_of_steps` if it has not ended."""
-    return _finish(state)
-
-
-_begin, _finish = eqx.filter_jit(begin), eqx.filter_jit(conclude)
+    return compiled(conclude)(state)
 
 
 @eqx.filter_custom_jvp

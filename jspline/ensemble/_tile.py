@@ -17,6 +17,7 @@ from jax.extend.core import ClosedJaxpr
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
+from jspline import _programs
 from jspline.dynamics import compiler_options
 from jspline.ensemble._fingerprint import fingerprint
 
@@ -110,7 +111,7 @@ def _compiled(function: Callable, mesh: Mesh | None, flow: bool, _: str) -> Call
     if mesh is not None:
         here = jax.shard_map(here, mesh=mesh, in_specs=SPEC, out_specs=SPEC, check_vma=False)
     # What nothing depends on is an argument, too: it says on which device the program is to run.
-    return jax.jit(here, keep_unused=True, compiler_options=compiler_options() if flow else None)
+    return _programs.compiled(here, wait=False, keep_unused=True, compiler_options=compiler_options() if flow else None)
 
 
 def _one_by_one(compiled: Callable, devices: tuple[jax.Device, ...]) -> Callable:

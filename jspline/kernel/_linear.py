@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from jspline import ranks
 from jspline._checks import check_data, check_net, is_concrete
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import predict
@@ -51,7 +52,7 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
     return _flow(net, data, as_time(t, net.w), train_b0)
 
 
-@partial(jax.jit, static_argnames="train_b0")
+@compiled
 def _flow(net: ReLUNet, data: Dataset, t: Array, train_b0: bool) -> ReLUNet:
     residual = data.y - predict(net, data)
     gain, gain_b0 = _gained(train_b0, net.w, net.b, data.x, data.weight, residual, t)

@@ -20,6 +20,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, check_data, is_concrete
+from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.init import Law
 from jspline.kernel import _weight
@@ -120,7 +121,7 @@ def weighted_spline(
     return _solve(data, law, as_time(t, data.x), known, train_b0, end)
 
 
-@eqx.filter_jit
+@compiled
 def _value(fit: WideFit, x: Array) -> Array:
     q, last = x.reshape(-1), fit.x.size - 1
     below, above = q < fit.x[0], q > fit.x[-1]
@@ -157,7 +158,7 @@ def _bend(fit: WideFit, beta: Array) -> Array:
     return jnp.where((beta < fit.x[0]) | (beta > fit.x[-1]), side * _line(fit, beta), inside)
 
 
-@eqx.filter_jit
+@compiled
 def _solve(data: Dataset, law: Law | Callable, t: Array, known: Array, train_b0: bool, end: bool | None) -> WideFit:
     """`end`: whether t is infinite, if that is known."""
     nu = _weight.weight(law, known)

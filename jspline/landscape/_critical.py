@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from jspline import ranks
 from jspline._checks import check_data, check_positive, check_width, is_concrete, nan_is_an_answer, on_host
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
@@ -95,7 +96,7 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
         return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
 
 
-@eqx.filter_jit
+@compiled
 def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     # The shortest subgradient. The moments that decide are those about the middle: far from x = 0 all others are E.
     p, x, middle = data.weight, data.x, data.centre

@@ -7,11 +7,11 @@ breakpoint loses or gains the datum. (The X - beta E of the kernel regime, which
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jspline._checks import Reals, as_like, nan_is_an_answer
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net, same_x
@@ -56,7 +56,7 @@ def drive(net: ReLUNet | Spline, data: Dataset, beta: Reals) -> Drive:
     return _drive(as_net(net, data), data, as_like(data.x, beta=beta))
 
 
-@eqx.filter_jit
+@compiled
 def _drive(net: ReLUNet, data: Dataset, beta: Array) -> Drive:
     flat = beta.ravel()
     e = data.weight * (data.y - predict(net, data))
@@ -75,7 +75,7 @@ def drive_zeros(net: ReLUNet | Spline, data: Dataset) -> Zeros:
         return _zeros(as_net(net, data), data)
 
 
-@eqx.filter_jit
+@compiled
 def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
     e, (first, behind) = data.weight * (data.y - predict(net, data)), same_x(data)
     infinity = jnp.full((1,), jnp.inf, data.x.dtype)

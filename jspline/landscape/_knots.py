@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, same_x
@@ -65,7 +66,7 @@ def _kind(one: Array, other: Array) -> Array:
     return jnp.where(attractor, 2, jnp.where(repeller, 1, 0)).astype(jnp.int32)
 
 
-@eqx.filter_jit
+@compiled
 def _side_velocities(net: ReLUNet, data: Dataset, i: Array) -> tuple[Array, Array]:
     w, v = net.w[i], net.v[i]
     r, x = residual_without(net, data, i), data.x - data.centre

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from jspline import ranks
 from jspline._checks import is_concrete
+from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, check_breakpoint, finite
@@ -79,7 +80,7 @@ def drift_outside(net: ReLUNet, data: Dataset, i: Index, shift: ArrayLike) -> Re
     return _in_their_gaps(net, eqx.tree_at(lambda n: n.b, net, net.b.at[i].add(-net.w[i] * d)), data)
 
 
-@eqx.filter_jit
+@compiled
 def _ranked(net: ReLUNet, data: Dataset) -> ranks.Ranks:
     return ranks.rank(net.w, net.b, data.x)
 

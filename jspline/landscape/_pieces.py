@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline import ranks
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
@@ -44,7 +45,7 @@ def pieces(net: ReLUNet | Spline, data: Dataset) -> Pieces:
     return _find(as_net(net, data), data)
 
 
-@eqx.filter_jit
+@compiled
 def _find(net: ReLUNet, data: Dataset) -> Pieces:
     lost = net.degenerate()
     edges = jnp.sort(jnp.where(lost, jnp.inf, -net.b / jnp.where(lost, 1, net.w)))

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jspline._checks import Reals, as_like, nan_is_an_answer
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, check_breakpoint
@@ -166,7 +167,7 @@ def residual_without(net: ReLUNet, data: Dataset, i: Array) -> Float[Array, " da
     return data.y - predict(others, data)
 
 
-@eqx.filter_jit
+@compiled
 def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadratic:
     r, p, origin = residual_without(net, data, i), data.weight, data.centre
     right = ~(net.w[i] < 0)

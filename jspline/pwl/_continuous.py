@@ -4,15 +4,14 @@ At the best knots of all, each is on a datum, or the lines on its two sides are 
 each other (Hudson 1966), so that it is where they cross.
 """
 
-from functools import partial
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals
+from jspline._programs import compiled
 from jspline.charts import Spline
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
@@ -88,7 +87,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     return eqx.tree_at(lambda fit: fit.sses, fit, errors * y_unit * y_unit)
 
 
-@jax.jit
+@compiled
 def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continuous:
     """The function with these knots and slopes and this value at the first knot (at x_1 if there is none)."""
     # A line has its two neurons on the data, or those would lose their digits far from the origin.
@@ -102,7 +101,7 @@ def through(data: Dataset, knots: Array, slopes: Array, value: Array) -> Continu
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-@partial(jax.jit, static_argnames="pieces")
+@compiled
 def _best(data: Dataset, pieces: int) -> tuple[Array, Array]:
     """The best knots of 1, ..., `pieces` pieces on the scaled data, `(pieces, pieces - 1)`, padded; and their sse."""
     scaled, origin = rescaled(data)
@@ -130,7 +129,7 @@ def _(pieces: int, at: tuple[Dataset], change: tuple[Dataset]) -> tuple[tuple[Ar
     return found, jax.jvp(again, at, change)[1]
 
 
-@jax.jit
+@compiled
 def _fit(data: Dataset, knots: Array) -> tuple[Array, Array, Array]:
     """The fit with these knots of the scaled data: its knots, slopes and value as `through` takes them."""
     scaled, (start, length) = rescaled(data)

@@ -1,12 +1,12 @@
 """Optimal segmented least squares by dynamic programming (Bai and Perron 1998), all numbers of pieces at once."""
 
-from functools import partial
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
@@ -42,7 +42,7 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     return _fit(scaled, units, errors, begins, best)
 
 
-@partial(jax.jit, static_argnames="pieces")
+@compiled
 def optimum(data: Dataset, pieces: int) -> tuple[Array, Array]:
     """The least error of 1, ..., `pieces` pieces, and where the last of k pieces of the first j data begins."""
     x, y, p = data.x, data.y, data.weight
@@ -93,6 +93,6 @@ def firsts(begins: Array, pieces: Array) -> Array:
     return first
 
 
-@partial(jax.jit, static_argnames="pieces")
+@compiled
 def _fit(data: Dataset, units: tuple[Array, Array], errors: Array, begins: Array, pieces: int) -> Segments:
     return lines(data, units, firsts(begins, jnp.asarray(pieces))[:pieces], errors)

@@ -1,6 +1,5 @@
 """Greedy merging: nearly optimal segmented least squares in nearly linear time (Acharya et al. 2016)."""
 
-from functools import partial
 from typing import Literal
 
 import equinox as eqx
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jspline._checks import nan_is_an_answer
+from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
@@ -51,7 +51,7 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
         return _fit(scaled, units, int(pieces), None)
 
 
-@partial(jax.jit, static_argnames="pieces")
+@compiled
 def _fit(data: Dataset, units: tuple[Array, Array], pieces: int, sses: Array | None) -> Segments:
     # With traced data there may be fewer distinct x than pieces: then the last ones are empty.
     known = jnp.full(pieces, jnp.nan, data.x.dtype) if sses is None else sses
@@ -61,7 +61,7 @@ def _fit(data: Dataset, units: tuple[Array, Array], pieces: int, sses: Array | N
     return fit
 
 
-@partial(jax.jit, static_argnames="most")
+@compiled
 def _errors(data: Dataset, most: int) -> Array:
     one, nothing = jnp.ones((), data.x.dtype), jnp.zeros(most, data.x.dtype)
 
