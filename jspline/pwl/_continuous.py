@@ -4,6 +4,7 @@ At the best knots of all, each is on a datum, or the lines on its two sides are 
 each other (Hudson 1966), so that it is where they cross.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 import equinox as eqx
