@@ -108,10 +108,12 @@ def film_command(
         if t1 is None:
             arguments["t1"] = t1 = _fig7.TIMES[-1] if data == FIGURE_7 else 1000.0
         formats, times = _check(arguments)
+        if data == FIGURE_7 and (x is not None or y is not None):
+            raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
         configure("float64", device)
-        prepare(out)
         with on_host():
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
+        prepare(out)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
     typer.echo(

@@ -155,8 +155,12 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
         raise FileNotFoundError(f"{path} does not exist, and is no built-in data set ({', '.join(NAMES)}).") from None
     except IsADirectoryError:
         raise IsADirectoryError(f"{path} is a folder, not a CSV file.") from None
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file in UTF-8.") from None
+    except ValueError:  # a zero byte
+        raise ValueError(f"{str(path)!r} cannot be the name of a file.") from None
     if "\0" in text:
         raise ValueError(f"{path} is not a text file in UTF-8.")
     try:
