@@ -415,10 +415,11 @@ def folder(tmp_path, monkeypatch):
     """A folder to stand in with all files that are named, where no work is begun."""
     for name in ("_flow.integrate", "_film.run", "_hessian.integrate", "_hessian._agreement", "_fit._results"):
         monkeypatch.setattr(f"jspline.cli.{name}", begun)
-    for name in ("_explore.warm", "_explore.serve", "_sweep_file.Sweep.make", "_law.ensemble.LawBlock.draw"):
+    for name in ("_explore.warm", "_explore.serve", "_law.ensemble.LawBlock.draw"):
         monkeypatch.setattr(f"jspline.cli.{name}", begun)
     monkeypatch.setattr("jspline.claims.audit", begun)
     monkeypatch.setattr("jspline.ensemble.collect", begun)
+    monkeypatch.setattr("jspline.ensemble._flow.Queue", begun)
     for name, content in CSVS.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "FILE").write_text("here first")
@@ -431,9 +432,13 @@ def begun(*_, **__):
     raise AssertionError("The work began.")
 
 
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def refused(folder, words, sentence):
     """One sentence on stderr, exit status 2, no word of success, and every file as it was."""
-    there = {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+    there = contents(folder)
     given = [{"CSV": "good.csv", "EMPTY": ""}.get(word, word) for word in words]
     result = CliRunner().invoke(app, given)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -443,7 +448,7 @@ def refused(folder, words, sentence):
     assert not re.search(r"Errno|Traceback|0x[0-9a-f]{6}|<class|\[/|jaxlib", result.stderr), result.stderr
     assert sentence in result.stderr
     assert result.stdout == ""
-    assert there == {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+    assert there == contents(folder)
 
 
 @pytest.mark.parametrize(("words", "sentence"), OF_COMMANDS)

@@ -131,7 +131,7 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
         jax.config.update("jax_platforms" if spread else "jax_default_device", device if spread else there[0])
     except RuntimeError:
         there_are = ", ".join(sorted({d.platform for d in jax.devices()}))
-        raise ValueError(f"--device {device or "''"} is not available here; available: {there_are}.") from None
+        raise ValueError(f"--device {device or 'of no name'} is not available here; available: {there_are}.") from None
 
 
 def _keep_programs() -> None:

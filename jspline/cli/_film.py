@@ -108,12 +108,10 @@ def film_command(
         if t1 is None:
             arguments["t1"] = t1 = _fig7.TIMES[-1] if data == FIGURE_7 else 1000.0
         formats, times = _check(arguments)
-        if data == FIGURE_7 and (x is not None or y is not None):
-            raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
         configure("float64", device)
+        prepare(out)
         with on_host():
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
-        prepare(out)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
     typer.echo(
@@ -195,6 +193,8 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
     check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
     check_seed(a["seed"])
+    if a["data"] == FIGURE_7 and (a["x"] is not None or a["y"] is not None):
+        raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
     formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]
     for name in formats or [""]:
         if name not in FORMATS:
