@@ -467,7 +467,7 @@ def test_of_files(folder, command, name):
 
 
 @pytest.mark.parametrize("name", OF_SWEEPS)
-def test_of_sweeps(folder, name):
+def test_of_sweeps(folder, unchecked, name):
     content, sentence = OF_SWEEPS[name]
     (folder / "my.toml").write_text(content)
     refused(folder, ["sweep", "my.toml", "--out", "out"], sentence)
