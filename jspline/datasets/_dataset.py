@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_floats, check_finite, check_positive, is_concrete
+from jspline._checks import (
+    Reals,
+    as_floats,
+    check_finite,
+    check_kind,
+    check_positive,
+    check_scalar,
+    is_concrete,
+)
 from jspline._scale import middle, unit_of
 from jspline.charts import ReLUNet
 
@@ -49,6 +57,7 @@ class Dataset(eqx.Module):
             )
         check_finite(x=x, y=y)
         check_positive(weight=weight, strict=False)
+        check_scalar(constant=constant)
         order = jnp.argsort(x)
         self.x, self.y, self.weight, self.constant = x[order], y[order], weight[order], constant
 
@@ -143,6 +152,7 @@ class Units(eqx.Module):
 
     def restore(self, net: ReLUNet) -> ReLUNet:
         """The net that takes and gives original units and computes the same fit."""
+        check_kind(ReLUNet, net=net)
         w = net.w / self.x_scale
         return ReLUNet(
             w=w,
