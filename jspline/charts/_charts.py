@@ -192,7 +192,9 @@ class Spline(eqx.Module):
         Args:
             charge: c = v^2 - w^2 - b^2, a scalar or `(width,)`.
 
-        Raises `ValueError` for another shape. A neuron with mu = 0 and c >= 0 has (w, b) = 0 and no breakpoint: it comes back silent, with v = sqrt(c).
+        Raises `ValueError` for another shape.
+
+        A neuron with mu = 0 and c >= 0 has (w, b) = 0 and no breakpoint: it comes back silent, with v = sqrt(c).
         Called with concrete arrays, that is warned of. A neuron with s = 0 comes back silent with w = 0 and its charge.
         """
         c = self._each(charge)

@@ -87,7 +87,7 @@ class Grid:
 
 def _axis(name: str, values: Any) -> list:
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
-        raise ValueError(f"The grid's `{name}` must be a list of values; got {' '.join(repr(values).split())}.")
+        raise ValueError(f"The grid's `{name}` must be a list of values; got {values!r}.")
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     if any(not isinstance(value, int | float | str) or isinstance(value, bool) for value in plain):
         raise ValueError(f"The grid's `{name}` must hold numbers or strings; got {plain!r}.")

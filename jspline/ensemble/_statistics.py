@@ -11,8 +11,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from jspline._checks import check_positive
@@ -99,7 +99,10 @@ class Proportion(NamedTuple):
 
 
 def proportion(happened: Any, level: float = 0.95) -> Proportion:
-    """The share of true values along the last axis, with Wilson's interval. Raises `ValueError` for anything but booleans."""
+    """The share of true values along the last axis, with Wilson's interval.
+
+    Raises `ValueError` for anything but booleans, or for none.
+    """
     array = np.asarray(happened)
     if array.dtype != bool or array.ndim < 1 or array.shape[-1] < 1:
         raise ValueError(
