@@ -1111,6 +1111,57 @@ EXEMPT = dict.fromkeys(ALONE, "it takes nothing that can be wrong") | {
 }
 
 
+LATER: dict[str, str] = {}
+"""Of `name: what`, why it is not refused as it should be."""
+for names, whats, why in (
+    ("descent.BatchNormNet.from_net", "sets", "counts and batches are not looked at"),
+    ("descent.DeepNet.sample", "empty", "counts and batches are not looked at"),
+    ("descent.sharpness", "a fraction, negative, none", "counts and batches are not looked at"),
+    ("descent.train", "optimizer", "counts and batches are not looked at"),
+    ("dynamics.charge_drift", "widths", "times and widths are handed on as they come"),
+    (
+        "dynamics.flow dynamics.sensitivity dynamics.start",
+        "t1 list, t1 word",
+        "times and widths are handed on as they come",
+    ),
+    ("ensemble.flow ensemble.run", "a matrix", "an array is quoted over several lines"),
+    (
+        "init.Balanced.cdf_beta init.Balanced.cdf_mu init.Balanced.pdf_beta init.Balanced.pdf_mu init.Gaussian.cdf_beta init.Gaussian.cdf_mu init.Gaussian.pdf_beta init.Gaussian.pdf_mu init.Uniform.cdf_beta init.Uniform.cdf_mu init.Uniform.pdf_beta init.Uniform.pdf_mu init.UniformBreakpoints.cdf_beta init.UniformBreakpoints.cdf_mu init.UniformBreakpoints.pdf_beta init.UniformBreakpoints.pdf_mu",
+        "a word, complex numbers",
+        "laws hand on words, keys and vectors as they come",
+    ),
+    (
+        "init.Balanced.pdf init.Balanced.pdf_mu_given_beta init.Gaussian.pdf init.Gaussian.pdf_mu_given_beta init.Uniform.pdf init.Uniform.pdf_mu_given_beta init.UniformBreakpoints.pdf init.UniformBreakpoints.pdf_mu_given_beta",
+        "words",
+        "laws hand on words, keys and vectors as they come",
+    ),
+    (
+        "init.Balanced.sample init.FromData.sample init.Gaussian.sample init.Uniform.sample init.UniformBreakpoints.sample",
+        "a seed, keys",
+        "laws hand on words, keys and vectors as they come",
+    ),
+    ("init.Spiky.roughness_mean", "a word, nothing", "laws hand on words, keys and vectors as they come"),
+    ("init.Spiky.sample", "a seed, a word, keys, nothing", "laws hand on words, keys and vectors as they come"),
+    ("init.flat", "odd", "laws hand on words, keys and vectors as they come"),
+    ("init.from_curvature", "no function", "laws hand on words, keys and vectors as they come"),
+    ("init.glorot init.he", "biases", "laws hand on words, keys and vectors as they come"),
+    ("kernel.flow kernel.min_norm", "another chart", "nets are not looked at before they are compared"),
+    (
+        "objective.loss objective.predict objective.relevant_sums objective.value_and_grad",
+        "another chart",
+        "a polar net is asked for its w",
+    ),
+    ("kernel.lazy_distance", "a batch, widths, word", "nets are not looked at before they are compared"),
+    (
+        "landscape.count_fits",
+        "H negative, H nothing, H word, N fraction, N nan, N negative, N true",
+        "numbers of data and neurons are not looked at",
+    ),
+):
+    LATER |= {f"{name}: {what}": why for name in names.split() for what in whats.split(", ")}
+LATER |= dict.fromkeys(["a gaussian of vectors", "half a spike"], "laws hand on words, keys and vectors as they come")
+
+
 def test_no_function_is_left_out():
     assert not uncovered(set(CALLS), EXEMPT)
 
@@ -1126,11 +1177,16 @@ def said(call, p):
     assert re.match(r"[A-Z`]", text) or isinstance(error.value, OSError) or "cannot be" in text, text
 
 
-@pytest.mark.parametrize(("name", "what"), [(name, what) for name, calls in CALLS.items() for what in calls])
-def test_of_functions(unchecked, p, name, what):
-    said(CALLS[name][what], p)
+CASES = CLASSES | {f"{name}: {what}": call for name, calls in CALLS.items() for what, call in calls.items()}
 
 
-@pytest.mark.parametrize("what", CLASSES)
-def test_of_classes(unchecked, p, what):
-    said(CLASSES[what], p)
+def test_what_is_left_is_there():
+    assert set(LATER) <= set(CASES)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [pytest.param(w, marks=[pytest.mark.xfail(strict=True, reason=LATER[w])] if w in LATER else []) for w in CASES],
+)
+def test_of_functions(unchecked, p, what):
+    said(CASES[what], p)

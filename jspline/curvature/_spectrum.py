@@ -42,6 +42,7 @@ def spectrum(
     Numerical caveat: errors are about machine epsilon times the largest eigenvalue, so of a smaller eigenvalue not even
     the sign is known. `zero_modes` counts zeros more sharply.
     """
+    check_kind(ReLUNet, Spline, net=net)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
     if matrix == "hessian" and not _coincide(net, data, train_b0):
         return jnp.linalg.eigvalsh(hessian(net, data, train_b0=train_b0))
