@@ -89,7 +89,8 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        _say(str(error))
+        raw = isinstance(error, OSError) and error.strerror and error.filename  # the system's words, not ours
+        _say(f"Cannot use {error.filename}: {error.strerror}." if raw else str(error))  # type: ignore[union-attr]
         raise typer.Exit(2) from None
 
 
