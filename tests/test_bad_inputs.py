@@ -1119,7 +1119,7 @@ EXEMPT = dict.fromkeys(ALONE, "it takes nothing that can be wrong") | {
 
 
 LATER = {
-    r"init\.\w+\.[cp]df_(beta|mu): (a word|complex numbers)": "Laws take words and complex numbers for points.",
+    r"init\.(?!FromData)\w+\.[cp]df_(beta|mu): (a word|complex numbers)": "Laws take words and complex numbers for points.",
     r"init\.\w+\.pdf(_mu_given_beta)?: words": "Laws take words for points.",
     r"init\.\w+\.sample: (a seed|keys)": "Laws do not look at the key.",
     r"init\.Spiky\.\w+: (a word|nothing)|half a spike": "Spikes do not look at their counts.",
@@ -1129,7 +1129,8 @@ LATER = {
     r"kernel\.lazy_distance: .*": "Nets are not looked at before they are compared.",
     r"descent\.(sharpness: (none|negative|a fraction)|DeepNet\.sample: empty)": "Counts are not looked at.",
     r"descent\.(BatchNormNet\.from_net: sets|train: optimizer)": "Batches and words are not looked at.",
-    r"dynamics\.(flow|start|sensitivity): t1 (word|list)|dynamics\.charge_drift: widths": "Times and nets of other kinds.",
+    r"dynamics\.(flow|start|sensitivity): t1 (word|list)": "Times are taken as they come.",
+    r"dynamics\.charge_drift: widths": "Times and nets are taken as they come.",
     r"ensemble\.(run|flow): a matrix": "An array is quoted over several lines.",
     r"landscape\.count_fits: .*": "Numbers of data and neurons are not looked at.",
 }
