@@ -90,7 +90,7 @@ def _converted(name: str, value: Any) -> Array | np.ndarray:
     if isinstance(value, jax.Array):
         array = value
     else:
-        array = _numbers(name, value) if is_concrete(value) else jnp.asarray(value)
+        array = _numbers(name, value) if is_concrete(value) else _traced(name, value)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
         raise TypeError(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
     return array
@@ -115,10 +115,46 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def check_finite(**arrays: Array) -> None:
+def _traced(name: str, value: Any) -> Array:
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must hold real numbers in rows of one length; got {_kind(value)}.") from None
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def check_kind(*kinds: type, **values: Any) -> None:
+    """Raise `TypeError` for the first value that is of none of these classes."""
+    for name, value in values.items():
+        if not isinstance(value, kinds):
+            listed = " or a ".join(f"jspline.{kind.__name__}" for kind in kinds)
+            raise TypeError(f"`{name}` must be a {listed}; got {_kind(value)}.")
+
+
+def check_scalar(**values: Any) -> None:
+    """Raise `ValueError` for the first value that has a shape."""
+    for name, value in values.items():
+        if np.shape(value) != ():
+            raise ValueError(f"`{name}` must be a scalar; got shape {np.shape(value)}.")
+
+
+def check_key(key: Any) -> None:
+    """Raise unless this is one key of `jax.random`: `TypeError` for anything else, `ValueError` for many keys."""
+    dtype = getattr(key, "dtype", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if not typed and (dtype != np.uint32 or key.ndim < 1):
+        raise TypeError(f"`key` must be a key, such as jax.random.key(0); got {_kind(key)}.")
+    if key.ndim != (0 if typed else 1):
+        raise ValueError(f"`key` must be one key, not many (shape {key.shape}): use jax.vmap.")
+
+
+def check_finite(**arrays: ArrayLike) -> None:
     """Raise `ValueError` for the first concrete array that holds NaN or infinity."""
     for name, array in arrays.items():
-        if is_concrete(array) and not np.all(np.isfinite(np.asarray(array))):
+        if is_concrete(array) and not np.all(np.isfinite(np.asarray(_converted(name, array)))):
             raise ValueError(f"`{name}` must be finite; it holds NaN or infinity.")
 
 
@@ -127,17 +163,23 @@ def check_positive(*, strict: bool = True, **arrays: ArrayLike) -> None:
     for name, array in arrays.items():
         if not is_concrete(array):
             continue
-        value = np.asarray(array)
+        value = np.asarray(_converted(name, array))
         good = np.isfinite(value) & ((value > 0) if strict else (value >= 0))
         if not np.all(good):
             bound = "positive" if strict else "zero or positive"
             raise ValueError(f"`{name}` must be {bound} and finite; got {value[~good].ravel()[0]:g}.")
 
 
+def check_counts(*, least: int = 1, **counts: int) -> None:
+    """Raise `ValueError` for the first value that is not a whole number of at least `least`."""
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
+            raise ValueError(f"`{name}` must be a whole number of at least {least}; got {count!r}.")
+
+
 def check_width(width: int) -> None:
     """Raise `ValueError` unless `width` is a whole number of at least 1."""
-    if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width < 1:
-        raise ValueError(f"`width` must be a whole number of at least 1; got {width}.")
+    check_counts(width=width)
 
 
 def check_vectors(**vectors: Array) -> None:

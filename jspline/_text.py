@@ -24,8 +24,10 @@ def counted(n: int, one: str) -> str:
 
 
 def exact(value: float) -> str:
-    """A number in as few characters as say it, to 15 digits: 0.1, 1.7e9, 1234567."""
+    """A number in as few characters as say it, to 15 digits: 0.1, 1.7e9, 1234567, nan."""
     plain = f"{value:.15g}"
+    if not math.isfinite(value):
+        return plain
     mantissa, _, power = f"{value:.14e}".partition("e")
     short = f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
     return short if "e" in plain or len(short) < len(plain) - 2 else plain

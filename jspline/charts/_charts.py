@@ -138,8 +138,13 @@ class Spline(eqx.Module):
         The first knot carries two neurons, back to back; a line has both of them at 0.
         """
         knots, slopes, value = as_floats(knots=knots, slopes=slopes, value=value)
-        if slopes.shape != (len(knots) + 1,):
-            raise ValueError(f"`slopes` must be one more than `knots`; got {len(slopes)} and {len(knots)}.")
+        if knots.ndim != 1 or slopes.shape != (len(knots) + 1,):
+            raise ValueError(
+                "`knots` and `slopes` must be vectors, with one slope more than knots; "
+                f"got shapes {knots.shape} and {slopes.shape}."
+            )
+        if is_concrete(knots) and np.any(np.diff(knots) < 0):
+            raise ValueError("`knots` must not decrease.")
         if len(knots) == 0:
             return cls(jnp.zeros_like(slopes, shape=2), jnp.concatenate([slopes, slopes]), [-1.0, 1.0], value)
         mu = jnp.concatenate([slopes[:2], jnp.diff(slopes[1:])])
@@ -188,10 +193,12 @@ class Spline(eqx.Module):
         Args:
             charge: c = v^2 - w^2 - b^2, a scalar or `(width,)`.
 
+        Raises `ValueError` for another shape.
+
         A neuron with mu = 0 and c >= 0 has (w, b) = 0 and no breakpoint: it comes back silent, with v = sqrt(c).
         Called with concrete arrays, that is warned of. A neuron with s = 0 comes back silent with w = 0 and its charge.
         """
-        c = jnp.broadcast_to(as_like(self.mu, charge=charge), self.mu.shape)
+        c = self._each(charge)
         gone = (self.s != 0) & (self.mu == 0) & (c >= 0)
         if is_concrete(gone) and np.any(gone):
             count = int(np.sum(np.asarray(gone)))
@@ -208,10 +215,16 @@ class Spline(eqx.Module):
 
     def to_polar(self, charge: Reals) -> "Polar":
         """The polar chart of the net with the given charge. Unlike `to_net` it keeps the direction when mu = 0."""
-        c = jnp.broadcast_to(as_like(self.mu, charge=charge), self.mu.shape)
+        c = self._each(charge)
         silent = self.s == 0
         w, b = jnp.where(silent, 0, self.s), jnp.where(silent, -1, -self.s * self.beta)
         return Polar(r=self.s * self.mu * _hypot(w, b), theta=jnp.arctan2(b, w), charge=c, b0=self.b0)
+
+    def _each(self, charge: Reals) -> Array:
+        c = as_like(self.mu, charge=charge)
+        if c.shape not in ((), self.mu.shape):
+            raise ValueError(f"`charge` must be a scalar or one per neuron, {self.mu.shape}; got {c.shape}.")
+        return jnp.broadcast_to(c, self.mu.shape)
 
 
 class Polar(eqx.Module):

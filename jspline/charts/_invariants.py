@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import as_like, check_positive, check_unbatched
+from jspline._checks import as_like, check_kind, check_positive, check_unbatched, is_concrete
 from jspline.charts._charts import Polar, ReLUNet, Spline
 
 
@@ -22,6 +22,7 @@ def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
     Large alpha leads gradient flow to the kernel regime, small alpha to the adaptive one (section 2.6).
     Raises `ValueError` for another shape, or when a concrete alpha is not positive and finite.
     """
+    check_kind(ReLUNet, net=net)
     check_positive(alpha=alpha)
     alpha = as_like(net.w, alpha=alpha)
     if alpha.shape not in ((), net.w.shape):
@@ -100,10 +101,12 @@ def variation_norm(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:
 
 
 def _as_spline(point: ReLUNet | Spline | Polar) -> Spline:
+    check_kind(ReLUNet, Spline, Polar, point=point)
     return point if isinstance(point, Spline) else point.to_spline()
 
 
 def _delta_slopes(point: ReLUNet | Spline | Polar) -> Array:
+    check_kind(ReLUNet, Spline, Polar, point=point)
     match point:
         case ReLUNet():
             mu = point.w * point.v
@@ -125,5 +128,9 @@ def _counted(beta: Array, weight: Weight | None, interval: Interval | None) -> A
     counted = jnp.ones_like(beta) if weight is None else weight(beta)
     if interval is None:
         return counted
+    if not isinstance(interval, tuple | list) or len(interval) != 2:
+        raise ValueError(f"`interval` must be its two ends, (lo, hi); got {interval!r}.")
     lo, hi = (as_like(beta, interval=end) for end in interval)
+    if is_concrete(lo, hi) and not lo <= hi:
+        raise ValueError(f"`interval` must be two ends, the lower one first; got {lo:g} and {hi:g}.")
     return jnp.where((beta >= lo) & (beta <= hi), counted, 0)

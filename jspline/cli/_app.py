@@ -11,12 +11,48 @@ from typing import Annotated, Any
 import jax
 import platformdirs
 import typer
+from typer.core import TyperGroup
 
 from jspline import __version__
 from jspline._text import printable
 from jspline.ensemble import cores
 
+USAGE: Any = typer.BadParameter.__base__
+"""What click raises for words that no command takes; typer brings click under a name of its own."""
+
+
+class OneSentence(TyperGroup):
+    """Commands that refuse words which they do not take as everything else: in one line on stderr, with status 2."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args:  # asks for help
+            return super().parse_args(ctx, args)
+        with _usage_in_one_sentence(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _usage_in_one_sentence(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _usage_in_one_sentence(ctx: Any) -> Iterator[None]:
+    try:
+        yield
+    except USAGE as error:
+        said = error.format_message()
+        if not said.endswith("?"):
+            said = f"{said.rstrip('.')}; {(error.ctx or ctx).command_path} --help says what there is."
+        _say(said)
+        raise typer.Exit(2) from None
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"jspline: {printable(' '.join(sentence.split()))}", err=True)
+
+
 app = typer.Typer(
+    cls=OneSentence,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -53,7 +89,8 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        typer.echo(f"jspline: {printable(' '.join(str(error).split()))}", err=True)
+        raw = isinstance(error, OSError) and error.strerror and error.filename  # the system's words, not ours
+        _say(f"Cannot use {error.filename}: {error.strerror}." if raw else str(error))  # type: ignore[union-attr]
         raise typer.Exit(2) from None
 
 
@@ -89,11 +126,13 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
         return
     try:
         # A platform and not one of its devices, where all of them are to work.
+        if not device:  # to JAX any
+            raise RuntimeError
         there = jax.local_devices(backend=device)
         jax.config.update("jax_platforms" if spread else "jax_default_device", device if spread else there[0])
     except RuntimeError:
         there_are = ", ".join(sorted({d.platform for d in jax.devices()}))
-        raise ValueError(f"--device {device} is not available here; available: {there_are}.") from None
+        raise ValueError(f"--device {device or 'of no name'} is not available here; available: {there_are}.") from None
 
 
 def _keep_programs() -> None:

@@ -53,7 +53,10 @@ def audit_command(
     budget: Budget = "full" if full else "quick"
     with one_sentence():
         check_seed(seed)
-        chosen = claims.select(claims.CLAIMS, [name.strip() for name in only.split(",") if name.strip()])
+        ids = [name.strip() for name in only.split(",") if name.strip()]
+        if only and not ids:
+            raise ValueError(f"--only must be ids with commas between them; got {only!r}.")
+        chosen = claims.select(claims.CLAIMS, ids)
         configure("float64", device, spread=True)
         if out is not None:
             prepare(out, PAGE, "audit.json", "run.json")

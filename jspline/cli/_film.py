@@ -194,6 +194,8 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
     check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
     check_seed(a["seed"])
+    if a["data"] == FIGURE_7 and (a["x"] is not None or a["y"] is not None):
+        raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
     formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]
     for name in formats or [""]:
         if name not in FORMATS:

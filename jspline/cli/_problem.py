@@ -29,7 +29,7 @@ def read(data: str, x: str | None, y: str | None, drop_missing: bool = False) ->
 
     Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns.
     """
-    table = _table(data, x, y)
+    table = _table(data, x, y, drop_missing)
     return table._replace(x_name=_spoken(table.x_name, "x"), y_name=_spoken(table.y_name, "y"))
 
 
@@ -50,7 +50,7 @@ def _spoken(name: str, which: str) -> str:
     return f"{which} (column {seen})" if seen.isdigit() else seen or which
 
 
-def _table(data: str, x: str | None, y: str | None) -> Table:
+def _table(data: str, x: str | None, y: str | None, drop_missing: bool) -> Table:
     if data in NAMES:
         if x is not None or y is not None:
             raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")

@@ -56,6 +56,8 @@ def sweep_command(
         distribute()
         configure("float64", device, spread=True)
         sweep = Sweep.read(file)
+        if resume and out is None:
+            raise ValueError("--resume goes on with what is in --out: give both.")
         if inits is not None:
             sweep.grid["inits"] = inits
         if seed is not None:

@@ -73,7 +73,8 @@ class Sweep:
         settings = {**SETTINGS, **said}
         for key, value in settings.items():
             kind = type(SETTINGS[key] if SETTINGS[key] is not None else "")
-            if value is not None and not (isinstance(value, kind) or (kind is float and type(value) is int)):
+            known = isinstance(value, kind) or (kind is float and type(value) is int)
+            if value is not None and (not known or isinstance(value, bool) != (kind is bool)):
                 raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
         for key, value in options.items():
             kind = FLOW[key]
@@ -106,6 +107,10 @@ class Sweep:
             )
         if "rtol" not in self.options:
             raise ValueError(f"[flow] of {path} needs `rtol`.")
+        if not 0 < s["alpha"] < float("inf"):
+            raise ValueError(f"`alpha` of {path} must be positive and finite; got {s['alpha']}.")
+        if self.options.get("max_steps", 1) < 1:
+            raise ValueError(f"`max_steps` of {path} must be at least 1; got {self.options['max_steps']}.")
         if not 0 <= s["seed"] < 2**32:
             raise ValueError(f"`seed` of {path} must be from 0 to 2^32 - 1; got {s['seed']}.")
         if "width" in varies and not all(w > 0 for w in self.grid["width"]):

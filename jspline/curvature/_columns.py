@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import check_unbatched
+from jspline._checks import check_kind, check_unbatched
 from jspline.charts import ReLUNet, Spline
 from jspline.objective import Point
 from jspline.ranks import Ranks, rank
@@ -133,6 +133,7 @@ def kernel(
 
 def columns(point: ReLUNet | Spline, x: Float[Array, " data"], centre: Float[Array, ""]) -> Columns:
     """The columns of w, b, v of a net, or of beta, mu of a spline; lines around `centre`."""
+    check_kind(ReLUNet, Spline, net=point)
     check_unbatched(x)
     match point:
         case ReLUNet(w=w, b=b, v=v):
@@ -147,7 +148,6 @@ def columns(point: ReLUNet | Spline, x: Float[Array, " data"], centre: Float[Arr
             slope = jnp.stack([jnp.zeros_like(mu), seen])
             level = jnp.stack([-mu, seen * (centre - beta)])
             return Columns(slope, level, rank(unit.w, unit.b, x))
-    raise TypeError(f"A `ReLUNet` or a `Spline` is needed here; got {type(point).__name__}.")
 
 
 def flat(point: ReLUNet | Spline, train_b0: bool) -> Float[Array, " params"]:
@@ -171,4 +171,5 @@ def tangent(point: Point, vector: Float[Array, " params"]) -> Point:
 
 def size(point: ReLUNet | Spline, train_b0: bool) -> int:
     """The number of parameters."""
+    check_kind(ReLUNet, Spline, net=point)
     return (3 if isinstance(point, ReLUNet) else 2) * point.width + train_b0

@@ -133,6 +133,8 @@ def hvp(
         if vector.shape != expected:
             raise ValueError(f"`vector` must have one entry per parameter, {expected}; got shape {vector.shape}.")
         return operator(net, data, matrix, train_b0)(vector)
+    if vector.width != net.width:
+        raise ValueError(f"`vector` must have the width of the net, {net.width}; got {vector.width}.")
     return tangent(net, operator(net, data, matrix, train_b0)(flat(vector, train_b0)))
 
 

@@ -15,7 +15,17 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from jspline._checks import check_choice, check_data, check_memory, check_positive, on_host
+from jspline._checks import (
+    as_like,
+    check_choice,
+    check_counts,
+    check_data,
+    check_key,
+    check_memory,
+    check_positive,
+    check_scalar,
+    on_host,
+)
 from jspline._programs import compiled
 from jspline._roots import root
 from jspline.charts import ReLUNet, Spline
@@ -64,6 +74,7 @@ class SpectralDensity(eqx.Module):
     def pdf(self, t: ArrayLike, width: ArrayLike) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """The density at t, every eigenvalue widened to a normal distribution of standard deviation `width`, and its
         standard error over the probes. Raises `ValueError` for a width that is not positive."""
+        check_scalar(width=width)
         check_positive(width=width)
 
         def normal(nodes: Array, points: Array) -> Array:
@@ -74,12 +85,13 @@ class SpectralDensity(eqx.Module):
 
     def moment(self, power: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """The sum of the eigenvalues to that power, and its standard error over the probes."""
+        check_counts(least=0, power=power)
         mean, error = self._mean(lambda nodes, _: nodes**power, 0.0)
         return self.params * mean, self.params * error
 
     def _mean(self, function: Callable[[Array, Array], Array], t: ArrayLike) -> tuple[Array, Array]:
         """Mean and standard error over the probes of the sum over the eigenvalues of a function of them and of t."""
-        t = jnp.asarray(t, self.nodes.dtype)
+        t = as_like(self.nodes, t=t)
 
         def at(point: Array) -> Array:
             return jnp.sum(function(self.nodes, point) * self.weights, axis=1)
@@ -118,7 +130,8 @@ def extreme_eigenvalues(
     """
     check_choice(which=which, choices=("largest", "smallest"))
     P = size(net, train_b0)
-    if not 1 <= k < P:
+    check_counts(k=k)
+    if not k < P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
     product = jax.jit(operator(net, data, matrix, train_b0))
     dtype = np.dtype(net.b0.dtype)
@@ -168,8 +181,9 @@ def spectral_density(
 
     Nodes and weights have derivatives as long as there are more distinct eigenvalues than steps; `trace` always has.
     """
-    if steps < 1 or probes < 2:
-        raise ValueError(f"`steps` must be at least 1 and `probes` at least 2; got {steps} and {probes}.")
+    check_key(key)
+    check_counts(steps=steps)
+    check_counts(least=2, probes=probes)
     P = size(net, train_b0)
     steps = min(steps, P)
     check_memory(f"{steps} vectors of {P:,} parameters", steps * P * net.b0.dtype.itemsize, "ask for fewer steps")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jspline._checks import check_choice, check_finite, check_memory, is_concrete, on_host
+from jspline._checks import check_choice, check_finite, check_kind, check_memory, check_positive, is_concrete, on_host
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import flat, size, tangent
@@ -44,6 +44,7 @@ def spectrum(
     the sign is known. `zero_modes` counts zeros more sharply. Of eigenvalues that are equal only the sum has a
     derivative, and the derivative in a weight of 0 is NaN.
     """
+    check_kind(ReLUNet, Spline, net=net)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
     if matrix == "hessian" and not _coincide(net, data, train_b0):
         return jnp.linalg.eigvalsh(hessian(net, data, train_b0=train_b0))
@@ -122,7 +123,10 @@ def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0:
 
     Raises `ValueError` when the net holds NaN or infinity.
     """
+    check_kind(ReLUNet, net=net)
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
+    if tol is not None:
+        check_positive(strict=False, tol=tol)
     pull = np.asarray(_pull(net, data))
     _, grad = value_and_grad(net, data)
     gradient = float(jnp.linalg.norm(flat(grad, train_b0)))
@@ -178,7 +182,9 @@ def escape_direction(
         train_b0: whether b0 is a parameter.
     """
     P = size(net, train_b0)
-    if tol is None:
+    if tol is not None:
+        check_positive(strict=False, tol=tol)
+    else:
         trace = jnp.sum(gram_diagonal(net, data, train_b0)) + jnp.max(_pull(net, data))
         tol = float(P * jnp.finfo(net.b0.dtype).eps * trace)
     if P <= DENSE:
@@ -222,6 +228,7 @@ def delta_slopes(spline: Spline, data: Dataset) -> DeltaSlopes:
 
     The modes have derivatives where the singular values are distinct and none is 0; elsewhere these are NaN.
     """
+    check_kind(Spline, spline=spline)
     Phi = jacobian(spline, data, train_b0=False)[:, spline.width :]
     U, S, Vt = jnp.linalg.svd(jnp.sqrt(data.weight)[:, None] * Phi, full_matrices=False)
     rank = jnp.sum(S / S[0] > max(Phi.shape) * jnp.finfo(S.dtype).eps)

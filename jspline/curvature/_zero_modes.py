@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import check_choice, check_data, check_finite, on_host
+from jspline._checks import check_choice, check_data, check_finite, check_kind, check_positive, on_host
 from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature._hessian import Matrix, check_fits, hessian, jacobian
@@ -98,7 +98,10 @@ def zero_modes(
     """
     check_data(data)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
+    check_kind(ReLUNet, net=net)
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
+    if tol is not None:
+        check_positive(strict=False, tol=tol)
     check_fits(net, train_b0)
     J, q = (np.array(part) for part in _ingredients(net, data, train_b0))
     P, eps = J.shape[1], np.finfo(J.dtype).eps

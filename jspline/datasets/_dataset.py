@@ -6,7 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_floats, check_finite, check_positive, check_vectors, is_concrete
+from jspline._checks import (
+    Reals,
+    as_floats,
+    check_finite,
+    check_kind,
+    check_positive,
+    check_scalar,
+    check_vectors,
+    is_concrete,
+)
 from jspline._scale import middle, unit_of
 from jspline.charts import ReLUNet
 
@@ -46,6 +55,7 @@ class Dataset(eqx.Module):
             check_vectors(x=x, y=y, weight=weight)
         check_finite(x=x, y=y)
         check_positive(weight=weight, strict=False)
+        check_scalar(constant=constant)
         order = jnp.argsort(x)
         self.x, self.y, self.weight, self.constant = x[order], y[order], weight[order], constant
 
@@ -140,6 +150,7 @@ class Units(eqx.Module):
 
     def restore(self, net: ReLUNet) -> ReLUNet:
         """The net that takes and gives original units and computes the same fit."""
+        check_kind(ReLUNet, net=net)
         w = net.w / self.x_scale
         return ReLUNet(
             w=w,

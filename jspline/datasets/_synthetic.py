@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray
 
+from jspline._checks import as_floats, as_like, check_counts, check_finite, check_key, check_positive, check_scalar
 from jspline.datasets._dataset import Dataset
 
 FORTY_POINT_KNOTS = (-1.0, -0.7, -0.55, -0.4, 0.0, 0.5, 0.6, 0.7, 1.0)
@@ -17,6 +18,7 @@ FORTY_POINT_VALUES = (0.0, 0.7, 0.5, 1.0, 0.0, 1.0, 0.6, 0.7, 0.0)
 def sine(n: int = 40, *, frequency: float = 3.0, lo: float = -2.0, hi: float = 2.0) -> Dataset:
     """y = sin(frequency x) at n points of [lo, hi]. Raises `ValueError` when n < 2 or lo >= hi, as all here do."""
     x = _evenly(n, lo, hi)
+    check_finite(frequency=frequency)
     return Dataset(x, jnp.sin(frequency * x))
 
 
@@ -28,6 +30,7 @@ def quadratic(n: int = 40, *, lo: float = -2.0, hi: float = 2.0) -> Dataset:
 
 def square_wave(n: int = 40, *, period: float = 2.0, lo: float = -2.0, hi: float = 2.0) -> Dataset:
     """y = 1 in the first half of each period, which starts at 0, and -1 in the second."""
+    check_positive(period=period)
     x = _evenly(n, lo, hi)
     return Dataset(x, jnp.where(jnp.mod(x / period, 1) < 0.5, 1.0, -1.0).astype(x.dtype))
 
@@ -56,6 +59,8 @@ def teacher(
     The default is the forty-point teacher of Boursier and Flammarion's early-alignment experiment, at evenly spaced x.
     Raises `ValueError` when there are fewer than 2 knots, they do not increase, or there is not a value for each.
     """
+    for known in as_floats(knots=knots, values=values):
+        check_finite(knots=known)
     if len(knots) < 2 or len(knots) != len(values) or any(a >= b for a, b in pairwise(knots)):
         raise ValueError(f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}.")
     x = _evenly(n, knots[0], knots[-1])
@@ -74,28 +79,30 @@ def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKe
     The best line of each side is y = offset when the weights are equal. Raises `ValueError` for draws without a key, a
     key without draws, or draws that are not at least 1.
     """
-    if (draws is None) != (key is None) or (draws is not None and draws < 1):
+    if (draws is None) != (key is None):
         raise ValueError(f"`draws`, a whole number of at least 1, and `key` go together; got draws = {draws}.")
+    check_scalar(offset=offset)
     x = jnp.asarray([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
-    y = jnp.asarray([-1.0, 2.0, -1.0, 1.0, -2.0, 1.0]) + jnp.asarray(offset, x.dtype)
+    y = jnp.asarray([-1.0, 2.0, -1.0, 1.0, -2.0, 1.0]) + as_like(x, offset=offset)
     equal = jnp.full(6, 1 / 6, x.dtype)
     if draws is None or key is None:
         return Dataset(x, y, equal)
+    check_counts(draws=draws)
+    check_key(key)
     count = jax.random.multinomial(key, jnp.asarray(draws, x.dtype), equal, dtype=x.dtype)
     return Dataset(x, y, count / draws)
 
 
 def _evenly(n: int, lo: float, hi: float) -> Array:
-    if n < 2:
-        raise ValueError(f"`n` must be at least 2; got {n}.")
+    check_counts(least=2, n=n)
+    check_finite(lo=lo, hi=hi)
     if not lo < hi:
         raise ValueError(f"`lo` must be less than `hi`; got {lo} and {hi}.")
     return jnp.linspace(lo, hi, n)
 
 
 def _gap(n: int, slope: float) -> Dataset:
-    if n < 4:
-        raise ValueError(f"`n` must be at least 4, two points on each side of the gap; got {n}.")
+    check_counts(least=4, n=n)  # two points on each side of the gap
     left = jnp.linspace(-1.5, -0.5, n // 2)
     right = jnp.linspace(0.5, 1.5, n - n // 2)
     y = jnp.concatenate([-1 + slope * (left + 0.5), 1 + slope * (right - 0.5)])

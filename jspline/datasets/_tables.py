@@ -6,6 +6,7 @@ import re
 from datetime import datetime, time, timedelta
 from importlib import resources
 from io import StringIO
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,8 @@ def load(name: str) -> Dataset:
 
 def load_table(name: str) -> Table:
     """`load`, with the names of the columns."""
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be a string; got {type(name).__name__}.")
     if name in FUNCTIONS:
         return Table(FUNCTIONS[name](), "x", "y")
     if name in SERIES:
@@ -86,6 +89,8 @@ def read_csv(path: str | Path, x: str | None = None, y: str | None = None, *, dr
 
 def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, drop_missing: bool = False) -> Table:
     """`read_csv`, with the names of the columns."""
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"`path` must be the path of a file; got {type(path).__name__}.")
     names, rows, counts = _rows(Path(path))
     if x is not None and x == y:
         raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
@@ -155,8 +160,12 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
         raise FileNotFoundError(f"{path} does not exist, and is no built-in data set ({', '.join(NAMES)}).") from None
     except IsADirectoryError:
         raise IsADirectoryError(f"{path} is a folder, not a CSV file.") from None
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file in UTF-8.") from None
+    except ValueError:  # a zero byte
+        raise ValueError(f"{str(path)!r} cannot be the name of a file.") from None
     if "\0" in text:
         raise ValueError(f"{path} is not a text file in UTF-8.")
     try:

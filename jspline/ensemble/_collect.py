@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
+from jspline._checks import check_counts
 from jspline.ensemble._statistics import Moments
 from jspline.ensemble._tile import Bound, key_data, tiled, working_devices
 
@@ -38,8 +39,7 @@ def collect(
 
     Counts are the same for any number of devices; moments are to rounding. Raises `ValueError` for less than 1 block.
     """
-    if blocks < 1:
-        raise ValueError(f"`blocks` must be at least 1; got {blocks}.")
+    check_counts(blocks=blocks)
     devices, (data, impl) = working_devices(devices), key_data(key)
     # Arrays inside the functions are arguments, and not constants: compiled once for all laws of a kind.
     arrays, rest = eqx.partition((fn, draw), eqx.is_array)

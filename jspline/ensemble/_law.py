@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from jspline._checks import check_positive
 from jspline.charts import ReLUNet, roughness
 from jspline.ensemble._statistics import LogBins, Moments, counts
 from jspline.init import Law
@@ -27,6 +28,7 @@ class LawBins(NamedTuple):
     @classmethod
     def around(cls, beta: float, mu: float) -> "LawBins":
         """For these scales."""
+        check_positive(beta=beta, mu=mu)
         b, m = round(math.log2(beta)), round(math.log2(mu))
         return cls(LogBins(b - 12, b + 12), LogBins(m - 18, m + 6))
 

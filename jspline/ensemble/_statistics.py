@@ -11,9 +11,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
-from numpy.typing import ArrayLike
 from scipy import stats
+
+from jspline._checks import check_positive
 
 
 class Moments(eqx.Module):
@@ -97,14 +99,30 @@ class Proportion(NamedTuple):
 
 
 def proportion(happened: Any, level: float = 0.95) -> Proportion:
-    """The share of true values along the last axis, with Wilson's interval."""
+    """The share of true values along the last axis, with Wilson's interval.
+
+    Raises `ValueError` for anything but booleans, or for none.
+    """
     array = np.asarray(happened)
+    if array.dtype != bool or array.ndim < 1 or array.shape[-1] < 1:
+        raise ValueError(
+            f"`happened` must hold booleans, at least one along its last axis; got {array.dtype}, shape {array.shape}."
+        )
     return wilson(np.sum(array, axis=-1), array.shape[-1], level)
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> Proportion:
-    """successes / trials with Wilson's score interval, which holds near 0 and 1 too."""
+    """successes / trials with Wilson's score interval, which holds near 0 and 1 too.
+
+    Raises `ValueError` unless 0 <= successes <= trials, 0 < trials and 0 < level < 1.
+    """
+    check_positive(strict=False, successes=successes)
+    check_positive(trials=trials, level=level)
     k, n = np.asarray(successes, float), np.asarray(trials, float)
+    if np.any(k > n):
+        raise ValueError("`successes` must be at most `trials`.")
+    if not level < 1:
+        raise ValueError(f"`level` must be below 1; got {level}.")
     z = stats.norm.ppf(0.5 + level / 2)
     p = k / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)

@@ -6,12 +6,11 @@ from typing import NamedTuple, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline import ranks
-from jspline._checks import check_data, check_net, is_concrete
+from jspline._checks import as_like, check_data, check_net, check_scalar, is_concrete
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
@@ -113,10 +112,12 @@ def _direction(net: ReLUNet) -> tuple[Array, Array]:
 
 
 def as_time(t: ArrayLike, like: Array) -> Array:
-    """The time as an array; raises `ValueError` if it is known and negative or NaN."""
-    if is_concrete(t) and not np.all(np.asarray(t) >= 0):
-        raise ValueError(f"`t` must be zero or positive; got {np.asarray(t)}.")
-    return jnp.asarray(t, like.dtype)
+    """The time as an array; raises `ValueError` if it is no scalar, or known and negative or NaN."""
+    time = as_like(like, t=t)
+    check_scalar(t=time)
+    if is_concrete(time) and not time >= 0:
+        raise ValueError(f"`t` must be zero or positive; got {time:g}.")
+    return time
 
 
 def grown(rate: Array, t: Array, null: Array) -> Array:

@@ -117,8 +117,9 @@ def weighted_spline(
     if is_concrete(data):
         data = data.merged()
     known = _weight.moments(law, moments, about, data.x)
-    end = bool(np.isinf(np.asarray(t))) if is_concrete(t) else None
-    return _solve(data, law, as_time(t, data.x), known, train_b0, end)
+    time = as_time(t, data.x)
+    end = bool(np.isinf(time)) if is_concrete(time) else None
+    return _solve(data, law, time, known, train_b0, end)
 
 
 @compiled

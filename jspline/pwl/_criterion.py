@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_floats, is_concrete
+from jspline._checks import Reals, as_floats, check_positive, is_concrete
 from jspline.datasets import Dataset
 
 
@@ -20,8 +20,14 @@ def criterion(
         size: the number of data N (of positive weight). Weights are taken as inverse variances up to a factor.
         continuous: whether the pieces are joined.
         floor: what counts as no error at all, or data without noise would be cut ever finer.
+
+    Raises `ValueError` for sums that are no vector, a size that is not positive, or a negative floor.
     """
     (sses,) = as_floats(sses=sses)
+    if sses.ndim != 1 or sses.size < 1:
+        raise ValueError(f"`sses` must be a vector of at least one number; got shape {sses.shape}.")
+    check_positive(size=size)
+    check_positive(strict=False, floor=floor)
     pieces = jnp.arange(1, sses.shape[-1] + 1).astype(sses.dtype)
     size = jnp.asarray(size).astype(sses.dtype)
     parameters = 2 * pieces if continuous else 3 * pieces - 1
