@@ -178,7 +178,7 @@ def default(value):
 
 
 def calls_global(x):
-    return OUTSIDE * x
+    return OUTSIDE * x  # noqa: F821
 
 
 class Thing:

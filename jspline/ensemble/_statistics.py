@@ -26,7 +26,7 @@ class Moments(eqx.Module):
     square: Any
 
     @classmethod
-    def of(cls, values: Float[Array, "values"]) -> "Moments":
+    def of(cls, values: Float[Array, " values"]) -> "Moments":
         """Of a vector of one value or more."""
         mean = values[0] + jnp.mean(values - values[0])  # so that equal values have no variance
         return cls(jnp.asarray(values.size, values.dtype), mean, jnp.sum((values - mean) ** 2))
@@ -84,7 +84,7 @@ class LogBins(NamedTuple):
         return jnp.where(bits < 0, self.half - 1 - place, self.half + place)
 
 
-def counts(sizes: tuple[int, ...], *numbers: Int[Array, "values"]) -> Int[Array, "..."]:
+def counts(sizes: tuple[int, ...], *numbers: Int[Array, " values"]) -> Int[Array, "..."]:
     """The histogram of bin numbers, joint if there are several; int32, so of at most 2^31 values until it is merged."""
     flat = jnp.ravel_multi_index(numbers, sizes, mode="clip")
     return jnp.zeros(math.prod(sizes), jnp.int32).at[flat].add(1, mode="promise_in_bounds").reshape(sizes)

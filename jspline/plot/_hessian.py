@@ -153,7 +153,7 @@ def hessian_figure(
             right = columns[1].subgridspec(len(slices), 1)
             ax: Axes
             for row, (content, text) in enumerate(zip(slices, slice_titles, strict=True)):
-                ax = figure.add_subplot(right[row], sharex=ax if row else None)
+                ax = figure.add_subplot(right[row], sharex=ax if row else None)  # noqa: F821 (the one before)
                 ax.tick_params(labelbottom=row == len(slices) - 1)
                 loss_slice(ax, **content)
                 ax.set(title=as_written(text), ylabel="loss")
