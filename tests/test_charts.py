@@ -269,5 +269,5 @@ def test_spline_from_lines():
     np.testing.assert_allclose(spline(jnp.array([-1.0, 0.0, 1.0, 2.0, 3.0])), [4, 5, 4, 3, 6])
     assert spline.width == 3
     np.testing.assert_allclose(Spline.from_lines([], [2.0], 1.0)(jnp.array([-1.0, 3.0])), [-1, 7])
-    with pytest.raises(ValueError, match="`slopes` must be one more than `knots`; got 2 and 2"):
+    with pytest.raises(ValueError, match="one slope more than knots"):
         Spline.from_lines([0.0, 1.0], [1.0, 2.0], 0.0)

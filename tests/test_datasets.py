@@ -166,7 +166,7 @@ def test_functions(name):
     assert data.size == 21
     assert np.all(np.diff(data.x) > 0)
     assert datasets.load(name).size == 40
-    with pytest.raises(ValueError, match="`n` must be at least"):
+    with pytest.raises(ValueError, match="`n` must be a whole number of at least"):
         getattr(datasets, name)(1)
 
 

@@ -59,8 +59,8 @@ def teacher(
     The default is the forty-point teacher of Boursier and Flammarion's early-alignment experiment, at evenly spaced x.
     Raises `ValueError` when there are fewer than 2 knots, they do not increase, or there is not a value for each.
     """
-    for known in as_floats(knots=knots, values=values):
-        check_finite(knots=known)
+    places, heights = as_floats(knots=knots, values=values)
+    check_finite(knots=places, values=heights)
     if len(knots) < 2 or len(knots) != len(values) or any(a >= b for a, b in pairwise(knots)):
         raise ValueError(f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}.")
     x = _evenly(n, knots[0], knots[-1])
