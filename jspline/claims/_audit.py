@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jspline._checks import check_whole
 from jspline.claims._claim import Budget, Claim, Outcome
 from jspline.ensemble import Store, surroundings
 
@@ -65,9 +66,11 @@ def audit(
         progress: called with the claims done, all claims, and the last one's record (None before the first).
 
     Raises:
-        ValueError: for a folder that holds another audit, with the difference; or without float64.
+        ValueError: for a folder that holds another audit, with the difference; without float64; or for a seed that is
+            not from 0 to 2^32 - 1.
         OSError: for a folder that cannot be written to or is in use.
     """
+    check_whole(least=0, most=2**32 - 1, seed=seed)
     manifest = {"kind": "audit", "budget": budget, "seed": seed, "claims": [claim.id for claim in claims]}
     store = None if out is None else Store(Path(out), {**manifest, **surroundings(jax.devices()[0])}, resume=True)
     done: list[Audited] = []

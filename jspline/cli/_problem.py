@@ -9,6 +9,7 @@ import typer
 from numpy.typing import ArrayLike
 
 from jspline import init
+from jspline._checks import MOST, check_most
 from jspline._text import counted, exact, printable
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
@@ -29,7 +30,7 @@ def read(data: str, x: str | None, y: str | None, drop_missing: bool = False) ->
 
     Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns.
     """
-    table = _table(data, x, y)
+    table = _table(data, x, y, drop_missing)
     return table._replace(x_name=_spoken(table.x_name, "x"), y_name=_spoken(table.y_name, "y"))
 
 
@@ -50,7 +51,7 @@ def _spoken(name: str, which: str) -> str:
     return f"{which} (column {seen})" if seen.isdigit() else seen or which
 
 
-def _table(data: str, x: str | None, y: str | None) -> Table:
+def _table(data: str, x: str | None, y: str | None, drop_missing: bool) -> Table:
     if data in NAMES:
         if x is not None or y is not None:
             raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
@@ -114,11 +115,12 @@ def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> in
     return laws[name]()
 
 
-def check_counts(**counts: int) -> None:
-    """Raise `ValueError` for the first option whose value is below 1."""
+def check_counts(most: int = MOST, **counts: int) -> None:
+    """Raise `ValueError` for the first option whose value is below 1 or above `most`."""
     for name, value in counts.items():
         if value < 1:
             raise ValueError(f"{_option(name)} must be at least 1; got {value}.")
+        check_most(_option(name), value, most)
 
 
 def check_positive(**numbers: float) -> None:

@@ -68,10 +68,13 @@ class Sweep:
             kind = type(SETTINGS[key] if SETTINGS[key] is not None else "")
             if value is not None and not (isinstance(value, kind) or (kind is float and type(value) is int)):
                 raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+            if kind is float and type(value) is int:
+                settings[key] = _as_float(value)
         for key, value in options.items():
             kind = FLOW[key]
             if isinstance(value, bool) or not (isinstance(value, kind) or (kind is float and type(value) is int)):
                 raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+            options[key] = _as_float(value) if kind is float else value
         sweep = cls(path.stem, settings, grid, options)
         sweep._check(path)
         return sweep
@@ -144,6 +147,11 @@ class Sweep:
         if self.settings["data"] != SIX_POINTS:
             index = {"regime": kernel.regime(sol.net, self.data).astype(sol.t.dtype)}
         return {"loss": sol.loss, "grad_norm": sol.grad_norm, **index, **steps, **counts}
+
+
+def _as_float(value: Any) -> float:
+    """A whole number too large for one is infinite."""
+    return float(str(value))
 
 
 def _known(path: Path, where: str, said: dict[str, Any], known: Any) -> None:

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from jspline._checks import check_choice, check_memory, check_positive, is_concrete
+from jspline._checks import check_choice, check_memory, check_positive, check_whole, is_concrete
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._columns import columns, size
 from jspline.curvature._hessian import Matrix, operator
@@ -119,6 +119,8 @@ def extreme_eigenvalues(
     P = size(net, train_b0)
     if not 1 <= k < P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
+    basis = min(2 * k + 20, P) + k
+    check_memory(f"{basis:,} vectors of {P:,} parameters", basis * P * net.b0.dtype.itemsize, "ask for fewer")
     product = jax.jit(operator(net, data, matrix, train_b0))
     dtype = np.dtype(net.b0.dtype)
     linear = LinearOperator((P, P), matvec=lambda u: np.asarray(product(jnp.asarray(u.ravel(), dtype))), dtype=dtype)
@@ -162,11 +164,13 @@ def spectral_density(
     Raises:
         ValueError: for fewer than 1 step or 2 probes, or when the vectors would not fit into memory.
     """
-    if steps < 1 or probes < 2:
-        raise ValueError(f"`steps` must be at least 1 and `probes` at least 2; got {steps} and {probes}.")
+    check_whole(steps=steps)
+    check_whole(least=2, probes=probes)
     P = size(net, train_b0)
     steps = min(steps, P)
-    check_memory(f"{steps} vectors of {P:,} parameters", steps * P * net.b0.dtype.itemsize, "ask for fewer steps")
+    item = net.b0.dtype.itemsize
+    check_memory(f"{steps} vectors of {P:,} parameters", steps * P * item, "ask for fewer steps")
+    check_memory(f"{probes:,} probes of {steps} nodes", 2 * probes * (steps + 1) * item, "ask for fewer probes")
     return _density(net, data, key, steps, probes, matrix, train_b0)
 
 

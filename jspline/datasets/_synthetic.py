@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray
 
+from jspline._checks import check_memory, check_whole
 from jspline.datasets._dataset import Dataset
 
 FORTY_POINT_KNOTS = (-1.0, -0.7, -0.55, -0.4, 0.0, 0.5, 0.6, 0.7, 1.0)
@@ -74,8 +75,10 @@ def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKe
     The best line of each side is y = offset when the weights are equal. Raises `ValueError` for draws without a key, a
     key without draws, or draws that are not at least 1.
     """
-    if (draws is None) != (key is None) or (draws is not None and draws < 1):
+    if (draws is None) != (key is None):
         raise ValueError(f"`draws`, a whole number of at least 1, and `key` go together; got draws = {draws}.")
+    if draws is not None:
+        check_whole(most=2**62, draws=draws)  # the square of any width
     x = jnp.asarray([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
     y = jnp.asarray([-1.0, 2.0, -1.0, 1.0, -2.0, 1.0]) + jnp.asarray(offset, x.dtype)
     equal = jnp.full(6, 1 / 6, x.dtype)
@@ -85,17 +88,20 @@ def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKe
     return Dataset(x, y, count / draws)
 
 
+def _check_points(n: int, least: int = 2) -> None:
+    check_whole(least=least, n=n)
+    check_memory(f"A sample at {n:,} points", 3 * n * jnp.zeros(()).dtype.itemsize, "take fewer")
+
+
 def _evenly(n: int, lo: float, hi: float) -> Array:
-    if n < 2:
-        raise ValueError(f"`n` must be at least 2; got {n}.")
+    _check_points(n)
     if not lo < hi:
         raise ValueError(f"`lo` must be less than `hi`; got {lo} and {hi}.")
     return jnp.linspace(lo, hi, n)
 
 
 def _gap(n: int, slope: float) -> Dataset:
-    if n < 4:
-        raise ValueError(f"`n` must be at least 4, two points on each side of the gap; got {n}.")
+    _check_points(n, least=4)  # two points on each side of the gap
     left = jnp.linspace(-1.5, -0.5, n // 2)
     right = jnp.linspace(0.5, 1.5, n - n // 2)
     y = jnp.concatenate([-1 + slope * (left + 0.5), 1 + slope * (right - 0.5)])

@@ -97,6 +97,8 @@ def linearize(
     max_steps: int,
 ) -> Sensitivity:
     """Let a flow go to its end, stopping at each event, and keep its derivative."""
+    row = net.width * (4 * net.w.dtype.itemsize + 1)
+    check_memory(f"A record of {max_steps:,} steps of {net.width:,} neurons", max_steps * row, "lower `max_steps`")
     options = dataclasses.replace(options, until="each_event")
     run, tape = record(begin(net, data, options, controller, train_b0, 0), max_steps)
     return Sensitivity(conclude(run), data, tape)

@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import PRNGKeyArray
 
 from jspline.ensemble._grid import Grid, Group
-from jspline.ensemble._tile import Bound, fitting, key_data, tiled, working_devices
+from jspline.ensemble._tile import Bound, chosen, key_data, tiled, working_devices
 from jspline.ensemble._work import Progress, Work, fingerprint, jobs
 
 Point = dict[str, Any]
@@ -65,7 +65,7 @@ def run(
     lanes = [shapes(group, data) for group in groups]
     outputs = [program.shape(lane) for program, lane in zip(programs, lanes, strict=True)]
     sizes = [_largest(program, lane) for program, lane in zip(programs, lanes, strict=True)]
-    tiles = [tile or fitting(size, group.lanes, devices[0]) for size, group in zip(sizes, groups, strict=True)]
+    tiles = [chosen(tile, size, group.lanes, devices[0]) for size, group in zip(sizes, groups, strict=True)]
     manifest = {
         "kind": "run",
         "grid": {**whole.axes, "inits": whole.inits},

@@ -1,6 +1,7 @@
 """The lanes of a run cut into chunks, shared between processes, and put together again."""
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from jspline._checks import check_memory
 from jspline._files import whole
 from jspline.ensemble._grid import INITS, Grid, Group
 from jspline.ensemble._store import MERGED, Store, surroundings
@@ -55,6 +57,8 @@ class Work:
         self.grid, self.jobs, self.progress = grid, jobs, progress
         self.chunks: dict[int, dict[str, np.ndarray]] = {}
         self.store = None
+        largest = max(sum(math.prod(o.shape) * o.dtype.itemsize for o in job.outputs.values()) for job in jobs)
+        check_memory(f"What is kept of {grid.lanes:,} networks", grid.lanes * largest, "take fewer, or keep less")
         if out is not None:
             manifest = {**manifest, "tiles": [job.tile for job in jobs], "tiles_of_a_chunk": TILES}
             self.store = Store(Path(out), {**manifest, **surroundings(device)}, resume=resume)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import check_width
+from jspline._checks import check_whole
 from jspline.charts import ReLUNet
 
 
@@ -34,12 +34,12 @@ class RoughnessLaw(Law):
 
     def roughness_mean(self, width: int) -> Float[Array, ""]:
         """E rho (theorem 2)."""
-        check_width(width)
+        check_whole(width=width)
         return width * self._mu_moments(width)[0]
 
     def roughness_var(self, width: int) -> Float[Array, ""]:
         """Var rho (theorem 2)."""
-        check_width(width)
+        check_whole(width=width)
         second, fourth = self._mu_moments(width)
         return width * (fourth - second**2)
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jspline._checks import check_memory
 from jspline.datasets import Dataset
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
@@ -31,6 +32,8 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
+    what = f"The table of {tried:,} pieces of {data.size:,} data"
+    check_memory(what, 2 * (tried + 1) * (data.size + 1) * data.x.dtype.itemsize, "ask for fewer pieces")
     scaled, units = in_units(data)
     errors, begins = optimum(scaled, int(tried))
     best = choose(errors, scaled, size, continuous=False) if auto else int(tried)
