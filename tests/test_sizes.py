@@ -1,8 +1,6 @@
 """Numbers too large: each is refused in one sentence, before anything is allocated or looped over."""
 
 import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -90,7 +88,7 @@ CASES = {
     "draws": (lambda: datasets.six_points(draws=10**400, key=KEY), "`draws` must be at most 4,611,686,018,427,387,904"),
     "inits": (lambda: grid(inits=HUGE), f"`inits` of the grid {MOST} {HUGE}."),
     "inits, memory": (lambda: grid(inits=LARGE), "A grid of 2,147,483,647 networks takes "),
-    "inits, outputs": (lambda: grid(inits=800_000_000), "What is kept of 800,000,000 networks takes "),
+    "inits, outputs": (lambda: grid(inits=600_000_000), "What is kept of 600,000,000 networks takes "),
     "a tile": (lambda: ensemble.run(lambda p, k: {"a": jnp.zeros(9)}, {"inits": 1}, key=KEY, tile=LARGE), "A tile of "),
     "ensemble.flow": (lambda: flows(max_steps=HUGE), f"`max_steps` {MOST}"),
     "blocks": (lambda: ensemble.collect(lambda key: 0, HUGE, key=KEY), "`blocks` must be at most 4,294,967,295; got"),
@@ -200,11 +198,3 @@ def test_a_platform_that_is_not_there_is_one_sentence():
         jax.config.update("jax_platforms", asked)
     assert result.exit_code == 2
     assert result.stderr == "jspline: JAX_PLATFORMS=rocm is not available here: leave it out, or set it to cpu.\n"
-
-
-@pytest.mark.full
-def test_a_platform_that_is_not_there_is_one_sentence_in_a_process_of_its_own():
-    command = [sys.executable, "-m", "jspline", "law", "he", "--neurons", "10"]
-    done = subprocess.run(command, env={**os.environ, "JAX_PLATFORMS": "rocm"}, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr == "jspline: JAX_PLATFORMS=rocm is not available here: leave it out, or set it to cpu.\n"

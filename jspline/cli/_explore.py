@@ -2,7 +2,9 @@
 
 import signal
 import webbrowser
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -48,7 +50,7 @@ def explore_command(
 
     - `jspline explore my.csv --x time --y height --width 100`
     """
-    with one_sentence():
+    with one_sentence(), Interrupts() as interrupts:
         need("bokeh", "The explorer")
         check_seed(seed)
         check_positive(alpha=alpha)
@@ -67,25 +69,63 @@ def explore_command(
             default = replace(default, target="data")
         solver = Solver(WIDTH, max(POINTS, len(given)) + SPARE)
         typer.echo("Compiling the flow, once for all settings ...")
-        warm(solver)
+        warm(solver, interrupts.check)
         server = serve(solver, default, given, names, port)
-    address = f"http://{HOST}:{server.port}/"
-    typer.echo(f"The explorer is at {address}, for this machine only. Ctrl-C ends it.")
-    if show:
-        server.io_loop.add_callback(webbrowser.open, address)
-    # A page that is still open does not keep it alive.
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background without the first
-        signal.signal(number, signal.default_int_handler)
-    try:
+        address = f"http://{HOST}:{server.port}/"
+        typer.echo(f"The explorer is at {address}, for this machine only. Ctrl-C ends it.")
+        if show:
+            server.io_loop.add_callback(webbrowser.open, address)
+        # A page that is still open does not keep it alive.
+        interrupts.stops(server.io_loop)
         server.io_loop.start()
-    except KeyboardInterrupt:
-        typer.echo("Ended.")
+    typer.echo("Ended.")
 
 
-def warm(solver: Solver) -> None:
-    """Compile, so that the first visitor does not wait."""
+class Interrupts:
+    """Ctrl-C, which ends what is inside this context, and which is not lost.
+
+    Where it comes while Python is in a collector's callback or a destructor, Python prints its exception and goes on:
+    so it is remembered, and raised again at the next `check`. Once a loop runs, it stops that, and raises nothing.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.stop: Callable[[], None] | None = None
+
+    def __enter__(self) -> "Interrupts":
+        # A shell starts what runs in the background without the first.
+        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> bool:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        return kind is KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` if it was asked for before."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def stops(self, loop: Any) -> None:
+        """From now on stop this loop instead."""
+        self.stop = partial(loop.asyncio_loop.call_soon_threadsafe, loop.stop)
+        self.check()
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked = True
+        if self.stop is None:
+            raise KeyboardInterrupt
+        self.stop()
+
+
+def warm(solver: Solver, check: Callable[[], None]) -> None:
+    """Compile, so that the first visitor does not wait; `check` is called between the steps."""
     x = np.linspace(-1, 1, 5)
-    solver.look(solver.run(x, x**2, State(width=2)), 0, 0)
+    run = solver.run(x, x**2, State(width=2))
+    check()
+    solver.look(run, 0, 0)
+    check()
 
 
 def serve(solver: Solver, default: State, given: Points, names: tuple[str, str], port: int) -> Any:

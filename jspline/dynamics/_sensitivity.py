@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
+from jspline._checks import check_memory
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._compile import compiled
