@@ -44,7 +44,10 @@ MOST = "must be at most 2,147,483,647; got"
 CASES = {
     "flow, max_steps": (lambda: jspline.flow(NET, DATA, 1.0, max_steps=HUGE, **TOL), f"`max_steps` {MOST} {HUGE}."),
     "flow, events": (lambda: jspline.flow(NET, DATA, 1.0, events=HUGE, **TOL), f"`events` {MOST} {HUGE}."),
-    "flow, a log": (lambda: jspline.flow(NET, DATA, 1.0, events=LARGE, **TOL), "A log of 2,147,483,647 events takes 42"),
+    "flow, a log": (
+        lambda: jspline.flow(NET, DATA, 1.0, events=LARGE, **TOL),
+        "A log of 2,147,483,647 events takes 42",
+    ),
     "sensitivity": (
         lambda: dynamics.sensitivity(NET, DATA, 1.0, max_steps=LARGE, **TOL),
         "A record of 2,147,483,647 steps of 3 neurons takes ",
@@ -95,7 +98,10 @@ CASES = {
     "bins": (histogram, "A histogram of 100,000,000,000,000 bins takes "),
     "a law": (lambda: law_block(2**30), "`width` must be at most 33,554,431; got 1073741824."),
     "audit": (lambda: jspline.claims.audit([], seed=HUGE), "`seed` must be at most 4,294,967,295; got"),
-    "pieces": (lambda: pwl.dynamic_programming(DATA, HUGE), "`pieces` must be at most the number of distinct x, 4; got"),
+    "pieces": (
+        lambda: pwl.dynamic_programming(DATA, HUGE),
+        "`pieces` must be at most the number of distinct x, 4; got",
+    ),
 }
 
 
@@ -122,7 +128,7 @@ def test_the_tables_of_pieces_are_asked_for_first(monkeypatch):
     for method in (pwl.dynamic_programming, pwl.continuous):
         with pytest.raises(ValueError, match=r"^The table of 3 pieces of 4 data takes .*: ask for fewer pieces\.$"):
             method(DATA, 3)
-    with pytest.raises(ValueError, match="vectors of 10 parameters takes .*: ask for fewer"):
+    with pytest.raises(ValueError, match=r"vectors of 10 parameters takes .*: ask for fewer"):
         curvature.extreme_eigenvalues(NET, DATA, 2)
 
 

@@ -1,5 +1,6 @@
 """`jspline explore`: a page on this machine where one moves a network's settings and its data, and sees it learn."""
 
+import logging
 import signal
 import webbrowser
 from collections.abc import Callable
@@ -21,6 +22,9 @@ SPARE, MOST = 4, 60
 """Points that may be added to the data, and the most data that are taken."""
 
 HOST = "127.0.0.1"
+
+LONGEST = 200
+"""Characters of a line that a library logs."""
 
 
 @app.command("explore")
@@ -160,7 +164,34 @@ def serve(solver: Solver, default: State, given: Points, names: tuple[str, str],
         allow_websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"],
     )
     server.start()
+    _brief()
     return server
+
+
+class _OneLine(logging.Handler):
+    """On stderr one line of what a library's server logs, and one for each message of a client that is none."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # What else is said of a message: its header, and the error before the connection is closed for it.
+        twice = record.name == "bokeh.protocol" or (record.name == "bokeh.server.views.ws" and record.exc_info)
+        if not twice:
+            said = printable(" ".join(record.getMessage().split()))
+            typer.echo(f"jspline: {said if len(said) <= LONGEST else said[:LONGEST] + ' ...'}", err=True)
+
+
+def _brief() -> None:
+    """Make Bokeh say of a message that is none one line here, and to the client no more than that."""
+    from bokeh.server.connection import ServerConnection
+
+    def refuse(connection: Any, message: Any, text: str) -> Any:
+        reply = connection.protocol.create("ERROR", message.header["msgid"], "The message could not be handled.")
+        reply.content = {**reply.content, "traceback": None}  # which has the paths of this machine
+        return reply
+
+    setattr(ServerConnection, "error", refuse)  # noqa: B010  it is Bokeh's
+    for name in ("bokeh", "tornado"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [_OneLine(logging.WARNING)], False
 
 
 def _given(
