@@ -8,13 +8,13 @@ import jax
 import numpy as np
 import typer
 import xarray as xr
-from tqdm import tqdm
 
 from jspline import ensemble, init, plot
 from jspline._text import counted, exact
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
 from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import check_counts, check_seed
+from jspline.cli._progress import Progress
 
 FILES = ("law.png", "law.svg", "law.nc", "run.json")
 LAWS = ("he", "glorot", "uniform")
@@ -58,14 +58,13 @@ def law_command(
     if blocks * each != neurons:
         typer.echo(f"{blocks * each:,} neurons, for the {neurons:,.0f} asked for: drawn in blocks of {each:,}.")
     began = time.perf_counter()
-    bar = tqdm(desc=f"law {name}", unit="neuron", unit_scale=each, total=blocks, disable=None)
-    with bar:
+    with Progress(f"law {name}", blocks, "neuron", each) as show:
         sample = ensemble.collect(
             block,
             blocks,
             key=jax.random.key(seed),
             draw=block.draw,
-            progress=lambda done, _: bar.update(done - bar.n),
+            progress=lambda done, _: show(done),
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)
