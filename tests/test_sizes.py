@@ -1,6 +1,7 @@
 """Numbers too large: each is refused in one sentence, before anything is allocated or looped over."""
 
 import os
+import re
 
 import jax
 import jax.numpy as jnp
@@ -115,10 +116,9 @@ def small_memory(monkeypatch):
 @pytest.mark.parametrize("name", CASES)
 def test_a_number_too_large_is_one_sentence(name, small_memory):
     call, sentence = CASES[name]
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
         call()
     said = str(caught.value)
-    assert sentence in said
     assert said.endswith(".")
     assert "\n" not in said
 
