@@ -170,16 +170,28 @@ def check_positive(*, strict: bool = True, **arrays: ArrayLike) -> None:
             raise ValueError(f"`{name}` must be {bound} and finite; got {value[~good].ravel()[0]:g}.")
 
 
-def check_counts(*, least: int = 1, **counts: int) -> None:
-    """Raise `ValueError` for the first value that is not a whole number of at least `least`."""
-    for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
-            raise ValueError(f"`{name}` must be a whole number of at least {least}; got {count!r}.")
+MOST = 2**31 - 1
+"""The largest count: steps, places and networks are counted in int32."""
 
 
-def check_width(width: int) -> None:
-    """Raise `ValueError` unless `width` is a whole number of at least 1."""
-    check_counts(width=width)
+def check_whole(*, least: int = 1, most: int = MOST, **values: Any) -> None:
+    """Raise `ValueError` for the first value that is not a whole number from `least` to `most`."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"`{name}` must be a whole number of at least {least}; got {value!r}.")
+        check_most(f"`{name}`", value, most)
+
+
+def check_most(said: str, value: int | np.integer, most: int = MOST) -> None:
+    """Raise `ValueError` for a number above `most`, the number called as it is `said`."""
+    if value > most:
+        raise ValueError(f"{said} must be at most {most:,}; got {value}.")
+
+
+def check_neurons(width: int, dtype: Any) -> None:
+    """Raise `ValueError` unless `width` is a whole number of at least 1, and a net of it fits into memory."""
+    check_whole(width=width)
+    check_memory(f"A net of {width:,} neurons", 3 * width * np.dtype(dtype).itemsize, "take fewer")
 
 
 def check_vectors(**vectors: Array) -> None:
@@ -224,7 +236,10 @@ def check_choice(*, choices: Sequence[str], **values: Any) -> None:
 
 
 def check_memory(what: str, size: int, instead: str) -> None:
-    """Raise `ValueError` when `size` bytes are more than half of the memory of the host, and say what to do instead."""
+    """Raise `ValueError` when `size` bytes are more than half of the memory of the host, and say what to do instead.
+
+    To be asked before anything is allocated.
+    """
     limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else float("inf")
     if size > limit / 2:
         raise ValueError(f"{what} takes {size / 1e9:,.1f} GB, and there are {limit / 1e9:,.1f}: {instead}.")

@@ -322,3 +322,27 @@ def test_a_phone_shows_one_column(served, browser):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert 'name="viewport"' in page.content()
     assert errors == []
+
+
+@pytest.mark.browser
+def test_after_a_dropped_connection_the_page_works_and_warns_no_more(served, browser):
+    """Bug: the red banner stayed, over a page that worked again, or was caught in a loop of broken messages."""
+    page = browser.new_context(viewport={"width": 1600, "height": 900}).new_page()
+    page.add_init_script("""
+      window.sockets = [];
+      window.WebSocket = class extends WebSocket { constructor(...all) { super(...all); sockets.push(this); } };""")
+    page.goto(served[0] + "?seed=3")
+    page.wait_for_selector(".last", timeout=60_000)
+    first = page.inner_text(".last")
+    page.route("**/bokeh.min.js", lambda route: route.abort())  # out of reach
+    page.evaluate("sockets.forEach((socket) => socket.close())")
+    warning = "text=The connection was lost."
+    page.wait_for_selector(warning, timeout=60_000)
+    page.unroute("**/bokeh.min.js")
+    page.wait_for_selector(warning, state="detached", timeout=60_000)
+    page.wait_for_selector(".last", timeout=60_000)
+    assert page.inner_text(".last") == first
+    assert page.locator(".error").count() == 0
+    page.evaluate("Bokeh.documents[0].get_model_by_name('width').value = 9")
+    changed(page, first)
+    assert "width=9" in page.evaluate("location.search")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jspline._checks import check_whole
 from jspline.claims._claim import Budget, Claim, Outcome
 from jspline.ensemble import Store, surroundings
 
@@ -65,11 +66,12 @@ def audit(
         progress: called with the claims done, all claims, and the last one's record (None before the first).
 
     Raises:
-        ValueError: for a folder that holds another audit, with the difference, or something damaged; or without
-            float64.
+        ValueError: for a folder that holds another audit, with the difference, or something damaged; without
+            float64; or for a seed that is not from 0 to 2^32 - 1.
         TypeError: for a claim of one's own that holds what cannot be known again, such as a lock.
         OSError: for a folder that cannot be written to or is in use.
     """
+    check_whole(least=0, most=2**32 - 1, seed=seed)
     # All of a claim but how it is drawn, of which nothing is kept.
     whole = {claim.id: {**vars(claim), "figure": None} for claim in claims}
     ids = [claim.id for claim in claims]

@@ -113,7 +113,7 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     devices share as many threads as there are of them, and wait for each other less with one to spare.
 
     Raises:
-        ValueError: for another dtype, or a platform that is not there.
+        ValueError: for another dtype, or a platform that is not there, by option or by JAX_PLATFORMS.
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f"--dtype must be float32 or float64; got {dtype}.")
@@ -122,6 +122,7 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     if spread and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX has started already
             jax.config.update("jax_num_cpu_devices", cores() + 1)
+    _check_platforms()
     if device is None:
         return
     try:
@@ -133,6 +134,23 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
     except RuntimeError:
         there_are = ", ".join(sorted({d.platform for d in jax.devices()}))
         raise ValueError(f"--device {device or 'of no name'} is not available here; available: {there_are}.") from None
+
+
+def _check_platforms() -> None:
+    """Raise `ValueError` where nothing of JAX_PLATFORMS is there; the CPU is always added, for the host's work.
+
+    JAX itself fails with an assertion, or, once the CPU is named beside it, says nothing and takes that.
+    """
+    asked = jax.config.jax_platforms  # type: ignore[attr-defined]
+    if not asked or "cpu" in asked.split(","):
+        return
+    jax.config.update("jax_platforms", f"{asked},cpu")
+    try:
+        found = jax.default_backend()
+    except RuntimeError:
+        found = "cpu"
+    if found == "cpu":
+        raise ValueError(f"JAX_PLATFORMS={asked} is not available here: leave it out, or set it to cpu.")
 
 
 def _keep_programs() -> None:

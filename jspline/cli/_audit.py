@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import jax
 import typer
-from tqdm import tqdm
 
 from jspline import claims
 from jspline._text import counted
@@ -16,6 +15,7 @@ from jspline.cli._app import Device, Out, Seed, app, configure, interruptible, o
 from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._page import draw_figures, page, write_arrays
 from jspline.cli._problem import check_seed
+from jspline.cli._progress import Progress
 
 PAGE, FIGURES = "index.html", "figures"
 
@@ -61,12 +61,11 @@ def audit_command(
         if out is not None:
             prepare(out, PAGE, "audit.json", "run.json")
     began = time.perf_counter()
-    with tqdm(desc=f"audit, {budget}", unit="claim", total=len(chosen), disable=None) as bar, one_sentence():
+    with Progress(f"audit, {budget}", len(chosen), "claim") as show, one_sentence():
 
         def progress(done: int, _: int, record: dict[str, Any] | None) -> None:
-            bar.update(done - bar.n)
             if record is not None:
-                bar.set_postfix_str(f"{record['id']}: {record['verdict']}")
+                show(done, f"{record['id']}: {record['verdict']}")
 
         with interruptible(out, "the same command goes on from there"):
             audited = claims.audit(chosen, budget, seed, out=out, progress=progress)

@@ -1,8 +1,11 @@
 """`jspline explore`: a page on this machine where one moves a network's settings and its data, and sees it learn."""
 
+import logging
 import signal
 import webbrowser
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,6 +22,9 @@ SPARE, MOST = 4, 60
 """Points that may be added to the data, and the most data that are taken."""
 
 HOST = "127.0.0.1"
+
+LONGEST = 200
+"""Characters of a line that a library logs."""
 
 
 @app.command("explore")
@@ -48,7 +54,7 @@ def explore_command(
 
     - `jspline explore my.csv --x time --y height --width 100`
     """
-    with one_sentence():
+    with one_sentence(), Interrupts() as interrupts:
         need("bokeh", "The explorer")
         check_seed(seed)
         check_positive(alpha=alpha)
@@ -67,25 +73,63 @@ def explore_command(
             default = replace(default, target="data")
         solver = Solver(WIDTH, max(POINTS, len(given)) + SPARE)
         typer.echo("Compiling the flow, once for all settings ...")
-        warm(solver)
+        warm(solver, interrupts.check)
         server = serve(solver, default, given, names, port)
-    address = f"http://{HOST}:{server.port}/"
-    typer.echo(f"The explorer is at {address}, for this machine only. Ctrl-C ends it.")
-    if show:
-        server.io_loop.add_callback(webbrowser.open, address)
-    # A page that is still open does not keep it alive.
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background without the first
-        signal.signal(number, signal.default_int_handler)
-    try:
+        address = f"http://{HOST}:{server.port}/"
+        typer.echo(f"The explorer is at {address}, for this machine only. Ctrl-C ends it.")
+        if show:
+            server.io_loop.add_callback(webbrowser.open, address)
+        # A page that is still open does not keep it alive.
+        interrupts.stops(server.io_loop)
         server.io_loop.start()
-    except KeyboardInterrupt:
-        typer.echo("Ended.")
+    typer.echo("Ended.")
 
 
-def warm(solver: Solver) -> None:
-    """Compile, so that the first visitor does not wait."""
+class Interrupts:
+    """Ctrl-C, which ends what is inside this context, and which is not lost.
+
+    Where it comes while Python is in a collector's callback or a destructor, Python prints its exception and goes on:
+    so it is remembered, and raised again at the next `check`. Once a loop runs, it stops that, and raises nothing.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.stop: Callable[[], None] | None = None
+
+    def __enter__(self) -> "Interrupts":
+        # A shell starts what runs in the background without the first.
+        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> bool:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        return kind is KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` if it was asked for before."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def stops(self, loop: Any) -> None:
+        """From now on stop this loop instead."""
+        self.stop = partial(loop.asyncio_loop.call_soon_threadsafe, loop.stop)
+        self.check()
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked = True
+        if self.stop is None:
+            raise KeyboardInterrupt
+        self.stop()
+
+
+def warm(solver: Solver, check: Callable[[], None]) -> None:
+    """Compile, so that the first visitor does not wait; `check` is called between the steps."""
     x = np.linspace(-1, 1, 5)
-    solver.look(solver.run(x, x**2, State(width=2)), 0, 0)
+    run = solver.run(x, x**2, State(width=2))
+    check()
+    solver.look(run, 0, 0)
+    check()
 
 
 def serve(solver: Solver, default: State, given: Points, names: tuple[str, str], port: int) -> Any:
@@ -120,7 +164,34 @@ def serve(solver: Solver, default: State, given: Points, names: tuple[str, str],
         allow_websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"],
     )
     server.start()
+    _brief()
     return server
+
+
+class _OneLine(logging.Handler):
+    """On stderr one line of what a library's server logs, and one for each message of a client that is none."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # What else is said of a message: its header, and the error before the connection is closed for it.
+        twice = record.name == "bokeh.protocol" or (record.name == "bokeh.server.views.ws" and record.exc_info)
+        if not twice:
+            said = printable(" ".join(record.getMessage().split()))
+            typer.echo(f"jspline: {said if len(said) <= LONGEST else said[:LONGEST] + ' ...'}", err=True)
+
+
+def _brief() -> None:
+    """Make Bokeh say of a message that is none one line here, and to the client no more than that."""
+    from bokeh.server.connection import ServerConnection
+
+    def refuse(connection: Any, message: Any, text: str) -> Any:
+        reply = connection.protocol.create("ERROR", message.header["msgid"], "The message could not be handled.")
+        reply.content = {**reply.content, "traceback": None}  # which has the paths of this machine
+        return reply
+
+    setattr(ServerConnection, "error", refuse)  # noqa: B010  it is Bokeh's
+    for name in ("bokeh", "tornado"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [_OneLine(logging.WARNING)], False
 
 
 def _given(

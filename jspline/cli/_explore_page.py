@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 from bokeh.document import Document
-from bokeh.events import DocumentReady
+from bokeh.events import ConnectionLost, DocumentReady
 from bokeh.layouts import column, row
 from bokeh.models import (
     Button,
@@ -69,6 +69,9 @@ class Page:
         self.scheme = TextInput(visible=False, name="scheme", value="light")
         self.scheme.on_change("value", self._painted)
         doc.js_on_event(DocumentReady, CustomJS(args={"scheme": self.scheme}, code=READY))
+        # Bokeh's own way back leaves its warning on the page, and can be caught in the middle of a message.
+        doc.config.update(reconnect_session=False, notify_connection_status=False)
+        doc.js_on_event(ConnectionLost, CustomJS(code=LOST))
         self.right = column(
             self.message, *self._rows(), sizing_mode="stretch_both", min_height=640, stylesheets=[self.narrow]
         )
@@ -366,6 +369,18 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const say = () => { scheme.value = dark.matches ? "dark" : "light"; };
 dark.addEventListener("change", say);
 say();
+"""
+
+LOST = f"""
+const warning = document.createElement("p");
+warning.setAttribute("role", "alert");
+warning.style.cssText = "{ALERT}";
+warning.textContent = "The connection was lost. The page comes back by itself once the explorer can be reached.";
+document.body.prepend(warning);
+// The address holds the state.
+const again = () => fetch("/static/js/bokeh.min.js", {{ method: "HEAD", cache: "no-store" }}).then(
+  () => window.location.reload(), () => setTimeout(again, 1000));
+again();
 """
 
 PAGE_CSS = f"""

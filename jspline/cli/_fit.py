@@ -14,6 +14,7 @@ from jspline._text import counted, told_apart
 from jspline.cli._app import Device, Dtype, Out, app, configure, one_sentence
 from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import DATA_HELP, DropMissing, called, check_squares, introduced, read
+from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
 METHODS: dict[str, Any] = {
@@ -67,7 +68,8 @@ def fit_command(
         tried = _tried(asked, most, merged.size)
         if out is not None:
             prepare(out, *FILES)
-        results = _results(given, asked, tried)
+        with Progress("fit", len(METHODS), "method") as progress:
+            results = _results(given, asked, tried, progress)
         try:
             if out is not None:
                 dataset = _dataset(table, results)
@@ -109,13 +111,14 @@ def _tried(asked: int | None, most: int | None, distinct: int) -> int:
     return max(1, min(distinct // 4, 12)) if most is None else most
 
 
-def _results(data: Dataset, asked: int | None, tried: int) -> dict[str, Any]:
+def _results(data: Dataset, asked: int | None, tried: int, progress: Progress) -> dict[str, Any]:
     """For each method its fit, and the sums of squares and criteria of all numbers of pieces."""
     results = {}
-    for name, method in METHODS.items():
+    for done, (name, method) in enumerate(METHODS.items(), 1):
         fit = method(data, "auto", most=tried) if asked is None else method(data, asked)
         joined, sses = name == "continuous", np.asarray(fit.sses)
         results[name] = {"fit": fit, "sses": sses, "criteria": np.asarray(_criterion(sses, data, joined))}
+        progress(done, name)
     return results
 
 

@@ -10,6 +10,7 @@ import typer
 import xarray as xr
 
 from jspline import kernel, plot, rescale
+from jspline._checks import check_memory
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
@@ -164,6 +165,8 @@ def _check(
     compare: bool,
 ) -> None:
     check_counts(width=width, inits=inits, max_steps=max_steps)
+    kept = f"{inits:,} networks of width {width:,} at {SAVED + 1} times"
+    check_memory(f"To keep {kept}", 8 * inits * (3 * width + 1) * (SAVED + 1), "take fewer or narrower ones")
     check_positive(alpha=alpha, rtol=rtol, t1=t1)
     check_seed(seed)
     if method not in METHODS:

@@ -8,13 +8,13 @@ import jax
 import numpy as np
 import typer
 import xarray as xr
-from tqdm import tqdm
 
 from jspline import ensemble, init, plot
 from jspline._text import counted, exact
 from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
 from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import check_seed
+from jspline.cli._problem import check_counts, check_seed
+from jspline.cli._progress import Progress
 
 FILES = ("law.png", "law.svg", "law.nc", "run.json")
 LAWS = ("he", "glorot", "uniform")
@@ -43,28 +43,28 @@ def law_command(
     """
     arguments = dict(locals())
     with one_sentence():
-        if not 1 <= neurons < 1e15 or width < 1:
-            raise ValueError(f"--neurons and --width must be at least 1; got {exact(neurons)} and {width}.")
+        if not 1 <= neurons <= 1e14:
+            raise ValueError(f"--neurons must be from 1 to 1e14; got {exact(neurons)}.")
+        check_counts(width=width)
         check_seed(seed)
         configure(dtype, device, spread=True)
         law = _law(name, width, dtype)
+        beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
+        block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
         if out is not None:
             prepare(out, *FILES)
-    beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
-    block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
     each = block.nets * width
     blocks = max(1, round(neurons / each))
     if blocks * each != neurons:
         typer.echo(f"{blocks * each:,} neurons, for the {neurons:,.0f} asked for: drawn in blocks of {each:,}.")
     began = time.perf_counter()
-    bar = tqdm(desc=f"law {name}", unit="neuron", unit_scale=each, total=blocks, disable=None)
-    with bar:
+    with Progress(f"law {name}", blocks, "neuron", each) as show:
         sample = ensemble.collect(
             block,
             blocks,
             key=jax.random.key(seed),
             draw=block.draw,
-            progress=lambda done, _: bar.update(done - bar.n),
+            progress=lambda done, _: show(done),
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)

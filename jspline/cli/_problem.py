@@ -9,6 +9,7 @@ import typer
 from numpy.typing import ArrayLike
 
 from jspline import init
+from jspline._checks import MOST, check_most
 from jspline._text import counted, exact, printable
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
@@ -114,11 +115,12 @@ def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> in
     return laws[name]()
 
 
-def check_counts(**counts: int) -> None:
-    """Raise `ValueError` for the first option whose value is below 1."""
+def check_counts(most: int = MOST, **counts: int) -> None:
+    """Raise `ValueError` for the first option whose value is below 1 or above `most`."""
     for name, value in counts.items():
         if value < 1:
             raise ValueError(f"{_option(name)} must be at least 1; got {value}.")
+        check_most(_option(name), value, most)
 
 
 def check_positive(**numbers: float) -> None:

@@ -7,13 +7,13 @@ import jax
 import numpy as np
 import typer
 import xarray as xr
-from tqdm import tqdm
 
 from jspline import ensemble, plot
 from jspline._text import counted, exact, point, printable
 from jspline.cli._app import Device, Out, app, configure, distribute, interruptible, one_sentence
 from jspline.cli._output import pictures, prepare, whole, write_run
 from jspline.cli._problem import check_seed
+from jspline.cli._progress import Progress
 from jspline.cli._sweep_file import Sweep
 from jspline.dynamics import RESULTS
 
@@ -126,23 +126,28 @@ def _heading(sweep: Sweep) -> str:
 
 
 class _bar:
-    """A progress bar with the remaining time and one number about what has come out so far."""
+    """Progress, with the remaining time and one number about what has come out so far."""
 
     def __init__(self, sweep: Sweep):
-        self.sweep, self.bar, self.sums = sweep, tqdm(desc=printable(sweep.name), unit="net", disable=None), np.zeros(2)
+        self.sweep, self.sums = sweep, np.zeros(2)
+        self.show: Progress | None = None
+        self.began = time.perf_counter()
 
     def __enter__(self) -> Any:
         return self.update
 
     def __exit__(self, *_: object) -> None:
-        self.bar.close()
+        if self.show is not None:
+            self.show.__exit__()
 
     def update(self, done: int, total: int, values: dict[str, np.ndarray]) -> None:
         name, words = ("met", "met a datum") if self.sweep.to_first_event else ("loss", "mean loss")
         self.sums += np.sum(values[name]), values[name].size
-        self.bar.total = total
-        self.bar.set_postfix_str(f"{words}: {self.sums[0] / self.sums[1]:.3g}", refresh=False)
-        self.bar.update(done - self.bar.n)
+        if self.show is None:
+            self.show = Progress(
+                printable(self.sweep.name), total, "network", began=self.began, found=done - values[name].size
+            )
+        self.show(done, f"{words}: {self.sums[0] / self.sums[1]:.3g}")
 
 
 def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:

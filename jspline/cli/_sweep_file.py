@@ -76,10 +76,13 @@ class Sweep:
             known = isinstance(value, kind) or (kind is float and type(value) is int)
             if value is not None and (not known or isinstance(value, bool) != (kind is bool)):
                 raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+            if kind is float and type(value) is int:
+                settings[key] = _as_float(value)
         for key, value in options.items():
             kind = FLOW[key]
             if isinstance(value, bool) or not (isinstance(value, kind) or (kind is float and type(value) is int)):
                 raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+            options[key] = _as_float(value) if kind is float else value
         for key, values in grid.items():
             kinds = VARY.get(key, ())
             if kinds and not (isinstance(values, list) and all(type(value) in kinds for value in values)):
@@ -165,6 +168,11 @@ class Sweep:
         if self.settings["data"] != SIX_POINTS:
             index = {"regime": kernel.regime(sol.net, self.data).astype(sol.t.dtype)}
         return {"loss": sol.loss, "grad_norm": sol.grad_norm, **index, **steps, **counts}
+
+
+def _as_float(value: Any) -> float:
+    """A whole number too large for one is infinite."""
+    return float(str(value))
 
 
 def _known(path: Path, where: str, said: dict[str, Any], known: Any) -> None:

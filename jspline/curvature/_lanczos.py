@@ -18,12 +18,12 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from jspline._checks import (
     as_like,
     check_choice,
-    check_counts,
     check_data,
     check_key,
     check_memory,
     check_positive,
     check_scalar,
+    check_whole,
     on_host,
 )
 from jspline._programs import compiled
@@ -85,7 +85,7 @@ class SpectralDensity(eqx.Module):
 
     def moment(self, power: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """The sum of the eigenvalues to that power, and its standard error over the probes."""
-        check_counts(least=0, power=power)
+        check_whole(least=0, power=power)
         mean, error = self._mean(lambda nodes, _: nodes**power, 0.0)
         return self.params * mean, self.params * error
 
@@ -130,9 +130,11 @@ def extreme_eigenvalues(
     """
     check_choice(which=which, choices=("largest", "smallest"))
     P = size(net, train_b0)
-    check_counts(k=k)
+    check_whole(k=k)
     if not k < P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
+    basis = min(2 * k + 20, P) + k
+    check_memory(f"{basis:,} vectors of {P:,} parameters", basis * P * net.b0.dtype.itemsize, "ask for fewer")
     product = jax.jit(operator(net, data, matrix, train_b0))
     dtype = np.dtype(net.b0.dtype)
     linear = LinearOperator((P, P), matvec=lambda u: np.asarray(product(jnp.asarray(u.ravel(), dtype))), dtype=dtype)
@@ -182,11 +184,13 @@ def spectral_density(
     Nodes and weights have derivatives as long as there are more distinct eigenvalues than steps; `trace` always has.
     """
     check_key(key)
-    check_counts(steps=steps)
-    check_counts(least=2, probes=probes)
+    check_whole(steps=steps)
+    check_whole(least=2, probes=probes)
     P = size(net, train_b0)
     steps = min(steps, P)
-    check_memory(f"{steps} vectors of {P:,} parameters", steps * P * net.b0.dtype.itemsize, "ask for fewer steps")
+    item = net.b0.dtype.itemsize
+    check_memory(f"{steps} vectors of {P:,} parameters", steps * P * item, "ask for fewer steps")
+    check_memory(f"{probes:,} probes of {steps} nodes", 2 * probes * (steps + 1) * item, "ask for fewer probes")
     return _density(net, data, key, steps, probes, matrix, train_b0)
 
 

@@ -8,7 +8,16 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray
 
-from jspline._checks import as_floats, as_like, check_counts, check_finite, check_key, check_positive, check_scalar
+from jspline._checks import (
+    as_floats,
+    as_like,
+    check_finite,
+    check_key,
+    check_memory,
+    check_positive,
+    check_scalar,
+    check_whole,
+)
 from jspline.datasets._dataset import Dataset
 
 FORTY_POINT_KNOTS = (-1.0, -0.7, -0.55, -0.4, 0.0, 0.5, 0.6, 0.7, 1.0)
@@ -82,19 +91,26 @@ def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKe
     if (draws is None) != (key is None):
         raise ValueError(f"`draws`, a whole number of at least 1, and `key` go together; got draws = {draws}.")
     check_scalar(offset=offset)
+    if draws is not None:
+        check_whole(most=2**62, draws=draws)  # the square of any width
     x = jnp.asarray([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
     y = jnp.asarray([-1.0, 2.0, -1.0, 1.0, -2.0, 1.0]) + as_like(x, offset=offset)
     equal = jnp.full(6, 1 / 6, x.dtype)
     if draws is None or key is None:
         return Dataset(x, y, equal)
-    check_counts(draws=draws)
+    check_whole(draws=draws)
     check_key(key)
     count = jax.random.multinomial(key, jnp.asarray(draws, x.dtype), equal, dtype=x.dtype)
     return Dataset(x, y, count / draws)
 
 
+def _check_points(n: int, least: int = 2) -> None:
+    check_whole(least=least, n=n)
+    check_memory(f"A sample at {n:,} points", 3 * n * jnp.zeros(()).dtype.itemsize, "take fewer")
+
+
 def _evenly(n: int, lo: float, hi: float) -> Array:
-    check_counts(least=2, n=n)
+    _check_points(n)
     check_finite(lo=lo, hi=hi)
     if not lo < hi:
         raise ValueError(f"`lo` must be less than `hi`; got {lo} and {hi}.")
@@ -102,7 +118,7 @@ def _evenly(n: int, lo: float, hi: float) -> Array:
 
 
 def _gap(n: int, slope: float) -> Dataset:
-    check_counts(least=4, n=n)  # two points on each side of the gap
+    _check_points(n, least=4)  # two points on each side of the gap
     left = jnp.linspace(-1.5, -0.5, n // 2)
     right = jnp.linspace(0.5, 1.5, n - n // 2)
     y = jnp.concatenate([-1 + slope * (left + 0.5), 1 + slope * (right - 0.5)])

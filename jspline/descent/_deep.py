@@ -1,6 +1,7 @@
 """A deep ReLU network with one input and one output, and its exact pieces."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import equinox as eqx
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import Reals, as_like, check_width, is_concrete
+from jspline._checks import Reals, as_like, check_memory, check_whole, is_concrete
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 
@@ -28,8 +29,10 @@ class DeepNet(eqx.Module):
     def sample(cls, widths: Sequence[int], *, key: PRNGKeyArray) -> "DeepNet":
         """He's initialization, variance 2 over the number of inputs; biases like weights in the first layer, then 0."""
         for width in widths:
-            check_width(width)
+            check_whole(width=width)
         sizes = [1, *widths, 1]
+        weights_in_all = sum(of * to for of, to in pairwise(sizes))
+        check_memory(f"A net of {weights_in_all:,} weights", weights_in_all * jnp.zeros(()).dtype.itemsize, "take less")
         keys = jax.random.split(key, len(sizes))
         weights = [
             jax.random.normal(k, (to, of)) * (2 / of) ** 0.5
@@ -45,8 +48,10 @@ class DeepNet(eqx.Module):
 
         So a spiky start can be compared with a flat one in a deep net too.
         """
-        check_width(layers)
+        check_whole(layers=layers)
         width, dtype = net.width, net.w.dtype
+        what = f"{layers:,} layers of {width:,} x {width:,} weights"
+        check_memory(what, layers * width * (width + 1) * dtype.itemsize, "take fewer")
         passing = [jnp.eye(width, dtype=dtype)] * (layers - 1)
         nothing = [jnp.zeros(width, dtype)] * (layers - 1)
         return cls((net.w[:, None], *passing, net.v[None]), (net.b, *nothing, net.b0[None]))

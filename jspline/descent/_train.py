@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jspline._checks import check_data, nan_is_an_answer
+from jspline._checks import check_data, check_memory, check_whole, nan_is_an_answer
 from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature import lanczos, tridiagonal
@@ -96,17 +96,14 @@ def train(
         A `Training`. Look at its `outcome`: an unstable run does not raise, since it must not in a batch.
 
     Raises:
-        ValueError: for numbers below 1, or mini-batches without a key.
+        ValueError: for numbers below 1 or too large, or mini-batches without a key.
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
     check_data(data)
-    for name, number in (
-        ("steps", steps),
-        ("records", records),
-        ("batch_size", 1 if batch_size is None else batch_size),
-    ):
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-            raise ValueError(f"`{name}` must be a whole number of at least 1; got {number!r}.")
+    check_whole(steps=steps, records=records, batch_size=1 if batch_size is None else batch_size)
+    drawn, kept = 0 if batch_size is None else batch_size, min(records, steps)
+    check_memory(f"A batch of {drawn:,} data", 6 * drawn * data.x.dtype.itemsize, "take fewer")
+    check_memory(f"A record of {kept:,} losses", 48 * kept, "take fewer")
     if batch_size is not None and key is None:
         raise ValueError("Mini-batches are random: give `key`.")
     key = jax.random.key(0) if key is None else key
@@ -165,12 +162,13 @@ def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, 
     ones are as close. For gradient descent to be stable it must stay below 2 / eta.
     """
     check_data(data)
+    check_whole(iterations=iterations)
     flat, restore = ravel_pytree(net)
+    steps = min(iterations, flat.size)
+    check_memory(f"{steps:,} vectors of {flat.size:,} parameters", steps * flat.nbytes, "take fewer `iterations`")
     gradient = lambda theta: ravel_pytree(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))[0]  # noqa: E731
     start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
-    along, off = lanczos(
-        lambda u: jax.jvp(gradient, (flat,), (u,))[1], start / jnp.linalg.norm(start), min(iterations, flat.size)
-    )
+    along, off = lanczos(lambda u: jax.jvp(gradient, (flat,), (u,))[1], start / jnp.linalg.norm(start), steps)
     return jnp.linalg.eigvalsh(tridiagonal(along, off))[-1]
 
 

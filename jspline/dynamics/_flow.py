@@ -11,7 +11,17 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import Reals, check_data, check_finite, check_net, check_positive, is_concrete, is_zero
+from jspline._checks import (
+    Reals,
+    check_data,
+    check_finite,
+    check_memory,
+    check_net,
+    check_positive,
+    check_whole,
+    is_concrete,
+    is_zero,
+)
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._compile import compiled
@@ -180,6 +190,8 @@ def start(
 
 def advance(state: Running, steps: int | np.integer | Array) -> Running:
     """The flow after at most so many attempted steps more. Nothing changes once it has ended."""
+    if isinstance(steps, (int, np.integer)):
+        check_whole(least=0, steps=steps)
     return compiled(step_on)(state, jnp.asarray(steps, jnp.int32))
 
 
@@ -264,15 +276,14 @@ def _check_choices(
     if method == "diffrax" and (until is not None or events):
         raise ValueError("`until` and `events` need method='exact': a general solver does not see events.")
     _check_events(until, events)
-    if isinstance(max_steps, bool) or not isinstance(max_steps, (int, np.integer)) or max_steps < 1:
-        raise ValueError(f"`max_steps` must be a whole number of at least 1; got {max_steps!r}.")
+    check_whole(max_steps=max_steps)
 
 
 def _check_events(until: str | None, events: int | np.integer) -> None:
     if until not in (None, "first_event"):
         raise ValueError(f"`until` must be None or 'first_event'; got {until!r}.")
-    if isinstance(events, bool) or not isinstance(events, (int, np.integer)) or events < 0:
-        raise ValueError(f"`events`, the capacity of the log, must be a whole number, 0 or more; got {events!r}.")
+    check_whole(least=0, events=events)
+    check_memory(f"A log of {events:,} events", 20 * events, "`events` is its capacity, so ask for fewer")
 
 
 def _check_values(

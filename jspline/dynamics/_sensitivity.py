@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
+from jspline._checks import check_memory
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._compile import compiled
@@ -97,6 +98,8 @@ def linearize(
     max_steps: int,
 ) -> Sensitivity:
     """Let a flow go to its end, stopping at each event, and keep its derivative."""
+    row = net.width * (4 * net.w.dtype.itemsize + 1)
+    check_memory(f"A record of {max_steps:,} steps of {net.width:,} neurons", max_steps * row, "lower `max_steps`")
     options = dataclasses.replace(options, until="each_event")
     run, tape = record(begin(net, data, options, controller, train_b0, 0), max_steps)
     return Sensitivity(conclude(run), data, tape)

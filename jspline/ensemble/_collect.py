@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
-from jspline._checks import check_counts
+from jspline._checks import check_whole
 from jspline.ensemble._statistics import Moments
 from jspline.ensemble._tile import Bound, key_data, tiled, working_devices
 
@@ -37,9 +37,10 @@ def collect(
         key, devices: as in `run`.
         progress: called with the blocks done and all blocks.
 
-    Counts are the same for any number of devices; moments are to rounding. Raises `ValueError` for less than 1 block.
+    Counts are the same for any number of devices; moments are to rounding. Raises `ValueError`
+    unless there are 1 to 2^32 - 1 blocks.
     """
-    check_counts(blocks=blocks)
+    check_whole(most=2**32 - 1, blocks=blocks)  # what a key can be folded with
     devices, (data, impl) = working_devices(devices), key_data(key)
     # Arrays inside the functions are arguments, and not constants: compiled once for all laws of a kind.
     arrays, rest = eqx.partition((fn, draw), eqx.is_array)

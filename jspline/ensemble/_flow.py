@@ -14,12 +14,22 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, PRNGKeyArray
 
+from jspline._checks import check_whole
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics import RESULT_NAMES, Running, Solution, advance, finish, result_codes, start
 from jspline.ensemble._grid import Grid
 from jspline.ensemble._run import Point, point_and_key, shapes
-from jspline.ensemble._tile import Bound, Traced, fitting, key_data, placed, programs_at_once, tiled, working_devices
+from jspline.ensemble._tile import (
+    Bound,
+    Traced,
+    chosen,
+    key_data,
+    placed,
+    programs_at_once,
+    tiled,
+    working_devices,
+)
 from jspline.ensemble._work import Job, Progress, Work, jobs
 
 STEPS = 10
@@ -69,6 +79,7 @@ def flow(
 
     Raises what `run` and `jspline.dynamics.start` raise.
     """
+    check_whole(max_steps=max_steps)
     devices, (data, impl) = working_devices(devices), key_data(key)
     whole = Grid(grid)
     groups = list(whole.groups())
@@ -81,7 +92,7 @@ def flow(
     ]
     end = Bound(_end, (measure,))
     ends = [end.program(state) for state in states]
-    tiles = [fitting(s, g.lanes, devices[0], tile) for s, g in zip(states, groups, strict=True)]
+    tiles = [chosen(tile, s, g.lanes, devices[0]) for s, g in zip(states, groups, strict=True)]
     starts = [m.program(lane) for m, lane in zip(makes, lanes, strict=True)]
     manifest = {
         "kind": "flow",

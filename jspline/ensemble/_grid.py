@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jspline._checks import check_memory, check_most
+
 INITS = "inits"
 
 
@@ -51,7 +53,8 @@ class Grid:
 
     Raises:
         ValueError: for an axis without values, with values that are not numbers or strings, or twice the same one;
-            for an axis whose name is no string; for `inits` that is not a whole number of at least 1.
+            for an axis whose name is no string; for `inits` that is not a whole number of at least 1; for more networks
+            than memory has room for.
     """
 
     def __init__(self, grid: Mapping[str, Any]):
@@ -59,11 +62,14 @@ class Grid:
         inits = rest.pop(INITS, None)
         if isinstance(inits, bool) or not isinstance(inits, int | np.integer) or inits < 1:
             raise ValueError(f"The grid needs `inits`, a whole number of at least 1; got {inits!r}.")
+        check_most("`inits` of the grid", inits)
         self.inits = int(inits)
         for name in rest:
             if not isinstance(name, str):
                 raise ValueError(f"The names of the grid's axes must be strings; got {name!r}.")
         self.axes = {name: _axis(name, values) for name, values in rest.items()}
+        # The least that they take: how each of them ended, and its place.
+        check_memory(f"A grid of {self.lanes:,} networks", 12 * self.lanes, "take fewer")
 
     @property
     def shape(self) -> tuple[int, ...]:

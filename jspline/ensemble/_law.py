@@ -9,13 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from jspline._checks import check_positive
+from jspline._checks import MOST, check_positive, check_whole
 from jspline.charts import ReLUNet, roughness
+from jspline.ensemble._collect import BLOCKS
 from jspline.ensemble._statistics import LogBins, Moments, counts
 from jspline.init import Law
 
 BLOCK = 1 << 16
 """Neurons drawn at once: their arrays stay in the cache."""
+
+
+WIDEST = MOST // BLOCKS
+"""The largest width: what a device sums up before the host hears of it is counted in int32."""
 
 
 class LawBins(NamedTuple):
@@ -48,11 +53,17 @@ class LawSample(eqx.Module):
 
 
 class LawBlock(eqx.Module):
-    """Draws a block of networks of a law, and counts them: for `collect(block, ..., draw=block.draw)`."""
+    """Draws a block of networks of a law, and counts them: for `collect(block, ..., draw=block.draw)`.
+
+    Raises `ValueError` unless `width` is a whole number from 1 to 33,554,431.
+    """
 
     law: Law
     width: int = eqx.field(static=True)
     bins: LawBins = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        check_whole(most=WIDEST, width=self.width)
 
     @property
     def nets(self) -> int:

@@ -12,7 +12,7 @@ from jax.extend.core import ClosedJaxpr
 from jaxtyping import PRNGKeyArray
 
 from jspline.ensemble._grid import Grid, Group
-from jspline.ensemble._tile import Bound, fitting, key_data, tiled, working_devices
+from jspline.ensemble._tile import Bound, chosen, key_data, tiled, working_devices
 from jspline.ensemble._work import Progress, Work, jobs
 
 Point = dict[str, Any]
@@ -68,7 +68,7 @@ def run(
     lanes = [shapes(group, data) for group in groups]
     traced = [program.program(lane) for program, lane in zip(programs, lanes, strict=True)]
     sizes = [_largest(each.program) for each in traced]
-    tiles = [fitting(size, group.lanes, devices[0], tile) for size, group in zip(sizes, groups, strict=True)]
+    tiles = [chosen(tile, size, group.lanes, devices[0]) for size, group in zip(sizes, groups, strict=True)]
     manifest = {"kind": "run", "key": [impl, *data.tolist()], "program": [each.program for each in traced]}
     made = jobs(groups, tiles, [each.outputs for each in traced])
     work = Work(whole, made, manifest, devices[0], out, resume, progress)

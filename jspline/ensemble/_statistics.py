@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 from scipy import stats
 
-from jspline._checks import check_positive
+from jspline._checks import check_memory, check_positive
 
 
 class Moments(eqx.Module):
@@ -86,8 +86,10 @@ class LogBins(NamedTuple):
 
 def counts(sizes: tuple[int, ...], *numbers: Int[Array, " values"]) -> Int[Array, "..."]:
     """The histogram of bin numbers, joint if there are several; int32, so of at most 2^31 values until it is merged."""
+    bins = math.prod(sizes)
+    check_memory(f"A histogram of {bins:,} bins", 4 * bins, "take fewer")
     flat = jnp.ravel_multi_index(numbers, sizes, mode="clip")
-    return jnp.zeros(math.prod(sizes), jnp.int32).at[flat].add(1, mode="promise_in_bounds").reshape(sizes)
+    return jnp.zeros(bins, jnp.int32).at[flat].add(1, mode="promise_in_bounds").reshape(sizes)
 
 
 class Proportion(NamedTuple):

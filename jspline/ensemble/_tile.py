@@ -18,6 +18,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from jspline import _programs
+from jspline._checks import check_memory, check_whole
 from jspline.dynamics import compiler_options
 from jspline.ensemble._fingerprint import fingerprint
 
@@ -160,17 +161,26 @@ def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
     return Mesh(np.asarray(devices), ("devices",), axis_types=(AxisType.Auto,))
 
 
-def fitting(lane: Any, lanes: int, device: jax.Device, asked: int | None) -> int:
+def chosen(tile: int | None, lane: Any, lanes: int, device: jax.Device) -> int:
+    """The tile that was asked for, where it fits into memory, or the one that is `fitting`."""
+    if tile is None:
+        return fitting(lane, lanes, device)
+    check_whole(tile=tile)
+    check_memory(f"A tile of {tile:,} lanes", tile * _bytes(lane), "take fewer")
+    return tile
+
+
+def _bytes(lane: Any) -> int:
+    return max(1, sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(lane)))
+
+
+def fitting(lane: Any, lanes: int, device: jax.Device) -> int:
     """How many lanes of that size (a PyTree of shapes) make a tile: what fits the cache, or an eighth of the memory.
 
     Independent of the number of devices; an eighth, since a step holds several copies. Or as many as were asked for.
     Raises `ValueError` unless these are a whole number of at least 1.
     """
-    if asked is not None:
-        if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
-            raise ValueError(f"`tile` must be a whole number of at least 1; got {asked!r}.")
-        return int(asked)
-    size = max(1, sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(lane)))
+    size = _bytes(lane)
     # A CPU is as fast with a few lanes, and then has few slots empty at the end.
     most, room = min(ON_CPU, lanes // ROUNDS), CACHE
     if device.platform != "cpu":

@@ -1,5 +1,6 @@
 """The lanes of a run cut into chunks, shared between processes, and put together again."""
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from jspline._checks import check_memory
 from jspline._files import whole
 from jspline.ensemble._grid import INITS, Grid, Group
 from jspline.ensemble._store import MERGED, Store, surroundings
@@ -64,6 +66,8 @@ class Work:
         self.grid, self.jobs, self.progress, self.finish = grid, jobs, progress, finish
         self.chunks: dict[int, dict[str, np.ndarray]] = {}
         self.store = None
+        largest = max(sum(math.prod(o.shape) * o.dtype.itemsize for o in job.outputs.values()) for job in jobs)
+        check_memory(f"What is kept of {grid.lanes:,} networks", grid.lanes * largest, "take fewer, or keep less")
         self.empty = _empty(grid, jobs)
         if out is not None:
             axes = {"grid": {**grid.axes, INITS: grid.inits}, "axes": list(grid.axes)}

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, as_like, check_data, check_positive, check_width, is_concrete
+from jspline._checks import as_floats, as_like, check_data, check_neurons, check_positive, is_concrete
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.init._law import Law, orientations
@@ -70,7 +70,7 @@ class FromData(Law):
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
-        check_width(width)
+        check_neurons(width, self.edges.dtype)
         beta_key, sign_key, v_key = jax.random.split(key, 3)
         dtype = self.edges.dtype
         beta = jnp.interp(jax.random.uniform(beta_key, (width,), dtype), self._cumulative(), self.edges)

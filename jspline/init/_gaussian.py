@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_positive, check_width, is_zero
+from jspline._checks import as_floats, check_neurons, check_positive, check_whole, is_zero
 from jspline._scale import product
 from jspline.charts import ReLUNet
 from jspline.init._bessel import k0, k0_tail
@@ -105,7 +105,7 @@ class Gaussian(GaussianSpline):
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
-        check_width(width)
+        check_neurons(width, self.sigma_w.dtype)
         w, b, v = jax.random.normal(key, (3, width), self.sigma_w.dtype)
         return ReLUNet(self.sigma_w * w, self.sigma_b * b, self.sigma_v * v, 0.0)
 
@@ -115,14 +115,14 @@ class Gaussian(GaussianSpline):
 
 def he(width: int, sigma_b: ArrayLike | None = None) -> Gaussian:
     """He initialization: sigma_w^2 = 2, sigma_v^2 = 2 / width. sigma_b is sigma_w unless given; it may be 0."""
-    check_width(width)
+    check_whole(width=width)
     sigma_w = jnp.sqrt(jnp.asarray(2.0))
     return Gaussian(sigma_w, sigma_w if sigma_b is None else sigma_b, jnp.sqrt(jnp.asarray(2.0 / width)))
 
 
 def glorot(width: int, sigma_b: ArrayLike | None = None) -> Gaussian:
     """Glorot initialization: sigma_w^2 = sigma_v^2 = 2 / (width + 1). sigma_b is sigma_w unless given; it may be 0."""
-    check_width(width)
+    check_whole(width=width)
     sigma = jnp.sqrt(jnp.asarray(2.0 / (width + 1)))
     return Gaussian(sigma, sigma if sigma_b is None else sigma_b, sigma)
 
@@ -148,7 +148,7 @@ class Balanced(GaussianSpline):
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
-        check_width(width)
+        check_neurons(width, self.scale.dtype)
         sign_key, key = jax.random.split(key)
         w, b = self.scale * jax.random.normal(key, (2, width), self.scale.dtype)
         return ReLUNet(w, b, orientations(sign_key, width, w.dtype) * jnp.hypot(w, b), 0.0)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import check_width
+from jspline._checks import check_whole
 from jspline._scale import product
 from jspline.charts import ReLUNet
 
@@ -38,19 +38,19 @@ class RoughnessLaw(Law):
 
     def roughness_mean(self, width: int) -> Float[Array, ""]:
         """E rho (theorem 2)."""
-        check_width(width)
+        check_whole(width=width)
         scale, second, _ = self._mu_moments(width)
         return product((*scale, *scale, width, second))
 
     def roughness_var(self, width: int) -> Float[Array, ""]:
         """Var rho (theorem 2)."""
-        check_width(width)
+        check_whole(width=width)
         scale, second, fourth = self._mu_moments(width)
         return product((*scale, *scale, *scale, *scale, width, fourth - second**2))
 
     def roughness_tail(self, width: int, t: ArrayLike) -> Float[Array, "..."]:
         """An upper bound of P(rho - E rho >= t) for t >= 0: the one-sided Chebyshev bound of theorem 2."""
-        check_width(width)
+        check_whole(width=width)
         scale, second, fourth = self._mu_moments(width)
         t = jnp.maximum(jnp.asarray(t, scale[0].dtype), 0)
         deviations = product((t,), over=(*scale, *scale, (width * (fourth - second**2)) ** 0.5))

@@ -6,7 +6,7 @@ from jax import random
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_positive
+from jspline._checks import as_floats, check_positive, check_whole
 from jspline.charts import ReLUNet
 from jspline.init._law import Law, RoughnessLaw, orientations
 
@@ -23,7 +23,7 @@ class Spiky(Law):
         count: how many neurons are spikes.
 
     Raises:
-        ValueError: when height is not positive or count is negative.
+        ValueError: when height is not positive, or count is no whole number of at least 0.
     """
 
     base: Law
@@ -33,7 +33,7 @@ class Spiky(Law):
     def __init__(self, base: Law, height: ArrayLike, count: int):
         (height,) = as_floats(height=height)
         check_positive(height=height)
-        check_positive(strict=False, count=count)
+        check_whole(least=0, count=count)
         self.base, self.height, self.count = base, height, count
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:

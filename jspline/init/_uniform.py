@@ -6,7 +6,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_finite, check_positive, check_width, is_concrete, is_zero
+from jspline._checks import as_floats, check_finite, check_neurons, check_positive, check_whole, is_concrete, is_zero
 from jspline._scale import product
 from jspline.charts import ReLUNet
 from jspline.init._law import Place, RoughnessLaw, orientations, place
@@ -37,7 +37,7 @@ class Uniform(RoughnessLaw):
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
-        check_width(width)
+        check_neurons(width, self.a_w.dtype)
         w, b, v = jax.random.uniform(key, (3, width), self.a_w.dtype, minval=-1, maxval=1)
         return ReLUNet(self.a_w * w, self.a_b * b, self.a_v * v, 0.0)
 
@@ -128,7 +128,7 @@ class UniformBreakpoints(RoughnessLaw):
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
-        check_width(width)
+        check_neurons(width, self.lo.dtype)
         beta_key, sign_key, v_key = jax.random.split(key, 3)
         dtype = self.lo.dtype
         beta = jax.random.uniform(beta_key, (width,), dtype, minval=self.lo, maxval=self.hi)
@@ -172,7 +172,7 @@ class UniformBreakpoints(RoughnessLaw):
         """The standard deviation of mu is the product of two factors, over the root of the width."""
         if width is None:
             raise ValueError("The delta-slopes of `UniformBreakpoints` depend on the width: give `width`.")
-        check_width(width)
+        check_whole(width=width)
         if is_zero(self.sigma_v):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
         return width**0.5, (self.scale, self.sigma_v)

@@ -22,7 +22,15 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jspline import ranks
-from jspline._checks import check_data, check_positive, check_width, is_concrete, nan_is_an_answer, on_host
+from jspline._checks import (
+    check_data,
+    check_neurons,
+    check_positive,
+    check_whole,
+    is_concrete,
+    nan_is_an_answer,
+    on_host,
+)
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
@@ -174,7 +182,8 @@ def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[C
         ValueError: when that is more than `most`, with the number; or for a width below 1.
     """
     check_data(data)
-    check_width(width)
+    check_neurons(width, data.x.dtype)
+    check_whole(most=most)
     merged = data.merged()
     x, y, p = (np.asarray(a, float) for a in (merged.x, merged.y, merged.weight))
     number = count_fits(x.size, width)

@@ -8,9 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
+from jspline._checks import check_memory, check_most, check_whole
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._pieces import pieces
+
+LARGEST = 100_000
+"""Of exact counts: C(200,000, 100,000) takes a second, and ten times more takes more than a minute."""
 
 
 def is_lonely(net: ReLUNet | Spline, data: Dataset) -> Bool[Array, ""]:
@@ -52,6 +56,7 @@ def lonely_probability(
     Raises `ValueError` for sizes that are no whole numbers of at least 1, or another choice.
     """
     N, H = _sizes(N, H)
+    check_memory(f"The product of {N:,} factors", 32 * N, "see `lonely_bound`")
     k = np.arange(N, dtype=float)
     if breakpoints == "random":
         available, taken = H + 1, (N - 1) / (H + N - k)
@@ -84,17 +89,21 @@ def remark_1(N: int | np.integer, H: int | np.integer) -> float:
 def partitions(N: int | np.integer, H: int | np.integer) -> int:
     """How many ways there are to place H breakpoints among N data: C(N + H, H)."""
     N, H = _sizes(N, H)
-    return math.comb(N + H, H)
+    return _choose(N + H, H)
 
 
 def lonely_partitions(N: int | np.integer, H: int | np.integer) -> int:
     """How many of them are lonely: C(H + 1, N) (lemma 1)."""
     N, H = _sizes(N, H)
-    return math.comb(H + 1, N)
+    return _choose(H + 1, N)
+
+
+def _choose(n: int, k: int) -> int:
+    """The binomial coefficient, exact; it has about as many digits as the smaller of k and n - k."""
+    check_most("Of an exact count the smaller of data and breakpoints", min(k, n - k), LARGEST)
+    return math.comb(n, k)
 
 
 def _sizes(N: int | np.integer, H: int | np.integer) -> tuple[int, int]:
-    for name, value in (("N", N), ("H", H)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"`{name}` must be a whole number of at least 1; got {value!r}.")
+    check_whole(N=N, H=H)
     return int(N), int(H)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals
+from jspline._checks import Reals, check_memory
 from jspline._programs import compiled
 from jspline.charts import Spline
 from jspline.datasets import Dataset
@@ -77,6 +77,8 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")
+    what = f"The table of {tried:,} pieces of {data.size:,} data"
+    check_memory(what, 2 * (tried + 1) * (data.size + 1) * data.x.dtype.itemsize, "ask for fewer pieces")
     scaled, (x_unit, y_unit) = in_units(data)
     if auto:
         with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
