@@ -1119,7 +1119,7 @@ EXEMPT = dict.fromkeys(ALONE, "it takes nothing that can be wrong") | {
 
 
 LATER = {
-    r"init\.(?!FromData)\w+\.[cp]df_(beta|mu): (a word|complex numbers)": "Laws take points as they come.",
+    r"init\.(?!FromData)\w+\.[cp]df_(beta|mu): (a word|complex numbers)": "Laws take words for points.",
     r"init\.\w+\.pdf(_mu_given_beta)?: words": "Laws take words for points.",
     r"init\.\w+\.sample: (a seed|keys)": "Laws do not look at the key.",
     r"init\.Spiky\.\w+: (a word|nothing)|half a spike": "Spikes do not look at their counts.",
