@@ -1,6 +1,7 @@
 """Random nets and data, and the plainest possible loss to compare with."""
 
 import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
