@@ -91,8 +91,8 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
         net: the point; of a spline, the scales do not matter.
         data: the data.
         tol: how large the sums of residuals, and their moments about the middle of the data, may be, relative to what
-            they would be if every residual were as large as the largest |y| or |f| and all terms of one sign. The
-            square root of the rounding unit by default: 1.5e-8 in float64.
+            they would be if every residual were as large as the largest |y - m| or |f - m|, m the middle of y, and
+            all terms of one sign. The square root of the rounding unit by default: 1.5e-8 in float64.
 
     A neuron with (w, b) = 0 is always at rest. One with v_i = 0 rests if its v does. O((N + H) log N).
     Raises `ValueError` for a tolerance that is not positive, `TypeError` for net and data of different dtypes.
@@ -127,8 +127,13 @@ def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     gradient = ReLUNet(w=-net.v * (X_middle + middle * E), b=-net.v * E, v=-gradient_v, b0=-jnp.sum(e))
 
     # Against what is due to rounding.
-    height = jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(data.y), jnp.abs(data.y - residual)), 0))
-    weight, moment = tolerance * height * jnp.sum(p), tolerance * height * jnp.sum(p * jnp.abs(away))
+    def height(level: ArrayLike) -> Array:
+        heights = jnp.maximum(jnp.abs(data.y - level), jnp.abs(data.y - residual - level))
+        return jnp.max(jnp.where(p > 0, heights, 0))
+
+    low, high = jnp.min(jnp.where(p > 0, data.y, jnp.inf)), jnp.max(jnp.where(p > 0, data.y, -jnp.inf))
+    allowed = tolerance * height(low / 2 + high / 2) + 16 * jnp.finfo(x.dtype).eps * height(0)
+    weight, moment = allowed * jnp.sum(p), allowed * jnp.sum(p * jnp.abs(away))
     fits = (jnp.abs(X_middle) <= moment) & (jnp.abs(E) <= weight)
     reach = jnp.abs(net.w) * moment + jnp.abs(at_middle) * weight
     rests = ((net.v == 0) | fits) & (jnp.abs(gradient_v) <= reach)
