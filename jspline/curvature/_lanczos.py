@@ -130,9 +130,9 @@ def extreme_eigenvalues(
     """
     check_choice(which=which, choices=("largest", "smallest"))
     P = size(net, train_b0)
-    check_whole(k=k)
-    if not k < P:
+    if isinstance(k, (int, np.integer)) and k >= P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
+    check_whole(k=k)
     basis = min(2 * k + 20, P) + k
     check_memory(f"{basis:,} vectors of {P:,} parameters", basis * P * net.b0.dtype.itemsize, "ask for fewer")
     product = jax.jit(operator(net, data, matrix, train_b0))

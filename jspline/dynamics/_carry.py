@@ -111,6 +111,7 @@ class Journey:
         allowed: what the tolerances allow each neuron to err, as the data see it (`_sizes`).
         tolerance: what they allow the fit, a scalar.
         log: the event log so far, if there is one.
+        patient: whether neurons may come back to a datum that lets them go (`meet`).
     """
 
     def __init__(
@@ -122,12 +123,13 @@ class Journey:
         allowed: ReLUNet,
         tolerance: Float[Array, ""],
         log: Events | None,
+        patient: bool = False,
     ):
         self.term, self.start, self.dense, self.solve = term, start, dense, solve
-        self.allowed, self.tolerance, self.log = allowed, tolerance, log
+        self.allowed, self.tolerance, self.log, self.patient = allowed, tolerance, log, patient
         self.impulse = jnp.stack(dense.impulses)
         self.whole = Stretch.whole(term, dense)
-        self.meeting = meet(term, self.whole, allowed.b)
+        self.meeting = meet(term, self.whole, allowed.b, patient)
         self.there = self.whole.at(self.meeting.sigma)
         self.first = jnp.min(self.meeting.theta)
 
@@ -235,7 +237,7 @@ class Journey:
         def one_pass(state: _Passes) -> _Passes:
             met = state.meeting
             term, stretch, crossed, stuck = turn(state.term, state.stretch, met, self.impulse)
-            then = meet(term, stretch, allowed)
+            then = meet(term, stretch, allowed, self.patient)
             new = {"crossings": crossed, "slides": stuck, "releases": met.released, "nonunique": met.vanished}
             log = state.log
             if log is not None:

@@ -131,8 +131,11 @@ class Meeting(NamedTuple):
         return self.hit | self.released | self.parked
 
 
-def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> Meeting:
-    """What each neuron meets first on its stretch. `allowed` is what the tolerances allow its z to err."""
+def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], patient: bool) -> Meeting:
+    """What each neuron meets first on its stretch. `allowed` is what the tolerances allow its z to err.
+
+    One that is on its datum, as after a release, may come back by less than that. If `patient`, this is no event.
+    """
     x, slides = term.points.x, term.slides
     w, b, v = jnp.moveaxis(stretch.cubic, 1, 0)
 
@@ -142,15 +145,19 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"]) -> M
     seen = jnp.where(inside, 1, -1).astype(x.dtype)[None]
     at = x[datum]
     free = seen * (w[:, None] * at[None] + b[:, None])
-    rounding = jnp.finfo(x.dtype).eps * (jnp.abs(w[:1]) * jnp.abs(at) + jnp.abs(b[:1]))
-    start = free[0] + MARGIN * (rounding + allowed[None] / 1e10)
+    terms = jnp.sum(jnp.abs(w), axis=0)[None] * jnp.abs(at) + jnp.sum(jnp.abs(b), axis=0)[None]
+    rounding = jnp.finfo(x.dtype).eps * terms
+    margin, band = MARGIN * (rounding + allowed[None] / 1e10), BAND * allowed[None]
+    start = free[0] + margin
+    if patient:
+        start = jnp.where((free[0] <= 2 * margin) & (free[0] >= -band), band, start)
     own = jnp.stack([jnp.sign(w[:1]) * w, jnp.sign(v[:1]) * v], axis=1)
     barriers = jnp.where(slides[None, None], own, free.at[0].set(start))
     roots = jnp.where((term.alive & (term.pin != PARKED))[None], _first_root(*barriers), jnp.inf)
 
     # The two inequalities of a slide, as where it would go from now on, had it been free.
     travel = v[:1, None] * stretch.push * jnp.asarray([1.0, -1.0], x.dtype)[None, :, None]
-    exits = _descent(travel[0], travel[1], travel[2], BAND * allowed[None])
+    exits = _descent(travel[0], travel[1], travel[2], band)
     exits = jnp.where(slides[None], exits, jnp.inf)
 
     sigma = jnp.minimum(jnp.min(roots, axis=0), jnp.min(exits, axis=0))

@@ -143,7 +143,9 @@ def attempt(run: Running) -> Running:
     dense = Cubic(t0=run.t, t1=t_end, **info)
     allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, before)
     tolerance = options.atol + options.rtol * _height(term, run.force)
-    journey = Journey(term, start, dense, solve, allowed, tolerance, run.events)
+    # Where each event ends a step, for derivatives, one that is undone at once would be one without speed.
+    patient = options.until == "each_event"
+    journey = Journey(term, start, dense, solve, allowed, tolerance, run.events, patient)
     looks = None if options.ts is None else Looks(options.ts, _put(run.start, term.alive), run.nets, run.saved)
     on = keep & ~run.done
     carried, theta, nets, saved = journey.far(until_first=options.until is not None, enabled=on, looks=looks)
