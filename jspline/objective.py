@@ -96,7 +96,7 @@ def _forward(
     check_choice(method=method, choices=("auto", "sorted", "dense"))
     check_net(net)
     check_data(data)
-    centre = data.centre
+    centre = data.middle
     x, b = data.x - centre, net.b + net.w * centre
     if method == "dense" or (method == "auto" and data.size * net.width <= DENSE_LIMIT):
         active = ranks.is_active(net.w[None], net.b[None], data.x[:, None])

@@ -75,7 +75,7 @@ def density(x):
 
 
 def columns(p):
-    return curvature.columns(p.spline, p.data.x, p.data.centre)
+    return curvature.columns(p.spline, p.data.x, p.data.middle)
 
 
 def slices(p):
@@ -138,7 +138,7 @@ CASES = {
     "charts.total_delta_slope": lambda p: jspline.total_delta_slope(p.net, interval=(-1 + p.s, 1 + p.s)),
     "charts.variation_norm": lambda p: jspline.variation_norm(p.net),
     "curvature.Columns.gram": lambda p: eqx.filter_jit(type(columns(p)).gram)(
-        columns(p), p.data.x - p.data.centre, p.data.weight, 1.0
+        columns(p), p.data.x - p.data.middle, p.data.weight, 1.0
     ),
     "curvature.Columns.moments": lambda p: columns(p).moments(),
     "curvature.DeltaSlopes.split": lambda p: curvature.delta_slopes(p.spline, p.data).split(p.spline.mu),
@@ -156,7 +156,7 @@ CASES = {
         p.pushed(curvature.jacobian(p.net, p.data)),
     ),
     "curvature.kernel": lambda p: curvature.kernel(
-        *2 * (p.data.x - p.data.centre, columns(p).moments()), bias=1.0
+        *2 * (p.data.x - p.data.middle, columns(p).moments()), bias=1.0
     ),
     "curvature.ntk": lambda p: curvature.ntk(p.spline, p.t, p.data.x),
     "curvature.theorem5": lambda p: [

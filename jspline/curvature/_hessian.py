@@ -99,8 +99,8 @@ def gram(
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
     check_data(data)
-    lines = columns(net, data.x, data.centre)
-    z = (data.x - data.centre)[:, None, None]
+    lines = columns(net, data.x, data.middle)
+    z = (data.x - data.middle)[:, None, None]
     values = jnp.where(lines.ranks.mask()[:, None], z * lines.slope[None] + lines.level[None], 0)
     J = values.reshape(data.size, -1)
     return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
@@ -187,7 +187,7 @@ def ntk(
 def _structured(
     net: ReLUNet | Spline, data: Dataset, train_b0: bool, blocks: tuple[Array, Array] | None
 ) -> Float[Array, "params params"]:
-    matrix = columns(net, data.x, data.centre).gram(data.x - data.centre, data.weight, 1.0, blocks)
+    matrix = columns(net, data.x, data.middle).gram(data.x - data.middle, data.weight, 1.0, blocks)
     return matrix if train_b0 else matrix[:-1, :-1]
 
 

@@ -65,7 +65,7 @@ class Dataset(eqx.Module):
         return self.x.shape[-1]
 
     @property
-    def centre(self) -> Float[Array, ""]:
+    def middle(self) -> Float[Array, ""]:
         """Half way between the outermost x, where sums over x are taken from."""
         return middle(self.x)
 

@@ -107,7 +107,7 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
 @compiled
 def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     # The shortest subgradient. The moments that decide are those about the middle: far from x = 0 all others are E.
-    p, x, middle = data.weight, data.x, data.centre
+    p, x, middle = data.weight, data.x, data.middle
     residual = data.y - predict(net, data)
     e, away = p * residual, x - middle
     ranked, found = ranks.rank(net.w, net.b, x), pieces(net, data)

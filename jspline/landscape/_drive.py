@@ -92,7 +92,7 @@ def _zeros(net: ReLUNet, data: Dataset) -> Zeros:
 
 def _sums(e: Array, data: Dataset, rank: Array, right: bool) -> tuple[Array, Array]:
     """E and X over the data from each rank on, or before it."""
-    origin = data.centre
+    origin = data.middle
     ranked = Ranks(rank.astype(jnp.int32), jnp.full(rank.shape, right), data.size)
     E, X = ranked.over_data(jnp.stack([e, e * (data.x - origin)]))
     return E, X + origin * E

@@ -69,7 +69,7 @@ def _kind(one: Array, other: Array) -> Array:
 @compiled
 def _side_velocities(net: ReLUNet, data: Dataset, i: Array) -> tuple[Array, Array]:
     w, v = net.w[i], net.v[i]
-    r, x = residual_without(net, data, i), data.x - data.centre
+    r, x = residual_without(net, data, i), data.x - data.middle
     first, behind = same_x(data)
     # E, and the sum of e (x - x_n), over what it sees from x_n, where the residual is r - mu (x - x_n).
     seen = Ranks(jnp.where(w > 0, behind, first), jnp.broadcast_to(w > 0, x.shape), data.size)

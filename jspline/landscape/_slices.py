@@ -169,7 +169,7 @@ def residual_without(net: ReLUNet, data: Dataset, i: Array) -> Float[Array, " da
 
 @compiled
 def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadratic:
-    r, p, origin = residual_without(net, data, i), data.weight, data.centre
+    r, p, origin = residual_without(net, data, i), data.weight, data.middle
     right = ~(net.w[i] < 0)
     t = r - mu * (data.x - origin)
     # What a neuron far to the inactive side sees first comes first.
