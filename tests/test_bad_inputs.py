@@ -1119,13 +1119,10 @@ EXEMPT = dict.fromkeys(ALONE, "it takes nothing that can be wrong") | {
 
 
 LATER = {
-    r"init\.(?!FromData)\w+\.[cp]df_(beta|mu): (a word|complex numbers)": "Laws take words for points.",
-    r"init\.\w+\.pdf(_mu_given_beta)?: words": "Laws take words for points.",
     r"init\.\w+\.sample: (a seed|keys)": "Laws do not look at the key.",
     r"init\.Spiky\.\w+: (a word|nothing)": "Spikes do not look at their counts.",
     r"init\.(he|glorot): biases|a gaussian of vectors": "Laws take vectors for scales.",
     r"init\.flat: odd|init\.from_curvature: no function": "Constructions do not look at what they are given.",
-    r"kernel\.lazy_distance: .*": "Nets are not looked at before they are compared.",
     r"descent\.DeepNet\.sample: empty": "Counts are not looked at.",
     r"descent\.train: optimizer": "Batches and words are not looked at.",
     r"dynamics\.(flow|start|sensitivity): t1 (word|list)": "Times are taken as they come.",

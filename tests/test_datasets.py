@@ -390,3 +390,14 @@ def test_the_loss_is_the_half_sum():
     data = Dataset([0.0, 1.0], [1.0, 3.0], [2.0, 4.0], constant=5.0)
     net = jspline.ReLUNet([1.0], [0.0], [1.0])
     assert jspline.loss(net, data) == plain_loss(net, data) == 5 + (2 * 1 + 4 * 4) / 2
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators_in_quotes_do_not_count(tmp_path, separator):
+    """Bug: more commas in quotes than semicolons outside made a table of one column."""
+    path = tmp_path / "quoted.csv"
+    rows = ['"dist, in; km\t far, far"', '"v, m; s"'], ["0", "1"], ["1", "2"], ["2", "5"]
+    path.write_text("".join(separator.join(row) + "\n" for row in rows))
+    table = jspline.datasets.read_table(path)
+    assert (table.x_name, table.y_name) == ("dist, in; km\t far, far", "v, m; s")
+    np.testing.assert_array_equal(table.data.y, [1.0, 2.0, 5.0])

@@ -165,7 +165,7 @@ def _check(
     compare: bool,
 ) -> None:
     check_counts(width=width, inits=inits, max_steps=max_steps)
-    kept = f"{inits:,} networks of width {width:,} at {SAVED + 1} times"
+    kept = f"{counted(inits, 'network')} of width {width:,} at {SAVED + 1} times"
     check_memory(f"To keep {kept}", 8 * inits * (3 * width + 1) * (SAVED + 1), "take fewer or narrower ones")
     check_positive(alpha=alpha, rtol=rtol, t1=t1)
     check_seed(seed)

@@ -200,10 +200,12 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
 
 
 def _separator(text: str) -> str:
-    """What parts the most cells of the first row, outside of quotes."""
-    first = {each: (_split(text, each, 1) or [(1, [""])])[0][1] for each in ",;\t"}
-    separator = max(first, key=lambda each: len(first[each]))
-    if separator == "," and len(first[";"]) > 1 and all(_is_number(cell.replace(",", ".")) for cell in first[";"]):
+    """What occurs most in the first row, outside of quotes."""
+    bare = re.sub(r'"(?:[^"]|"")*"', '""', text)
+    row = next((line for line in bare.splitlines() if line.strip(" ,;\t")), "")
+    separator = max(",;\t", key=row.count)
+    cells = row.split(";")
+    if separator == "," and len(cells) > 1 and all(_is_number(cell.strip().replace(",", ".")) for cell in cells):
         return ";"  # numbers with decimal commas, and no names
     return separator
 

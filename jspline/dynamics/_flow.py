@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from jspline._checks import (
     Reals,
+    as_like,
     check_data,
     check_finite,
     check_memory,
@@ -249,7 +250,7 @@ def _options(
         return jnp.asarray(value, net.w.dtype)
 
     # A grid that ends at t1 may end within rounding beyond it.
-    times = None if ts is None else jnp.minimum(array(ts), array(t1))
+    times = None if ts is None else jnp.minimum(as_like(net.w, ts=ts), array(t1))
     return Options(array(t1), array(rtol), array(atol), array(loss_tol), array(grad_tol), times, until)
 
 
@@ -310,6 +311,7 @@ def _check_values(
         if np.isinf(t1) and is_zero(loss_tol, grad_tol) and until is None:
             raise ValueError("With `t1` infinite nothing ends the flow: give `t1`, `loss_tol`, `grad_tol` or `until`.")
     if ts is not None:
+        as_like(net.w, ts=ts)
         if np.ndim(ts) != 1:
             raise ValueError(f"`ts` must be a vector of times; got shape {np.shape(ts)}.")
         if is_concrete(ts, t1):

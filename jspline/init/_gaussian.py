@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_neurons, check_positive, check_whole, is_zero
+from jspline._checks import as_floats, as_like, check_neurons, check_positive, check_whole, is_zero
 from jspline._scale import product
 from jspline.charts import ReLUNet
 from jspline.init._bessel import k0, k0_tail
@@ -43,19 +43,19 @@ class GaussianSpline(RoughnessLaw):
         at = self._place(beta)
         # arctan2 keeps its digits in the lower tail, where 1/2 + arctan(beta / g) / pi would lose them.
         up = jnp.where(at.near, 1, jnp.abs(at.ratio))
-        along = jnp.where(at.near, at.ratio, jnp.sign(jnp.asarray(beta, up.dtype)))
+        along = jnp.where(at.near, at.ratio, jnp.sign(as_like(up, beta=beta)))
         return jnp.arctan2(up, -along) / jnp.pi
 
     def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu) = K0(|mu| / (sigma_v sigma_w)) / (pi sigma_v sigma_w): infinite at 0, and integrable there."""
         scale = self._of_mu()
-        mu = jnp.abs(jnp.asarray(mu, scale[0].dtype))
+        mu = jnp.abs(as_like(scale[0], mu=mu))
         return product((k0(product((mu,), over=scale)), 1 / math.pi), over=scale)
 
     def cdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """P(delta-slope <= mu), by the integral of K0 (in closed form, products with modified Struve functions)."""
         scale = self._of_mu()
-        mu = jnp.asarray(mu, scale[0].dtype)
+        mu = as_like(scale[0], mu=mu)
         tail = k0_tail(product((jnp.abs(mu),), over=scale)) / jnp.pi
         return jnp.where(mu < 0, tail, 1 - tail)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import check_whole
+from jspline._checks import as_like, check_whole
 from jspline._scale import product
 from jspline.charts import ReLUNet
 
@@ -52,7 +52,7 @@ class RoughnessLaw(Law):
         """An upper bound of P(rho - E rho >= t) for t >= 0: the one-sided Chebyshev bound of theorem 2."""
         check_whole(width=width)
         scale, second, fourth = self._mu_moments(width)
-        t = jnp.maximum(jnp.asarray(t, scale[0].dtype), 0)
+        t = jnp.maximum(as_like(scale[0], t=t), 0)
         deviations = product((t,), over=(*scale, *scale, (width * (fourth - second**2)) ** 0.5))
         return jnp.where(t == 0, 1, 1 / (1 + deviations**2))  # also for a law of no variance
 
@@ -80,7 +80,7 @@ class Place(NamedTuple):
 
     def reach(self, mu: ArrayLike, a_v: Array) -> Array:
         """|mu| over its scale."""
-        mu = jnp.abs(jnp.asarray(mu, a_v.dtype))
+        mu = jnp.abs(as_like(a_v, mu=mu))
         return product((mu, jnp.where(mu == 0, 1, self.size), self.stretch), over=(a_v, self.lead))
 
     def marginal(self, mass: float) -> Array:
@@ -99,7 +99,7 @@ class Place(NamedTuple):
 
 def place(beta: ArrayLike, a_w: Array, a_b: Array, *, rounded: bool) -> Place:
     """Where beta lies."""
-    beta = jnp.asarray(beta, a_w.dtype)
+    beta = as_like(a_w, beta=beta)
     near = jnp.abs(beta) * a_w <= a_b
     lead, other = jnp.where(near, a_w, a_b), jnp.where(near, a_b, a_w)
     above, below = jnp.where(near, beta, 1), jnp.where(near, 1, beta)

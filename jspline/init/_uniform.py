@@ -6,7 +6,16 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_finite, check_neurons, check_positive, check_whole, is_concrete, is_zero
+from jspline._checks import (
+    as_floats,
+    as_like,
+    check_finite,
+    check_neurons,
+    check_positive,
+    check_whole,
+    is_concrete,
+    is_zero,
+)
 from jspline._scale import product
 from jspline.charts import ReLUNet
 from jspline.init._law import Place, RoughnessLaw, orientations, place
@@ -54,7 +63,7 @@ class Uniform(RoughnessLaw):
         """P(breakpoint <= beta)."""
         at = self._place(beta)
         tail = jnp.abs(at.ratio) / 4
-        return jnp.where(at.near, 0.5 + at.ratio / 4, jnp.where(jnp.asarray(beta, tail.dtype) < 0, tail, 1 - tail))
+        return jnp.where(at.near, 0.5 + at.ratio / 4, jnp.where(as_like(tail, beta=beta) < 0, tail, 1 - tail))
 
     def pdf_mu(self, mu: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu) = log(A / |mu|) / (2 A) on |mu| <= A: infinite at 0, and integrable there."""
@@ -90,7 +99,7 @@ class Uniform(RoughnessLaw):
 
     def _share(self, mu: ArrayLike) -> Array:
         """mu / A, at most 1 in size."""
-        return jnp.clip(product((jnp.asarray(mu, self.a_w.dtype),), over=self._of_mu()), -1, 1)
+        return jnp.clip(product((as_like(self.a_w, mu=mu),), over=self._of_mu()), -1, 1)
 
     def _mu_moments(self, width: int) -> tuple[tuple[Array, Array], float, float]:
         return (self.a_w, self.a_v), 1 / 9, 1 / 25
@@ -141,13 +150,13 @@ class UniformBreakpoints(RoughnessLaw):
 
     def pdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """p(beta) = 1 / (hi - lo) inside."""
-        beta = jnp.asarray(beta, self.lo.dtype)
+        beta = as_like(self.lo, beta=beta)
         inside = jnp.where((beta >= self.lo) & (beta <= self.hi), 1 / (self.hi - self.lo), 0)
         return jnp.where(jnp.isnan(beta), beta, inside)
 
     def cdf_beta(self, beta: ArrayLike) -> Float[Array, "..."]:
         """P(breakpoint <= beta)."""
-        beta = jnp.clip(jnp.asarray(beta, self.lo.dtype), self.lo, self.hi)
+        beta = jnp.clip(as_like(self.lo, beta=beta), self.lo, self.hi)
         return product((self._half(beta),), over=(self._half(self.hi),))
 
     def _half(self, beta: Array) -> Array:
@@ -165,7 +174,7 @@ class UniformBreakpoints(RoughnessLaw):
 
     def pdf_mu_given_beta(self, mu: ArrayLike, beta: ArrayLike, *, width: int | None = None) -> Float[Array, "..."]:
         """p(mu | beta) = p(mu)."""
-        beta = jnp.asarray(beta, self.lo.dtype)
+        beta = as_like(self.lo, beta=beta)
         return self.pdf_mu(mu, width=width) + jnp.where(jnp.isnan(beta), beta, 0)
 
     def _of_mu(self, width: int | None) -> tuple[float, tuple[Array, Array]]:
@@ -179,7 +188,7 @@ class UniformBreakpoints(RoughnessLaw):
 
     def _deviations(self, mu: ArrayLike, width: int | None) -> Array:
         root, scale = self._of_mu(width)
-        return product((jnp.asarray(mu, self.lo.dtype), root), over=scale)
+        return product((as_like(self.lo, mu=mu), root), over=scale)
 
     def _mu_moments(self, width: int) -> tuple[tuple[Array, Array], float, float]:
         return (self.scale, self.sigma_v), 1 / width, 3 / width**2

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline import ranks
-from jspline._checks import as_like, check_data, check_net, check_scalar, is_concrete
+from jspline._checks import as_like, check_data, check_kind, check_net, check_scalar, check_unbatched, is_concrete
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
@@ -88,7 +88,16 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
     Args:
         start, end: such as a net and `jspline.flow(net, ...).net`.
         lo, hi: the summary counts breakpoints that began here, such as between the first and the last datum.
+
+    Raises `TypeError` for what is no net, `ValueError` for batches and for nets of two widths.
     """
+    check_kind(ReLUNet, start=start, end=end)
+    check_unbatched(start.w)
+    check_unbatched(end.w)
+    lo, hi = as_like(start.w, lo=lo), as_like(start.w, hi=hi)
+    check_scalar(lo=lo, hi=hi)
+    if start.width != end.width:
+        raise ValueError(f"`start` and `end` must be nets of one width; got {start.width} and {end.width}.")
     lost = start.degenerate() | end.degenerate()
     begin, finish = (-n.b / jnp.where(lost, 1, n.w) for n in (start, end))
     moved = jnp.abs(jnp.where(lost, jnp.where((start.w == end.w) & (start.b == end.b), 0, jnp.inf), finish - begin))

@@ -19,7 +19,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, check_data, is_concrete
+from jspline._checks import Reals, as_like, check_data, is_concrete
 from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.init import Law
@@ -59,7 +59,7 @@ class WideFit(eqx.Module):
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape. The start was flat, so f = 0 at t = 0."""
-        return _value(self, jnp.asarray(x, self.x.dtype))
+        return _value(self, as_like(self.x, x=x))
 
     def delta_slope(self, beta: Reals, s: int) -> Float[Array, "..."]:
         """What a neuron at `beta` facing `s` has gained, mu / w^2 = int_0^t (X - beta E) over the data on its side.
@@ -67,12 +67,12 @@ class WideFit(eqx.Module):
         The solution of the PDE of section 2.6.2 (where w^2 = 1): piecewise linear in beta and continuous, with kinks
         at the data, at all times.
         """
-        beta = jnp.asarray(beta, self.x.dtype)
+        beta = as_like(self.x, beta=beta)
         return _line(self, beta) + s * _bend(self, beta)
 
     def curvature(self, x: Reals) -> Float[Array, "..."]:
         """f''(x) = nu (mu(x, +) - mu(x, -)) / (2 w^2). The print of section 2.6.2 has a sum, which is wrong."""
-        x = jnp.asarray(x, self.x.dtype)
+        x = as_like(self.x, x=x)
         return _weight.weight(self.law, self.moments).nu(x) * _bend(self, x)
 
 
