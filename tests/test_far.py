@@ -51,7 +51,7 @@ def test_charges_are_kept_at_any_size(size, dtype):
     r = np.random.default_rng(7)
     parts = size * r.normal(size=(3, 5))
     net = ReLUNet(*(jnp.asarray(leaf, dtype) for leaf in parts), jnp.zeros((), dtype))
-    data = Dataset(jnp.linspace(-1, 1, 6, dtype=dtype), jnp.asarray(size * r.normal(size=6), dtype))
+    data = Dataset(jnp.linspace(-1, 1, 6, dtype=dtype), jnp.asarray(r.normal(size=6), dtype))
     sol = flow(net, data, 3.0, rtol=1e-3, atol=1e-3 * size)
     charges = [np.asarray(jspline.charge(n), np.longdouble) for n in (net, sol.net)]
     units = max(np.max(np.square(leaf)) for n in (net, sol.net) for leaf in (n.w, n.b, n.v))
