@@ -337,7 +337,7 @@ BAD = {"rtol": 1e-3, "atol": 1e-6}
         ({"t1": 1.0, "until": "first_event", **BAD}, ValueError, "need method='exact'"),
         ({"t1": 1.0, "events": 3, **BAD}, ValueError, "need method='exact'"),
         ({"t1": 1.0, "method": "exact", "until": "crossing", **BAD}, ValueError, "`until` must be None or"),
-        ({"t1": 1.0, "method": "exact", "events": -1, **BAD}, ValueError, "`events`, the capacity of the log"),
+        ({"t1": 1.0, "method": "exact", "events": -1, **BAD}, ValueError, "`events` must be a whole number"),
         ({"method": "exact", **BAD}, ValueError, "nothing ends the flow"),
     ],
 )

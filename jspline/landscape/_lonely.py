@@ -105,5 +105,5 @@ def _choose(n: int, k: int) -> int:
 
 
 def _sizes(N: int | np.integer, H: int | np.integer) -> tuple[int, int]:
-    check_whole(N=N, H=H)
+    check_whole(most=2**53, N=N, H=H)
     return int(N), int(H)
