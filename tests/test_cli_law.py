@@ -76,7 +76,7 @@ def test_a_picture_that_fails_loses_nothing(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["law", "cauchy"], "The law must be one of he, glorot, uniform"),
-        (["law", "he", "--neurons", 0], "must be at least 1"),
+        (["law", "he", "--neurons", 0], "must be from 1 to 1e14"),
         (["law", "he", "--seed", -1], "--seed must be"),
         (["law", "he", "--dtype", "float16"], "--dtype must be"),
         (["sweep", "nowhere"], "There is no sweep file nowhere; with jspline come holzmueller, regimes"),
