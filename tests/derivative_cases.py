@@ -433,7 +433,7 @@ def wide(y, t):
     for law, time in ((init.UniformBreakpoints(-2.0, 2.0), t), (init.Gaussian(1.0, 1.0, 1.0), jnp.inf)):
         fit = kernel.weighted_spline(data, law, time)
         x = jnp.asarray(AT)
-        found["weighted_spline"].append(fit.impulse)
+        found["weighted_spline"].append(fit.bend)
         found["WideFit.__call__"].append(fit(x))
         found["WideFit.curvature"].append(fit.curvature(x))
         found["WideFit.delta_slope"].append(fit.delta_slope(x, -1))

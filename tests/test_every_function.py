@@ -97,6 +97,7 @@ CASES = of_laws() | {
     "charts.Spline.to_polar": lambda p: p.spline.to_polar(0.0),
     "charts.Spline.unit_net": lambda p: p.spline.unit_net(),
     "charts.charge": lambda p: jspline.charge(p.net),
+    "charts.lengths": lambda p: jspline.charts.lengths(p.net.v, jspline.charge(p.net)),
     "charts.rescale": lambda p: jspline.rescale(p.net, 2.0),
     "charts.roughness": lambda p: jspline.roughness(p.net, interval=(0.0, 1.0)),
     "charts.slope_variation": lambda p: jspline.slope_variation(p.net),
