@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jspline._programs import compiled
+
 
 def middle(x: Float[Array, " data"]) -> Float[Array, ""]:
     """Half way between the outermost of sorted x. Moments are about it, or data near x = 1000 lose all digits."""
@@ -41,13 +43,18 @@ def shifted(x: Array, e: Array) -> Array:
     return x * _two_to(e // 2, x.dtype) * _two_to((e + 1) // 2, x.dtype)
 
 
-@jax.jit
 def product(factors: tuple[ArrayLike, ...], over: tuple[ArrayLike, ...] = ()) -> Array:
     """The product of `factors` over that of `over`, in the dtype of the first of them; shapes broadcast."""
-    dtype, rank = jnp.asarray(factors[0]).dtype, max(jnp.ndim(x) for x in (*factors, *over))
+    dtype = jnp.asarray(factors[0]).dtype
+    return _product(*(tuple(jnp.asarray(x, dtype) for x in each) for each in (factors, over)))
 
-    def parts(values: tuple[ArrayLike, ...]) -> tuple[Array, Array]:
-        arrays = [jnp.reshape(jnp.asarray(x, dtype), (1,) * (rank - jnp.ndim(x)) + jnp.shape(x)) for x in values]
+
+@compiled
+def _product(factors: tuple[Array, ...], over: tuple[Array, ...]) -> Array:
+    dtype, rank = factors[0].dtype, max(x.ndim for x in (*factors, *over))
+
+    def parts(values: tuple[Array, ...]) -> tuple[Array, Array]:
+        arrays = [jnp.reshape(x, (1,) * (rank - x.ndim) + x.shape) for x in values]
         exponents = [exponent(x) for x in arrays]
         mantissas = [shifted(x, -e) for x, e in zip(arrays, exponents, strict=True)]
         return functools.reduce(jnp.multiply, mantissas), functools.reduce(jnp.add, exponents)
