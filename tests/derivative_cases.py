@@ -416,7 +416,7 @@ def ends(net, data):
     return {"kernel.min_norm": kernel.min_norm(net, data)}
 
 
-@case((NET, EQUAL), (NOTHING, NET), held=("w where 0",))
+@case((NET, ReLUNet(EQUAL.w, -EQUAL.b, V, 0.2)))  # where a neuron has not turned, |turns| has a kink
 def distances(start, end):
     return {"kernel.lazy_distance": kernel.lazy_distance(start, end, -2.0, 2.0)}
 

@@ -102,7 +102,9 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
     begin, finish = (-n.b / jnp.where(lost, 1, n.w) for n in (start, end))
     moved = jnp.abs(jnp.where(lost, jnp.where((start.w == end.w) & (start.b == end.b), 0, jnp.inf), finish - begin))
     (w0, b0), (w1, b1) = _direction(start), _direction(end)
-    turns = jnp.abs(jnp.arctan2(w0 * b1 - b0 * w1, w0 * w1 + b0 * b1))
+    sine, cosine = w0 * b1 - b0 * w1, w0 * w1 + b0 * b1
+    # At (w, b) = 0 there is no direction: 0, and a constant to derivatives.
+    turns = jnp.abs(jnp.arctan2(sine, jnp.where((sine == 0) & (cosine == 0), 1, cosine)))
     lo, hi = (jnp.asarray(end, begin.dtype) for end in (lo, hi))
     counted = ~start.degenerate() & ~(begin < lo) & ~(begin > hi)
     # Those that count come first in the order; NaN shows.
