@@ -18,6 +18,15 @@ from typer.testing import CliRunner
 from jspline.cli import _explore, _explore_page, app
 
 
+@pytest.fixture(autouse=True)
+def no_other_loop():
+    """The browser of other modules leaves its event loop running in this thread."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
+
+
 def collect_with_ctrl_c():
     """Ctrl-C while the collector calls back: what a handler raises there, Python prints and forgets."""
 

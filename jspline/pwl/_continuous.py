@@ -79,12 +79,13 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     check_pieces(tried, data, "most" if auto else "pieces")
     what = f"The table of {tried:,} pieces of {data.size:,} data"
     check_memory(what, 2 * (tried + 1) * (data.size + 1) * data.x.dtype.itemsize, "ask for fewer pieces")
-    scaled, (x_unit, y_unit) = in_units(data)
     if auto:
         with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            scaled, (x_unit, y_unit) = in_units(data)
             knots, errors = _best(scaled, int(tried))
             pieces = choose(errors, scaled, size, continuous=True)
     else:
+        scaled, (x_unit, y_unit) = in_units(data)
         knots, errors = _best(scaled, int(pieces))
     where, slopes, value = _fit(scaled, knots[int(pieces) - 1, : int(pieces) - 1])
     fit = through(data, where * x_unit, slopes * (y_unit / x_unit), value * y_unit)

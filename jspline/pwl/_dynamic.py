@@ -36,10 +36,11 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     check_pieces(tried, data, "most" if auto else "pieces")
     what = f"The table of {tried:,} pieces of {data.size:,} data"
     check_memory(what, 2 * (tried + 1) * (data.size + 1) * data.x.dtype.itemsize, "ask for fewer pieces")
-    scaled, units = in_units(data)
     if not auto:
+        scaled, units = in_units(data)
         return _fit(scaled, units, *optimum(scaled, int(tried)), int(tried))
     with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+        scaled, units = in_units(data)
         errors, begins = optimum(scaled, int(tried))
         best = choose(errors, scaled, size, continuous=False)
     return _fit(scaled, units, errors, begins, best)

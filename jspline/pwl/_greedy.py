@@ -38,15 +38,16 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     O(N log^2 N) time and O(N) memory (O(K N) for "auto").
     """
     data, size = prepared(data)
-    scaled, units = in_units(data)
     if pieces == "auto":
         tried = most_pieces(data, most)
         check_pieces(tried, data, "most")
         with jax.ensure_compile_time_eval():  # the data are known, even where the caller is being traced
+            scaled, units = in_units(data)
             sses = _errors(scaled, tried)
             best = choose(sses, scaled, size, continuous=False)
         return _fit(scaled, units, best, sses)
     check_pieces(pieces, data)
+    scaled, units = in_units(data)
     with nan_is_an_answer():
         return _fit(scaled, units, int(pieces), None)
 
