@@ -192,7 +192,7 @@ def _pieces(run: Running) -> list[str]:
         dense = Cubic(t0=run.t, t1=run.t + run.h, **info)
         size = sizes(run.term.points, run.net)
         allowed = jax.tree.map(lambda size: run.options.atol + run.options.rtol * size, size)
-        return Journey(run.term, run.net, dense, solve, allowed, run.options.rtol, None)
+        return Journey(run.term, run.net, dense, solve, allowed, run.options.rtol, None, jnp.asarray(True))
 
     def factor(term: FlowTerm, net: jspline.ReLUNet, run: Running) -> jspline.ReLUNet:
         return term.factor(net, term.project(run.force), run.h)(net)[0]

@@ -123,7 +123,7 @@ class Journey:
         allowed: ReLUNet,
         tolerance: Float[Array, ""],
         log: Events | None,
-        patient: bool = False,
+        patient: Bool[Array, ""],
     ):
         self.term, self.start, self.dense, self.solve = term, start, dense, solve
         self.allowed, self.tolerance, self.log, self.patient = allowed, tolerance, log, patient

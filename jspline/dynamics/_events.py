@@ -131,7 +131,7 @@ class Meeting(NamedTuple):
         return self.hit | self.released | self.parked
 
 
-def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], patient: bool) -> Meeting:
+def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], patient: Bool[Array, ""]) -> Meeting:
     """What each neuron meets first on its stretch. `allowed` is what the tolerances allow its z to err.
 
     One that is on its datum, as after a release, may come back by less than that. If `patient`, this is no event.
@@ -148,9 +148,8 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], pati
     terms = jnp.sum(jnp.abs(w), axis=0)[None] * jnp.abs(at) + jnp.sum(jnp.abs(b), axis=0)[None]
     rounding = jnp.finfo(x.dtype).eps * terms
     margin, band = MARGIN * (rounding + allowed[None] / 1e10), BAND * allowed[None]
-    start = free[0] + margin
-    if patient:
-        start = jnp.where((free[0] <= 2 * margin) & (free[0] >= -band), band, start)
+    on_datum = (free[0] <= 2 * margin) & (free[0] >= -band)
+    start = jnp.where(patient & on_datum, band, free[0] + margin)
     own = jnp.stack([jnp.sign(w[:1]) * w, jnp.sign(v[:1]) * v], axis=1)
     barriers = jnp.where(slides[None, None], own, free.at[0].set(start))
     roots = jnp.where((term.alive & (term.pin != PARKED))[None], _first_root(*barriers), jnp.inf)
@@ -363,6 +362,15 @@ def including(term: FlowTerm, neurons: Bool[Array, " width"], datum: Int[Array, 
 def same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
     """Which neurons see the same data, where both are `canonical`."""
     return (one.rank == other.rank) & (one.right == other.right)
+
+
+def beyond(term: FlowTerm, net: ReLUNet) -> Bool[Array, ""]:
+    """Whether a free neuron is beyond a datum next to it, by more than rounding."""
+    datum, inside = _neighbours(term, net.w)
+    on, size = net.w[None] * term.points.x[datum], jnp.abs(net.b)[None]
+    z = jnp.where(inside, 1, -1).astype(on.dtype) * (on + net.b[None])
+    free = (term.alive & ~term.slides & (term.pin != PARKED))[None]
+    return jnp.any(free & (z < -2 * MARGIN * jnp.finfo(on.dtype).eps * (jnp.abs(on) + size)))
 
 
 def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:

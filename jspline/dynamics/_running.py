@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jspline.charts import ReLUNet, charge, lengths
 from jspline.datasets import Dataset
 from jspline.dynamics._carry import Carried, Journey, Looks
-from jspline.dynamics._events import depart, side_by_side, start_on_data
+from jspline.dynamics._events import beyond, depart, side_by_side, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
 from jspline.dynamics._sizes import seen, sizes
 from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length, member
@@ -143,8 +143,8 @@ def attempt(run: Running) -> Running:
     dense = Cubic(t0=run.t, t1=t_end, **info)
     allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, before)
     tolerance = options.atol + options.rtol * _height(term, run.force)
-    # Where each event ends a step, for derivatives, one that is undone at once would be one without speed.
-    patient = options.until == "each_event"
+    # Until it comes to rest: what rests just beyond a datum is to have met it.
+    patient = _speed(run) > 1e3 * options.grad_tol * length(start, term.train_b0)
     journey = Journey(term, start, dense, solve, allowed, tolerance, run.events, patient)
     looks = None if options.ts is None else Looks(options.ts, _put(run.start, term.alive), run.nets, run.saved)
     on = keep & ~run.done
@@ -272,7 +272,7 @@ def _end(run: Running, met: Array) -> Running:
     options, p = run.options, run.term.points.p
     least = jnp.sum(jnp.where(p > 0, run.force.e**2 / jnp.where(p > 0, p, 1), 0)) / 2
     speed, size = _speed(run), length(run.net, run.term.train_b0)
-    at_rest = jnp.where(options.grad_tol > 0, speed <= options.grad_tol * size, False)
+    at_rest = jnp.where(options.grad_tol > 0, speed <= options.grad_tol * size, False) & ~beyond(run.term, run.net)
     endless = jnp.isinf(options.t1) & ((speed == 0) | jnp.isinf(run.t))
     ends = {
         "end_time": run.t >= options.t1,
