@@ -99,13 +99,14 @@ def flows():
 def test_flow_types_say_what_the_exact_flow_does():
     """Acceptance: at every logged crossing the type is passthrough, at every slide attractor, with the net of the time.
 
-    Where a side velocity is below what the tolerance of the flow leaves undecided, there is nothing to say.
+    Where a side velocity is below what the tolerance of the flow leaves undecided, there is nothing to say: so where a
+    breakpoint comes to rest on a datum, which is a slide. No crossing is left undecided.
     """
     sol = flows()
     everyone = lambda net: jax.vmap(lambda i: landscape.classify_knots(net, DATA, i))(jnp.arange(H))  # noqa: E731
     knots = jax.tree.map(np.asarray, jax.jit(jax.vmap(jax.vmap(everyone)))(sol.nets))
     log, times = sol.events, np.asarray(sol.ts)
-    right, wrong, undecided, slice_right = {"crossing": 0, "slide": 0}, [], 0, 0
+    right, undecided, wrong, slice_right = {"crossing": 0, "slide": 0}, {"crossing": 0, "slide": 0}, [], 0
     for lane, place in np.argwhere(np.isin(log.kind, [0, 1]) & (log.time > 0)):
         at = np.searchsorted(times[lane], log.time[lane, place])
         if at == TIMES or times[lane, at] != log.time[lane, place]:
@@ -115,7 +116,7 @@ def test_flow_types_say_what_the_exact_flow_does():
         inner, outer = abs(knots.inner[where]), abs(knots.outer[where])
         # With nothing else in sight the inner side is 0, exactly.
         if min(inner or outer, outer) < 1e-5:
-            undecided += 1
+            undecided[kind] += 1
             continue
         expected = ATTRACTOR if kind == "slide" else PASS
         if knots.flow[where] == expected:
@@ -126,7 +127,8 @@ def test_flow_types_say_what_the_exact_flow_does():
     print(f"exact flow: {right}, wrong {wrong}, undecided {undecided}; the slice would be right {slice_right} times")
     assert not wrong
     assert min(right.values()) > 40
-    assert undecided < 0.1 * sum(right.values())
+    assert undecided["crossing"] == 0
+    assert undecided["slide"] < right["slide"] / 2
     assert slice_right < sum(right.values())
 
 
