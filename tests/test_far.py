@@ -103,7 +103,8 @@ def random_flow(key, rtol, t1, **options):
 @pytest.mark.parametrize("rtol", [1e-4, pytest.param(1e-6, marks=pytest.mark.full)])
 def test_flows_at_rest_are_critical_and_stay_where_they_are(draws, rtol):
     def one(key):
-        sol, data = random_flow(key, rtol, 1e6, grad_tol=1e-9)
+        # To convergence: rest just beyond a datum is not accepted, and the steps are long by then.
+        sol, data = random_flow(key, rtol, jnp.inf, grad_tol=1e-9)
         again = flow(sol.net, data, 0.0, rtol=rtol, atol=1e-3 * rtol)
         return sol, again, jspline.landscape.is_critical(sol.net, data).critical
 
