@@ -7,6 +7,7 @@ Checks of shapes and types always run. Checks of values run on concrete arrays o
 import functools
 import numbers
 import os
+import reprlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
@@ -15,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array
+from jaxtyping import Array, PRNGKeyArray
 
 Reals = ArrayLike | Sequence[float | int]
 """What a vector may be given as."""
@@ -134,6 +135,13 @@ def check_kind(*kinds: type, **values: Any) -> None:
             raise TypeError(f"`{name}` must be a {listed}; got {_kind(value)}.")
 
 
+def check_function(**values: Any) -> None:
+    """Raise `TypeError` for the first value that cannot be called."""
+    for name, value in values.items():
+        if not callable(value):
+            raise TypeError(f"`{name}` must be a function; got {given(value)}.")
+
+
 def check_scalar(**values: Any) -> None:
     """Raise `ValueError` for the first value that has a shape."""
     for name, value in values.items():
@@ -141,14 +149,23 @@ def check_scalar(**values: Any) -> None:
             raise ValueError(f"`{name}` must be a scalar; got shape {np.shape(value)}.")
 
 
-def check_key(key: Any) -> None:
-    """Raise unless this is one key of `jax.random`: `TypeError` for anything else, `ValueError` for many keys."""
-    dtype = getattr(key, "dtype", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    if not typed and (dtype != np.uint32 or key.ndim < 1):
-        raise TypeError(f"`key` must be a key, such as jax.random.key(0); got {_kind(key)}.")
-    if key.ndim != (0 if typed else 1):
+def given(value: Any) -> str:
+    """What was given, in a few words on one line."""
+    if hasattr(value, "shape"):
+        return f"{_kind(value)} of shape {value.shape}" if np.ndim(value) else str(value)
+    return " ".join(reprlib.repr(value).split())
+
+
+def as_key(key: Any) -> PRNGKeyArray:
+    """One key of `jax.random`, typed. Raises `TypeError` for anything else, `ValueError` for many keys."""
+    if not (hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)):
+        try:
+            key = jax.random.wrap_key_data(key)  # what jax.random.PRNGKey(0) gives
+        except (TypeError, ValueError):
+            raise TypeError(f"`key` must be a key, such as jax.random.key(0); got {given(key)}.") from None
+    if key.ndim != 0:
         raise ValueError(f"`key` must be one key, not many (shape {key.shape}): use jax.vmap.")
+    return key
 
 
 def check_finite(**arrays: ArrayLike) -> None:
@@ -178,7 +195,7 @@ def check_whole(*, least: int = 1, most: int = MOST, **values: Any) -> None:
     """Raise `ValueError` for the first value that is not a whole number from `least` to `most`."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"`{name}` must be a whole number of at least {least}; got {value!r}.")
+            raise ValueError(f"`{name}` must be a whole number of at least {least}; got {given(value)}.")
         check_most(f"`{name}`", value, most)
 
 
@@ -207,6 +224,12 @@ def check_vectors(**vectors: Array) -> None:
         )
 
 
+def check_one_width(start: Any, end: Any) -> None:
+    """Raise `ValueError` when two nets, which something went from and to, differ in width."""
+    if start.width != end.width:
+        raise ValueError(f"`start` and `end` must be nets of one width; got {start.width} and {end.width}.")
+
+
 def check_unbatched(vector: Array) -> None:
     """Raise `ValueError` when what should be one net, `(width,)`, or one data set, `(data,)`, is a batch of them."""
     if vector.ndim != 1:
@@ -230,9 +253,9 @@ def check_net(net: Any) -> None:
 def check_choice(*, choices: Sequence[str], **values: Any) -> None:
     """Raise `ValueError` for the first value that is none of the choices."""
     for name, value in values.items():
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             listed = " or ".join([", ".join(map(repr, choices[:-1])), repr(choices[-1])])
-            raise ValueError(f"`{name}` must be {listed}; got {value!r}.")
+            raise ValueError(f"`{name}` must be {listed}; got {given(value)}.")
 
 
 def check_memory(what: str, size: int, instead: str) -> None:

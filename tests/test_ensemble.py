@@ -212,9 +212,12 @@ def test_a_function_that_reads_something_else_is_compiled_anew(key):
         assert ensemble.collect(total, 4, key=key) == 4 * value
 
 
-def test_keys_must_be_typed(key, unchecked):
-    with pytest.raises(TypeError, match="one typed key"):
-        ensemble.run(lambda point, key: {}, {"inits": 1}, key=jax.random.split(key, 2))
+def test_keys_of_the_old_kind_are_keys():
+    def draw(point, key):
+        return {"u": jax.random.uniform(key)}
+
+    old, new = (ensemble.run(draw, {"inits": 3}, key=make(7)) for make in (jax.random.PRNGKey, jax.random.key))
+    assert old.identical(new)
 
 
 def test_equal_values_have_no_variance():

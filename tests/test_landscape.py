@@ -494,6 +494,9 @@ def test_enumeration_counts_itself():
     for size, width in itertools.product(range(1, 6), range(1, 7)):
         listed = sum(sum(gaps) < width for gaps in itertools.product(range(3), repeat=size - 1))
         assert landscape.count_fits(size, width) == listed
+    assert landscape.count_fits(5000, 9999) == 3**4999
+    with pytest.raises(ValueError, match="must be at most 20,000; got 20001"):
+        landscape.count_fits(20_001, 20_001)
     with pytest.raises(ValueError, match="fit 1162261467 partitions of 20 data by 100 neurons, more"):
         landscape.critical_points(Dataset(np.arange(20.0), np.arange(20.0)), 100)
     (only,) = landscape.critical_points(Dataset([1.0], [2.0]), 2)

@@ -21,10 +21,11 @@ def clock(monkeypatch):
 
 
 def test_a_line_for_each_hundredth_with_what_is_left(clock, capsys):
-    with Progress("audit", 3, "claim", began=0.0) as show:
+    with Progress("audit", 3, "claim") as show:
         for done, words in enumerate(["eq1: holds", "th5: fails", ""], 1):
             show(done, words)
     assert capsys.readouterr().err.splitlines() == [
+        "audit: 0 of 3 claims; compiling",
         "audit: 1 of 3 claims, about 2 s left; eq1: holds",
         "audit: 2 of 3 claims, about 1 s left; th5: fails",
         "audit: 3 of 3 claims",
@@ -33,15 +34,19 @@ def test_a_line_for_each_hundredth_with_what_is_left(clock, capsys):
         for done in range(100_001):
             show(done)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 100
+    assert len(lines) == 101
     assert lines[-1] == "law he: 6,400,000 of 6,400,000 neurons"
 
 
 def test_what_was_there_before_took_no_time(clock, capsys):
-    show = Progress("sweep", 100, "network", began=-9.0, found=90)
+    show = Progress("sweep", 100, "network", found=90)
+    show.began -= 9
     show(95)
-    assert capsys.readouterr().err == "sweep: 95 of 100 networks, about 10 s left\n"
-    show = Progress("sweep", 10**6, "network", began=-3600.0)
+    first, then = capsys.readouterr().err.splitlines()
+    assert first == "sweep: 90 of 100 networks; compiling"
+    assert then == "sweep: 95 of 100 networks, about 10 s left"
+    show = Progress("sweep", 10**6, "network")
+    show.began -= 3600
     show(10**5)
     assert "about 9.0 h left" in capsys.readouterr().err
 
@@ -51,16 +56,22 @@ def test_an_audit_says_each_claim():
     assert result.exit_code == 0
     lines = result.stderr.splitlines()
     assert [re.sub(r", about \d+ s left", "", line) for line in lines] == [
+        "audit, quick: 0 of 2 claims; compiling",
         "audit, quick: 1 of 2 claims; eq3: holds",
         "audit, quick: 2 of 2 claims; remark1: fails",
     ]
 
 
-def test_a_sweep_says_its_tiles_and_takes_no_credit_for_what_was_there(capsys):
-    with _sweep._bar(SimpleNamespace(name="my", to_first_event=False)) as progress:
+def test_a_sweep_says_its_tiles_and_takes_no_credit_for_what_was_there(capsys, monkeypatch):
+    monkeypatch.setattr(_sweep, "_heading", lambda sweep: "The sweep.")
+    with _sweep._bar(SimpleNamespace(name="my", to_first_event=False), None) as progress:
+        progress(40, 60, {})
         for done in (50, 60):
             progress(done, 60, {"loss": np.full(10, 0.5), "met": np.ones(10)})
-    first, last = capsys.readouterr().err.splitlines()
+    said = capsys.readouterr()
+    begin, first, last = said.err.splitlines()
+    assert said.out == "The sweep.\n"
+    assert begin == "my: 40 of 60 networks; compiling"
     assert re.fullmatch(r"my: 50 of 60 networks, about \d+ s left; mean loss: 0.5", first)
     assert last == "my: 60 of 60 networks; mean loss: 0.5"
 
@@ -72,7 +83,8 @@ def test_a_whole_sweep_says_its_tiles(tmp_path):
     result = CliRunner().invoke(app, ["sweep", str(path)])
     assert result.exit_code == 0, result.output
     lines = result.stderr.splitlines()
-    assert re.fullmatch(r"my: \d+ of 40 networks, about \d+ s left; mean loss: [\d.e+-]+", lines[0])
+    assert lines[0] == "my: 0 of 40 networks; compiling"
+    assert re.fullmatch(r"my: \d+ of 40 networks, about \d+ s left; mean loss: [\d.e+-]+", lines[1])
     assert lines[-1].startswith("my: 40 of 40 networks; mean loss: ")
 
 
@@ -80,4 +92,19 @@ def test_a_fit_says_each_method():
     result = CliRunner().invoke(app, ["fit", "nile", "--pieces", "2"])
     assert result.exit_code == 0
     said = [re.sub(r", about \d+ s left", "", line) for line in result.stderr.splitlines()]
-    assert said == [f"fit: {k} of 3 methods; {name}" for k, name in enumerate(("optimal", "greedy", "continuous"), 1)]
+    done = ["optimal", "optimal", "greedy", "continuous"]
+    assert said == [f"fit: {k} of 3 methods; {name}" for k, name in enumerate(done)]
+
+
+def test_a_flow_and_a_film_say_what_they_do(tmp_path):
+    small = ["nile", "--width", "3", "--t1", "1e-3", "--rtol", "1e-2"]
+    for command, first in (
+        (["flow", *small, "--inits", "2"], "gradient flow, exact: 0 of 100 hundredths; compiling"),
+        (["flow", *small, "--inits", "2", "--method", "diffrax"], "gradient flow, diffrax: 0 of 100 hundredths; comp"),
+        (["film", *small, "--seconds", "0.5", "--out", str(tmp_path)], "film: 0 of 2 flows; compiling"),
+    ):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+        lines = result.stderr.splitlines()
+        assert lines[0].startswith(first), lines
+        assert 2 <= len(lines) <= 11

@@ -46,7 +46,7 @@ def test_a_run_is_kept_and_gone_on_with(tmp_path, key):
     again = ensemble.run(draw, GRID, key=key, tile=4, out=tmp_path, progress=lambda done, n, values: said.append(done))
     xr.testing.assert_identical(whole, again)
     assert said[-1] == 80
-    assert said[0] > 64
+    assert said[0] == 64
     assert before == {chunk: chunk.stat().st_mtime_ns for chunk in before}
     assert not list(tmp_path.glob(".*partial*"))
     with pytest.raises(ValueError, match="holds this run already"):
@@ -241,6 +241,8 @@ data = jspline.datasets.sine(6)
 def make(point, key):
     return jspline.rescale(jspline.init.he(5).sample(5, key=key), point["alpha"]), data
 def slowly(done, total, values):
+    if not values:
+        return
     print(done, flush=True)
     time.sleep(float(sys.argv[3]))
 ds = ensemble.flow(make, {"alpha": [0.5, 2.0], "inits": 24}, key=jax.random.key(0), t1=1.0, rtol=1e-4, atol=1e-7,

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import typer
 import xarray as xr
-from tqdm import tqdm
 
 from jspline import flow, plot, rescale
 from jspline._text import counted, exact
@@ -33,6 +32,7 @@ from jspline.cli._problem import (
     introduced,
     pose,
 )
+from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
 from jspline.dynamics import KINDS, RESULTS, Solution, result_names
 
@@ -110,14 +110,12 @@ def film_command(
         formats, times = _check(arguments)
         configure("float64", device)
         files = ("film.png", "film.svg", "film.nc", "run.json", *(f"film.{each}" for each in formats))
-        prepare(out, *files)
         with on_host():
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
+        prepare(out, *files)
         net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
     where = next(iter(net.b0.devices()))
-    typer.echo(
-        f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}; compiling first ..."
-    )
+    typer.echo(f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}.")
     count = max(round(seconds * fps), 3 + len(times))
     began = time.perf_counter()
     try:
@@ -234,7 +232,17 @@ def run(
         sol = flow(net, data, ts[-1], rtol=rtol, atol=atol, ts=ts, events=EVENTS, max_steps=max_steps)
         return jax.block_until_ready(sol)
 
-    sol = solve(np.concatenate([[0.0], np.geomspace(1e-12 * t1, t1, frames - 1)]))
+    with Progress("film", 2, "flow") as show:
+        sol = solve(np.concatenate([[0.0], np.geomspace(1e-12 * t1, t1, frames - 1)]))
+        show(1, "where things happen")
+        times = _when(sol, data, frames, pace, stills)
+        sol = solve(times)
+        show(2, f"at {counted(len(times), 'time')}")
+    return sol
+
+
+def _when(sol: Solution, data: Dataset, frames: int, pace: str, stills: list[float]) -> np.ndarray:
+    """The times of the frames."""
     end = float(sol.t)
     if not (end > 0 and np.isfinite(np.asarray(sol.loss)) and sol.result != CODES.diverged):
         raise ValueError(f"The flow came to t = {exact(end)} only: {CODES[sol.result]}")
@@ -247,7 +255,7 @@ def run(
         raise ValueError(
             f"The flow came to t = {exact(end)} only, before the still at {exact(stills[-1])}: {CODES[sol.result]}"
         )
-    return solve(plot.film_times(first, end, frames, events=when, motion=motion, stills=stills))
+    return plot.film_times(first, end, frames, events=when, motion=motion, stills=stills)
 
 
 def _summary(sol: Solution, reel: plot.Reel) -> str:
@@ -310,7 +318,10 @@ def _paced(last: int, fps: int, every: int) -> list[int]:
 
 
 def _frames(film: plot.Film, numbers: list[int], name: str) -> Iterator[np.ndarray]:
-    yield from tqdm(film.frames(numbers), desc=f"film.{name}", total=len(numbers), unit="frame", disable=None)
+    with Progress(f"film.{name}", len(numbers), "frame", words="drawing", parts=10) as show:
+        for done, frame in enumerate(film.frames(numbers), 1):
+            yield frame
+            show(done)
 
 
 def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:

@@ -68,7 +68,7 @@ def fit_command(
         tried = _tried(asked, most, merged.size)
         if out is not None:
             prepare(out, *FILES)
-        with Progress("fit", len(METHODS), "method") as progress:
+        with Progress("fit", len(METHODS), "method", words=next(iter(METHODS))) as progress:
             results = _results(given, asked, tried, progress)
         try:
             if out is not None:

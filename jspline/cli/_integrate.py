@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from tqdm import tqdm
 
 from jspline import loss
 from jspline.charts import ReLUNet
+from jspline.cli._progress import Progress
 from jspline.datasets import Dataset
 from jspline.dynamics import Solution, advance, charge_drift, finish, flow, result_names, start
 
@@ -74,7 +74,7 @@ def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_ste
 
     The batch that is compiled has one size only, since compiling takes longer than what a fitting size would save.
     """
-    began = time.perf_counter()
+    began, show = time.perf_counter(), _progress("exact")
     inits = len(nets.b0)
     ts = jnp.asarray(times, nets.b0.dtype)
     lanes = min(LANES, inits) if _on_cpu(nets) else inits
@@ -82,9 +82,9 @@ def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_ste
     begin = jax.vmap(lambda net: start(net, data, ts[-1], rtol=rtol, atol=1e-3 * rtol, ts=ts))
     state = jax.tree.map(np.asarray, begin(nets))
     jax.block_until_ready(go(_some(state, np.arange(lanes)), jnp.zeros(lanes, jnp.int32)))
-    compiled = time.perf_counter()
+    show.began = compiled = time.perf_counter()
 
-    with _bar() as bar:
+    with show:
         try:
             while True:
                 steps = state.stats["num_steps"]
@@ -95,7 +95,7 @@ def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_ste
                 budget = jnp.asarray(np.clip(max_steps - steps[chosen], 0, STEPS), jnp.int32)
                 # One assignment: Ctrl-C finds either the old state or the new one.
                 state = jax.tree.map(_put(chosen), state, go(_some(state, chosen), budget))
-                _show(bar, np.where(state.done, ts[-1], state.t), times)
+                _show(show, np.where(state.done, ts[-1], state.t), times)
         except KeyboardInterrupt:
             pass
     seconds = time.perf_counter() - compiled
@@ -124,7 +124,7 @@ def _put(chosen: np.ndarray) -> Callable[[np.ndarray, jax.Array], np.ndarray]:
 
 def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
     """The flow by diffrax, from each time to the next. Networks that have ended wait for the others."""
-    began = time.perf_counter()
+    began, show = time.perf_counter(), _progress("diffrax")
     inits = len(nets.b0)
 
     @eqx.filter_jit
@@ -141,8 +141,8 @@ def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_s
     results = np.full(inits, "end_time", dtype="<U16")
     going = np.ones(inits, bool)
     jax.block_until_ready(segment(nets, jnp.zeros(inits, nets.b0.dtype)))
-    compiled = time.perf_counter()
-    with _bar() as bar:
+    show.began = compiled = time.perf_counter()
+    with show:
         try:
             for before, after in pairwise(times):
                 durations = jnp.asarray(np.where(going, after - before, 0.0), nets.b0.dtype)
@@ -156,7 +156,7 @@ def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_s
                 stats = {name: np.minimum(stats[name] + taken[name], max_steps) for name in stats}
                 end = (solution.net, np.asarray(solution.loss))
                 kept.append(jax.tree.map(_where(going), end, kept[-1]))
-                _show(bar, t_end, times)
+                _show(show, t_end, times)
                 if not going.any():
                     break
         except KeyboardInterrupt:
@@ -175,11 +175,11 @@ def _on_cpu(nets: ReLUNet) -> bool:
     return next(iter(nets.b0.devices())).platform == "cpu"
 
 
-def _bar() -> tqdm:
-    return tqdm(total=1.0, desc="Gradient flow", disable=None, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}")
+def _progress(method: str) -> Progress:
+    return Progress(f"gradient flow, {method}", 100, "hundredth", parts=10)
 
 
-def _show(bar: tqdm, t: np.ndarray, times: np.ndarray) -> None:
+def _show(show: Progress, t: np.ndarray, times: np.ndarray) -> None:
     """Progress in the logarithm of time, in which the flow has about as much to do everywhere; its mean."""
     done = np.log(np.clip(t, times[1], times[-1]) / times[1]) / np.log(times[-1] / times[1])
-    bar.update(float(np.mean(done)) - bar.n)
+    show(int(100 * np.mean(done)))

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 
 class Progress:
-    """A bar where stderr is a terminal; elsewhere, as in a log, a line on it whenever another hundredth is done.
+    """A bar where stderr is a terminal; elsewhere, as in a log, a line on it at once and whenever another part is done.
 
     Args:
         name: what is being done.
@@ -16,13 +16,25 @@ class Progress:
         unit: of it, in the singular.
         scale: units that one of `total` stands for.
         found: how much was there before, and took no time.
-        began: when, in seconds of `time.perf_counter`; now by default.
+        words: about what is done first.
+        parts: how many lines there are at most.
     """
 
-    def __init__(self, name: str, total: int, unit: str, scale: int = 1, *, began: float | None = None, found: int = 0):
-        self.name, self.total, self.unit, self.scale, self.found = name, total, unit, scale, found
-        self.bar = tqdm(desc=name, unit=unit, unit_scale=scale, total=total, disable=None)
-        self.began, self.hundredth = time.perf_counter() if began is None else began, 0
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        unit: str,
+        scale: int = 1,
+        *,
+        found: int = 0,
+        words: str = "compiling",
+        parts: int = 100,
+    ):
+        self.name, self.total, self.unit, self.scale, self.found, self.parts = name, total, unit, scale, found, parts
+        self.bar = tqdm(desc=name, unit=unit, unit_scale=scale, total=total, initial=found, disable=None)
+        self.began, self.part = time.perf_counter(), parts * found // total
+        self._say(found, words)
 
     def __enter__(self) -> Self:
         return self
@@ -35,18 +47,18 @@ class Progress:
         if not self.bar.disable:
             self.bar.set_postfix_str(words, refresh=False)
             self.bar.update(done - self.bar.n)
-            return
-        hundredth = 100 * done // self.total
-        if hundredth > self.hundredth:
-            self.hundredth = hundredth
-            typer.echo(self._line(done, words), err=True)
+        elif (part := self.parts * done // self.total) > self.part:
+            self.part = part
+            self._say(done, words)
 
-    def _line(self, done: int, words: str) -> str:
+    def _say(self, done: int, words: str) -> None:
+        if not self.bar.disable:
+            return
         said = f"{self.name}: {done * self.scale:,} of {self.total * self.scale:,} {self.unit}s"
         new = done - self.found
         if done < self.total and new > 0:
             said += f", about {_spoken((time.perf_counter() - self.began) / new * (self.total - done))} left"
-        return f"{said}; {words}" if words else said
+        typer.echo(f"{said}; {words}" if words else said, err=True)
 
 
 def _spoken(seconds: float) -> str:

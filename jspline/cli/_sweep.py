@@ -1,6 +1,7 @@
 """`jspline sweep`: a grid of flows from a TOML file, which can be interrupted and gone on with."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -63,12 +64,9 @@ def sweep_command(
         if seed is not None:
             check_seed(seed)
             sweep.settings["seed"] = seed
-        if out is not None:
-            prepare(out, *FILES, "run.json")
         _ = sweep.data  # read once, before anything is traced
-    typer.echo(_heading(sweep))
     began = time.perf_counter()
-    with _bar(sweep) as progress, one_sentence(), interruptible(out, "--resume goes on from there"):
+    with _bar(sweep, out) as progress, one_sentence(), interruptible(out, "--resume goes on from there"):
         result = ensemble.flow(
             sweep.make,
             sweep.grid,
@@ -126,12 +124,11 @@ def _heading(sweep: Sweep) -> str:
 
 
 class _bar:
-    """Progress, with the remaining time and one number about what has come out so far."""
+    """What is run, when nothing is refused any more; progress, with one number about what has come out so far."""
 
-    def __init__(self, sweep: Sweep):
-        self.sweep, self.sums = sweep, np.zeros(2)
+    def __init__(self, sweep: Sweep, out: Path | None):
+        self.sweep, self.out, self.sums = sweep, out, np.zeros(2)
         self.show: Progress | None = None
-        self.began = time.perf_counter()
 
     def __enter__(self) -> Any:
         return self.update
@@ -141,12 +138,15 @@ class _bar:
             self.show.__exit__()
 
     def update(self, done: int, total: int, values: dict[str, np.ndarray]) -> None:
+        if self.show is None:
+            if self.out is not None:
+                prepare(self.out, *FILES, "run.json")
+            typer.echo(_heading(self.sweep))
+            words = "compiling" if done < total else "all were there"
+            self.show = Progress(printable(self.sweep.name), total, "network", found=done, words=words)
+            return
         name, words = ("met", "met a datum") if self.sweep.to_first_event else ("loss", "mean loss")
         self.sums += np.sum(values[name]), values[name].size
-        if self.show is None:
-            self.show = Progress(
-                printable(self.sweep.name), total, "network", began=self.began, found=done - values[name].size
-            )
         self.show(done, f"{words}: {self.sums[0] / self.sums[1]:.3g}")
 
 

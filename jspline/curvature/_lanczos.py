@@ -16,10 +16,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from jspline._checks import (
+    as_key,
     as_like,
     check_choice,
     check_data,
-    check_key,
     check_memory,
     check_positive,
     check_scalar,
@@ -183,7 +183,7 @@ def spectral_density(
 
     Nodes and weights have derivatives as long as there are more distinct eigenvalues than steps; `trace` always has.
     """
-    check_key(key)
+    key = as_key(key)
     check_whole(steps=steps)
     check_whole(least=2, probes=probes)
     P = size(net, train_b0)

@@ -10,9 +10,9 @@ from jaxtyping import Array, PRNGKeyArray
 
 from jspline._checks import (
     as_floats,
+    as_key,
     as_like,
     check_finite,
-    check_key,
     check_memory,
     check_positive,
     check_scalar,
@@ -99,7 +99,7 @@ def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKe
     if draws is None or key is None:
         return Dataset(x, y, equal)
     check_whole(draws=draws)
-    check_key(key)
+    key = as_key(key)
     count = jax.random.multinomial(key, jnp.asarray(draws, x.dtype), equal, dtype=x.dtype)
     return Dataset(x, y, count / draws)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import Reals, as_like, check_memory, check_whole, is_concrete
+from jspline._checks import Reals, as_key, as_like, check_memory, check_whole, given, is_concrete
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 
@@ -28,8 +28,11 @@ class DeepNet(eqx.Module):
     @classmethod
     def sample(cls, widths: Sequence[int], *, key: PRNGKeyArray) -> "DeepNet":
         """He's initialization, variance 2 over the number of inputs; biases like weights in the first layer, then 0."""
+        if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str) or len(widths) == 0:
+            raise ValueError(f"`widths` must be a list of at least one width; got {given(widths)}.")
         for width in widths:
             check_whole(width=width)
+        key = as_key(key)
         sizes = [1, *widths, 1]
         weights_in_all = sum(of * to for of, to in pairwise(sizes))
         check_memory(f"A net of {weights_in_all:,} weights", weights_in_all * jnp.zeros(()).dtype.itemsize, "take less")

@@ -12,7 +12,16 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jspline._checks import check_data, check_memory, check_whole, nan_is_an_answer
+from jspline._checks import (
+    as_key,
+    check_data,
+    check_memory,
+    check_positive,
+    check_scalar,
+    check_whole,
+    given,
+    nan_is_an_answer,
+)
 from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature import lanczos, tridiagonal
@@ -97,6 +106,7 @@ def train(
 
     Raises:
         ValueError: for numbers below 1 or too large, or mini-batches without a key.
+        TypeError: for what is no net, no optimizer or no key.
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
     check_data(data)
@@ -106,7 +116,14 @@ def train(
     check_memory(f"A record of {kept:,} losses", 48 * kept, "take fewer")
     if batch_size is not None and key is None:
         raise ValueError("Mini-batches are random: give `key`.")
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(0) if key is None else as_key(key)
+    if not isinstance(net, eqx.Module):
+        raise TypeError(f"`net` must be a ReLUNet, a BatchNormNet or a DeepNet; got {given(net)}.")
+    if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))):
+        raise TypeError(f"`optimizer` must be one of optax, such as optax.sgd(0.1); got {given(optimizer)}.")
+    if learning_rate is not None:
+        check_scalar(learning_rate=learning_rate)
+        check_positive(learning_rate=learning_rate)
 
     asking = optax.with_extra_args_support(optimizer)
 

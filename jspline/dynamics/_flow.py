@@ -14,12 +14,15 @@ from jaxtyping import Array
 from jspline._checks import (
     Reals,
     as_like,
+    check_choice,
     check_data,
     check_finite,
     check_memory,
     check_net,
     check_positive,
+    check_scalar,
     check_whole,
+    given,
     is_concrete,
     is_zero,
 )
@@ -268,10 +271,8 @@ def _check_choices(
     events: int | np.integer,
     max_steps: int | np.integer,
 ) -> None:
-    if method not in ("exact", "diffrax"):
-        raise ValueError(f"`method` must be 'exact' or 'diffrax'; got {method!r}.")
-    if chart not in CHARTS:
-        raise ValueError(f"`chart` must be one of {', '.join(map(repr, CHARTS))}; got {chart!r}.")
+    check_choice(choices=("exact", "diffrax"), method=method)
+    check_choice(choices=tuple(CHARTS), chart=chart)
     if method == "exact" and (solver is not None or chart != "nn"):
         raise ValueError("`chart` and `solver` are for method='diffrax'; the exact flow has its own.")
     if method == "diffrax" and (until is not None or events):
@@ -281,8 +282,8 @@ def _check_choices(
 
 
 def _check_events(until: str | None, events: int | np.integer) -> None:
-    if until not in (None, "first_event"):
-        raise ValueError(f"`until` must be None or 'first_event'; got {until!r}.")
+    if until is not None and not (isinstance(until, str) and until == "first_event"):
+        raise ValueError(f"`until` must be None or 'first_event'; got {given(until)}.")
     check_whole(least=0, events=events)
     check_memory(f"A log of {events:,} events", 20 * events, "`events` is its capacity, so ask for fewer")
 
@@ -303,6 +304,8 @@ def _check_values(
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
+    as_like(net.w, t1=t1)
+    check_scalar(t1=t1, rtol=rtol, atol=atol, loss_tol=loss_tol, grad_tol=grad_tol)
     check_positive(rtol=rtol, atol=atol)
     check_positive(strict=False, loss_tol=loss_tol, grad_tol=grad_tol)
     if is_concrete(t1):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import is_concrete
+from jspline._checks import check_kind, check_one_width, is_concrete
 from jspline._roots import root
 from jspline.charts import ReLUNet, charge
 from jspline.datasets import Dataset
@@ -217,7 +217,12 @@ def judge(start: ReLUNet, last: ReLUNet, data: Dataset, options: Options, result
 
 
 def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:
-    """The largest |c_i(end) - c_i(start)| over the larger of v_i^2 + w_i^2 + b_i^2 at both: 0 for the exact flow."""
+    """The largest |c_i(end) - c_i(start)| over the larger of v_i^2 + w_i^2 + b_i^2 at both: 0 for the exact flow.
+
+    Raises `TypeError` for what is no net, `ValueError` for nets of two widths.
+    """
+    check_kind(ReLUNet, start=start, end=end)
+    check_one_width(start, end)
     size = jnp.maximum(*(net.v**2 + net.w**2 + net.b**2 for net in (start, end)))
     return jnp.max(jnp.abs(charge(end) - charge(start)) / jnp.where(size > 0, size, 1))
 

@@ -104,6 +104,7 @@ def flow(
     made = jobs(groups, tiles, [each.outputs for each in ends])
     work = Work(whole, made, manifest, devices[0], out, resume, progress, _named)
     try:
+        work.announce()
         for job, make_one, first, last, one in zip(work.jobs, makes, starts, ends, states, strict=True):
             if len(todo := work.todo(job)):
                 queue = Queue(work, job, todo, max_steps)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jspline._checks import check_memory, check_most
+from jspline._checks import check_memory, check_most, given
 
 INITS = "inits"
 
@@ -61,12 +61,12 @@ class Grid:
         rest = dict(grid)
         inits = rest.pop(INITS, None)
         if isinstance(inits, bool) or not isinstance(inits, int | np.integer) or inits < 1:
-            raise ValueError(f"The grid needs `inits`, a whole number of at least 1; got {inits!r}.")
+            raise ValueError(f"The grid needs `inits`, a whole number of at least 1; got {given(inits)}.")
         check_most("`inits` of the grid", inits)
         self.inits = int(inits)
         for name in rest:
             if not isinstance(name, str):
-                raise ValueError(f"The names of the grid's axes must be strings; got {name!r}.")
+                raise ValueError(f"The names of the grid's axes must be strings; got {given(name)}.")
         self.axes = {name: _axis(name, values) for name, values in rest.items()}
         # The least that they take: how each of them ended, and its place.
         check_memory(f"A grid of {self.lanes:,} networks", 12 * self.lanes, "take fewer")
@@ -99,14 +99,14 @@ def _axis(name: str, values: Any) -> list:
         # Of numpy, JAX, pandas or xarray. What is masked there is no value, and becomes None.
         values = (values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)).tolist()
     if isinstance(values, str | bytes) or not isinstance(values, Sequence) or len(values) == 0:
-        raise ValueError(f"The grid's `{name}` must be a list of values; got {values!r}.")
+        raise ValueError(f"The grid's `{name}` must be a list of values; got {given(values)}.")
     plain = [value.item() if hasattr(value, "__array__") and np.ndim(value) == 0 else value for value in values]
     if any(not isinstance(value, int | float | str) or isinstance(value, bool) for value in plain):
-        raise ValueError(f"The grid's `{name}` must hold numbers or strings; got {plain!r}.")
+        raise ValueError(f"The grid's `{name}` must hold numbers or strings; got {given(plain)}.")
     if any(isinstance(value, float) for value in plain):
         if any(isinstance(value, str) or not math.isfinite(value) for value in plain):
-            raise ValueError(f"The grid's `{name}` must hold finite numbers, or strings only; got {plain!r}.")
+            raise ValueError(f"The grid's `{name}` must hold finite numbers, or strings only; got {given(plain)}.")
         plain = [float(value) for value in plain]
     if len(set(plain)) < len(plain):
-        raise ValueError(f"The grid's `{name}` holds a value twice; got {plain!r}.")
+        raise ValueError(f"The grid's `{name}` holds a value twice; got {given(plain)}.")
     return plain

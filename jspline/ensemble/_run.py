@@ -37,7 +37,7 @@ def run(
             with any float in it is of floats.
         grid: the values of each axis, a list or an array, and "inits", the number of networks at each point:
             `{"alpha": [0.1, 1.0], "width": [30, 100], "inits": 1000}`.
-        key: a typed key. Network i has `fold_in(key, i)`, the same at every point: comparisons are paired, and a longer
+        key: Network i has `fold_in(key, i)`, the same at every point: comparisons are paired, and a longer
             grid changes nothing.
         out: a folder in which to keep what is finished, chunk by chunk. A run that died, at whatever moment, goes on
             from there when it is called again, and ends with the same bits. The merged result is in `ensemble.nc`.
@@ -46,7 +46,8 @@ def run(
         tile: lanes that a device computes at once. By default what fits the cache of a CPU or an eighth of the memory
             of another device. Another tile may round differently.
         resume: False refuses a folder that holds this very run already.
-        progress: called with the lanes done, all lanes, and the values of the last ones.
+        progress: called with the lanes done, all lanes, and the values of the last ones; first before the work, when
+            nothing is refused any more, with those that were there and no values.
 
     Returns:
         A dataset whose dimensions are the axes of the grid in order, then `inits`, then those of `fn`'s arrays, named
@@ -59,7 +60,7 @@ def run(
             another run (with the difference) or chunks of another or damaged ones, or no folder, where several
             processes could not meet without one. All of it before the first network.
         OSError: for a folder that cannot be written to or is in use; what is finished is kept.
-        TypeError: for a key that is not typed, or something in the program that cannot be known again, such as a lock.
+        TypeError: for what is no key, or something in the program that cannot be known again, such as a lock.
     """
     devices, (data, impl) = working_devices(devices), key_data(key)
     whole = Grid(grid)
@@ -73,6 +74,7 @@ def run(
     made = jobs(groups, tiles, [each.outputs for each in traced])
     work = Work(whole, made, manifest, devices[0], out, resume, progress)
     try:
+        work.announce()
         for job, program, each in zip(work.jobs, programs, traced, strict=True):
             compute = tiled(program, devices, traced=each)
             todo = work.todo(job)

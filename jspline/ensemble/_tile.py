@@ -18,7 +18,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from jspline import _programs
-from jspline._checks import check_memory, check_whole
+from jspline._checks import as_key, check_memory, check_whole, is_concrete
 from jspline.dynamics import compiler_options
 from jspline.ensemble._fingerprint import fingerprint
 
@@ -192,7 +192,8 @@ def fitting(lane: Any, lanes: int, device: jax.Device) -> int:
 
 
 def key_data(key: ArrayLike) -> tuple[np.ndarray, str]:
-    """A typed key as plain numbers, and the name of its generator."""
-    if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
-        raise TypeError("`key` must be one typed key, such as jax.random.key(0).")
+    """A key as plain numbers, and the name of its generator."""
+    key = as_key(key)
+    if not is_concrete(key):
+        raise ValueError("Ensembles run on the host, so not under jax.jit or jax.vmap.")
     return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))

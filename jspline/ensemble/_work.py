@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jspline._checks import check_memory
+from jspline._checks import check_memory, given
 from jspline._files import whole
 from jspline.ensemble._grid import INITS, Grid, Group
 from jspline.ensemble._store import MERGED, Store, surroundings
@@ -22,7 +22,7 @@ NOTHING: dict[str, Any] = {"f": np.nan, "c": np.nan, "i": -1, "u": 0, "b": False
 """What stands where a network gave nothing, by the kind of its dtype."""
 
 Progress = Callable[[int, int, dict[str, np.ndarray]], None]
-"""Called with the lanes done, all lanes, and what the last of them gave."""
+"""Called with the lanes done, all lanes, and what the last of them gave; first, before the work, without values."""
 
 
 class Job:
@@ -103,6 +103,11 @@ class Work:
     def _finished(self, chunk: int) -> bool:
         return chunk in self.chunks or (self.store is not None and chunk in self.store)
 
+    def announce(self) -> None:
+        """Nothing is refused any more; what was there before is done."""
+        if self.progress is not None:
+            self.progress(self.done, self.grid.lanes, {})
+
     def todo(self, job: Job) -> np.ndarray:
         """The lanes that this process has to do, in order."""
         share = (
@@ -182,7 +187,7 @@ def _empty(grid: Grid, jobs: list[Job]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for name in jobs[0].outputs:
         if not isinstance(name, str):
-            raise ValueError(f"The names of what is measured must be strings; got {name!r}.")
+            raise ValueError(f"The names of what is measured must be strings; got {given(name)}.")
         shapes = [job.outputs[name].shape for job in jobs]
         if len({len(shape) for shape in shapes}) > 1:
             raise ValueError(f"`{name}` must have as many axes at every point of the grid.")

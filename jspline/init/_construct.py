@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import as_floats, as_like, check_positive
+from jspline._checks import as_floats, as_like, check_choice, check_function, check_kind, check_positive
 from jspline.charts import ReLUNet, Spline
 
 
@@ -32,6 +32,7 @@ def from_curvature(
     Raises `ValueError` when the density is not positive and finite at a (concrete) breakpoint.
     """
     (beta,) = as_floats(beta=beta)
+    check_function(curvature=curvature, density=density)
     weight = density(beta)
     check_positive(density=weight)
     s = jnp.broadcast_to(as_like(beta, s=s), beta.shape)
@@ -48,9 +49,9 @@ def flat(net: ReLUNet, kind: Literal["zero", "mirror"] = "zero") -> ReLUNet:
 
     Raises `ValueError` for another kind.
     """
+    check_kind(ReLUNet, net=net)
+    check_choice(choices=("zero", "mirror"), kind=kind)
     if kind == "zero":
         return eqx.tree_at(lambda n: (n.v, n.b0), net, (jnp.zeros_like(net.v), jnp.zeros_like(net.b0)))
-    if kind == "mirror":
-        twice = jnp.concatenate([net.v, -net.v])
-        return ReLUNet(jnp.tile(net.w, 2), jnp.tile(net.b, 2), twice, jnp.zeros_like(net.b0))
-    raise ValueError(f"`kind` must be 'zero' or 'mirror'; got {kind!r}.")
+    twice = jnp.concatenate([net.v, -net.v])
+    return ReLUNet(jnp.tile(net.w, 2), jnp.tile(net.b, 2), twice, jnp.zeros_like(net.b0))

@@ -8,7 +8,17 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, as_like, check_data, check_neurons, check_positive, is_concrete
+from jspline._checks import (
+    as_floats,
+    as_key,
+    as_like,
+    check_choice,
+    check_data,
+    check_neurons,
+    check_positive,
+    check_scalar,
+    is_concrete,
+)
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.init._law import Law, orientations
@@ -50,7 +60,9 @@ class FromData(Law):
         if not is_concrete(data):
             raise ValueError("`FromData` needs a concrete data set: make the law outside jax.jit and jax.vmap.")
         self.scale, self.sigma_v = as_floats(scale=scale, sigma_v=sigma_v)
+        check_scalar(scale=self.scale, sigma_v=self.sigma_v)
         check_positive(scale=self.scale)
+        check_choice(choices=("quantiles", "curvature"), rule=rule)
         check_positive(strict=False, sigma_v=self.sigma_v)
         merged = data.merged()
         if merged.size < 2:
@@ -58,19 +70,18 @@ class FromData(Law):
         gaps = jnp.diff(merged.x)
         if rule == "quantiles":
             mass = jnp.ones_like(gaps)
-        elif rule == "curvature":
+        else:
             slopes = jnp.diff(merged.y) / gaps
             bends = jnp.abs(jnp.diff(slopes)) / 2
             bends = jnp.pad(bends, (0, 1)) + jnp.pad(bends, (1, 0))
             total = jnp.sum(bends)
             mass = jnp.where(total > 0, 0.9 * bends / jnp.where(total > 0, total, 1), 0) + 0.1 * gaps / jnp.sum(gaps)
-        else:
-            raise ValueError(f"`rule` must be 'quantiles' or 'curvature'; got {rule!r}.")
         self.edges, self.mass, self.rule = merged.x, mass / jnp.sum(mass), rule
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.edges.dtype)
+        key = as_key(key)
         beta_key, sign_key, v_key = jax.random.split(key, 3)
         dtype = self.edges.dtype
         beta = jnp.interp(jax.random.uniform(beta_key, (width,), dtype), self._cumulative(), self.edges)

@@ -8,7 +8,16 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, as_like, check_neurons, check_positive, check_whole, is_zero
+from jspline._checks import (
+    as_floats,
+    as_key,
+    as_like,
+    check_neurons,
+    check_positive,
+    check_scalar,
+    check_whole,
+    is_zero,
+)
 from jspline._scale import product
 from jspline.charts import ReLUNet
 from jspline.init._bessel import k0, k0_tail
@@ -100,12 +109,14 @@ class Gaussian(GaussianSpline):
 
     def __init__(self, sigma_w: ArrayLike, sigma_b: ArrayLike, sigma_v: ArrayLike):
         self.sigma_w, self.sigma_b, self.sigma_v = as_floats(sigma_w=sigma_w, sigma_b=sigma_b, sigma_v=sigma_v)
+        check_scalar(sigma_w=self.sigma_w, sigma_b=self.sigma_b, sigma_v=self.sigma_v)
         check_positive(sigma_w=self.sigma_w)
         check_positive(strict=False, sigma_b=self.sigma_b, sigma_v=self.sigma_v)
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.sigma_w.dtype)
+        key = as_key(key)
         w, b, v = jax.random.normal(key, (3, width), self.sigma_w.dtype)
         return ReLUNet(self.sigma_w * w, self.sigma_b * b, self.sigma_v * v, 0.0)
 
@@ -144,11 +155,13 @@ class Balanced(GaussianSpline):
 
     def __init__(self, scale: ArrayLike):
         (self.scale,) = as_floats(scale=scale)
+        check_scalar(scale=self.scale)
         check_positive(scale=self.scale)
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.scale.dtype)
+        key = as_key(key)
         sign_key, key = jax.random.split(key)
         w, b = self.scale * jax.random.normal(key, (2, width), self.scale.dtype)
         return ReLUNet(w, b, orientations(sign_key, width, w.dtype) * jnp.hypot(w, b), 0.0)

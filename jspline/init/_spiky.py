@@ -6,7 +6,7 @@ from jax import random
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jspline._checks import as_floats, check_positive, check_whole
+from jspline._checks import as_floats, as_key, check_kind, check_positive, check_scalar, check_whole
 from jspline.charts import ReLUNet
 from jspline.init._law import Law, RoughnessLaw, orientations
 
@@ -32,14 +32,16 @@ class Spiky(Law):
 
     def __init__(self, base: Law, height: ArrayLike, count: int):
         (height,) = as_floats(height=height)
+        check_scalar(height=height)
         check_positive(height=height)
         check_whole(least=0, count=count)
+        check_kind(Law, base=base)
         self.base, self.height, self.count = base, height, count
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net whose first `count` neurons are spikes. Raises `ValueError` when it has fewer neurons than that."""
         self._check(width)
-        base_key, sign_key = random.split(key)
+        base_key, sign_key = random.split(as_key(key))
         net = self.base.sample(width, key=base_key)
         spikes = orientations(sign_key, self.count, net.v.dtype) * jnp.asarray(self.height, net.v.dtype)
         w = net.w[: self.count]
@@ -55,5 +57,6 @@ class Spiky(Law):
         return (1 - self.count / width) * self.base.roughness_mean(width) + self.count * self.height**2
 
     def _check(self, width: int) -> None:
+        check_whole(width=width)
         if width < self.count:
             raise ValueError(f"`width` must be at least the {self.count} spikes; got {width}.")

@@ -8,10 +8,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jspline._checks import (
     as_floats,
+    as_key,
     as_like,
     check_finite,
     check_neurons,
     check_positive,
+    check_scalar,
     check_whole,
     is_concrete,
     is_zero,
@@ -41,12 +43,14 @@ class Uniform(RoughnessLaw):
 
     def __init__(self, a_w: ArrayLike, a_b: ArrayLike, a_v: ArrayLike):
         self.a_w, self.a_b, self.a_v = as_floats(a_w=a_w, a_b=a_b, a_v=a_v)
+        check_scalar(a_w=self.a_w, a_b=self.a_b, a_v=self.a_v)
         check_positive(a_w=self.a_w)
         check_positive(strict=False, a_b=self.a_b, a_v=self.a_v)
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.a_w.dtype)
+        key = as_key(key)
         w, b, v = jax.random.uniform(key, (3, width), self.a_w.dtype, minval=-1, maxval=1)
         return ReLUNet(self.a_w * w, self.a_b * b, self.a_v * v, 0.0)
 
@@ -129,6 +133,7 @@ class UniformBreakpoints(RoughnessLaw):
 
     def __init__(self, lo: ArrayLike, hi: ArrayLike, scale: ArrayLike = 1.0, sigma_v: ArrayLike = 1.0):
         self.lo, self.hi, self.scale, self.sigma_v = as_floats(lo=lo, hi=hi, scale=scale, sigma_v=sigma_v)
+        check_scalar(lo=self.lo, hi=self.hi, scale=self.scale, sigma_v=self.sigma_v)
         check_finite(lo=self.lo, hi=self.hi)
         check_positive(scale=self.scale)
         check_positive(strict=False, sigma_v=self.sigma_v)
@@ -138,6 +143,7 @@ class UniformBreakpoints(RoughnessLaw):
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.lo.dtype)
+        key = as_key(key)
         beta_key, sign_key, v_key = jax.random.split(key, 3)
         dtype = self.lo.dtype
         beta = jax.random.uniform(beta_key, (width,), dtype, minval=self.lo, maxval=self.hi)

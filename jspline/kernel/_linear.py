@@ -10,7 +10,16 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline import ranks
-from jspline._checks import as_like, check_data, check_kind, check_net, check_scalar, check_unbatched, is_concrete
+from jspline._checks import (
+    as_like,
+    check_data,
+    check_kind,
+    check_net,
+    check_one_width,
+    check_scalar,
+    check_unbatched,
+    is_concrete,
+)
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
@@ -96,8 +105,7 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
     check_unbatched(end.w)
     lo, hi = as_like(start.w, lo=lo), as_like(start.w, hi=hi)
     check_scalar(lo=lo, hi=hi)
-    if start.width != end.width:
-        raise ValueError(f"`start` and `end` must be nets of one width; got {start.width} and {end.width}.")
+    check_one_width(start, end)
     lost = start.degenerate() | end.degenerate()
     begin, finish = (-n.b / jnp.where(lost, 1, n.w) for n in (start, end))
     moved = jnp.abs(jnp.where(lost, jnp.where((start.w == end.w) & (start.b == end.b), 0, jnp.inf), finish - begin))

@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import check_data, check_net, is_concrete
+from jspline._checks import check_data, check_net, given, is_concrete
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 
@@ -33,7 +33,7 @@ def as_index(i: Any, size: int, name: str, of: str) -> Array:
     """The index, known to be one of `size` if it is concrete."""
     array = i if hasattr(i, "dtype") else np.asarray(i)
     if array.shape != () or not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"`{name}` must be a whole number, the place of a {of}; got {i!r}.")
+        raise TypeError(f"`{name}` must be a whole number, the place of a {of}; got {given(i)}.")
     if is_concrete(i) and not 0 <= int(array) < size:
         raise ValueError(f"`{name}` must be the place of a {of}, from 0 to {size - 1}; got {int(array)}.")
     return jnp.asarray(i, jnp.int32)
@@ -48,7 +48,7 @@ def check_breakpoint(net: ReLUNet, i: Array, name: str = "i") -> None:
 def finite(name: str, value: ArrayLike, dtype: Any) -> Array:
     """One real number, finite if it is concrete."""
     if isinstance(value, str) or np.ndim(value) != 0:
-        raise TypeError(f"`{name}` must be one real number; got {value!r}.")
+        raise TypeError(f"`{name}` must be one real number; got {given(value)}.")
     if is_concrete(value) and not np.isfinite(np.asarray(value)):
         raise ValueError(f"`{name}` must be finite; got {value}.")
     return jnp.asarray(value, dtype)

@@ -24,6 +24,7 @@ from jaxtyping import Array, Bool, Float
 from jspline import ranks
 from jspline._checks import (
     check_data,
+    check_most,
     check_neurons,
     check_positive,
     check_whole,
@@ -35,8 +36,12 @@ from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
+from jspline.landscape._lonely import sizes
 from jspline.landscape._pieces import data_before, pieces
 from jspline.objective import predict
+
+LARGEST = 20_000
+"""Of exact counts: this takes half a second, and five times more half a minute."""
 
 
 class Criticality(eqx.Module):
@@ -215,12 +220,15 @@ def _held(net: ReLUNet, x: np.ndarray) -> tuple[int, ...]:
 
 def count_fits(N: int, H: int) -> int:
     """How many partitions `critical_points` fits: ways to put at most H - 1 breakpoints, 0 to 2 each, in N - 1 gaps."""
-    gaps, spare = N - 1, H - 1
-    return sum(
-        math.comb(gaps, two) * math.comb(gaps - two, one)
-        for two in range(min(gaps, spare // 2) + 1)
-        for one in range(min(gaps - two, spare - 2 * two) + 1)
-    )
+    N, H = sizes(N, H)
+    gaps = N - 1
+    spare = min(H - 1, 2 * gaps)
+    check_most("Of an exact count the smaller of data and neurons", min(N, H), LARGEST)
+    # The coefficients of (1 + z + z^2)^gaps up to that of z^spare.
+    counts = [0, 1]
+    for k in range(1, spare + 1):
+        counts.append(((gaps - k + 1) * counts[-1] + (2 * gaps - k + 2) * counts[-2]) // k)
+    return sum(counts)
 
 
 def _join(

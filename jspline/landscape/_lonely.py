@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from jspline._checks import check_memory, check_most, check_whole
+from jspline._checks import check_choice, check_memory, check_most, check_whole
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._pieces import pieces
@@ -55,18 +55,16 @@ def lonely_probability(
     The printed remark 1 has the first of these upside down: see `remark_1`, and `lonely_bound` for what holds.
     Raises `ValueError` for sizes that are no whole numbers of at least 1, or another choice.
     """
-    N, H = _sizes(N, H)
+    N, H = sizes(N, H)
+    check_choice(choices=("even", "random"), breakpoints=breakpoints)
+    check_choice(choices=("all", "inside"), bins=bins)
     check_memory(f"The product of {N:,} factors", 32 * N, "see `lonely_bound`")
     k = np.arange(N, dtype=float)
     if breakpoints == "random":
         available, taken = H + 1, (N - 1) / (H + N - k)
-    elif breakpoints == "even":
-        if bins not in ("all", "inside"):
-            raise ValueError(f"`bins` must be 'all' or 'inside'; got {bins!r}.")
+    else:
         available = H + 1 if bins == "all" else H - 1
         taken = k / max(available, 1)
-    else:
-        raise ValueError(f"`breakpoints` must be 'even' or 'random'; got {breakpoints!r}.")
     logarithm = -math.inf if available < N else float(np.sum(np.log1p(-taken)))
     return logarithm if log else math.exp(logarithm)
 
@@ -76,25 +74,25 @@ def lonely_bound(N: int | np.integer, H: int | np.integer) -> float:
 
     What remark 1 should have said: with H + 1 >= d N^2, lonely with probability exp(-1 / d) at least.
     """
-    N, H = _sizes(N, H)
+    N, H = sizes(N, H)
     return math.exp(-(N**2) / (H + 1))
 
 
 def remark_1(N: int | np.integer, H: int | np.integer) -> float:
     """1 - exp(-N^2 / (H + 1)), as remark 1 prints it: about the probability of not being lonely. It falls with H."""
-    N, H = _sizes(N, H)
+    N, H = sizes(N, H)
     return -math.expm1(-(N**2) / (H + 1))
 
 
 def partitions(N: int | np.integer, H: int | np.integer) -> int:
     """How many ways there are to place H breakpoints among N data: C(N + H, H)."""
-    N, H = _sizes(N, H)
+    N, H = sizes(N, H)
     return _choose(N + H, H)
 
 
 def lonely_partitions(N: int | np.integer, H: int | np.integer) -> int:
     """How many of them are lonely: C(H + 1, N) (lemma 1)."""
-    N, H = _sizes(N, H)
+    N, H = sizes(N, H)
     return _choose(H + 1, N)
 
 
@@ -104,6 +102,7 @@ def _choose(n: int, k: int) -> int:
     return math.comb(n, k)
 
 
-def _sizes(N: int | np.integer, H: int | np.integer) -> tuple[int, int]:
+def sizes(N: int | np.integer, H: int | np.integer) -> tuple[int, int]:
+    """Numbers of data and of breakpoints or neurons. Raises `ValueError` for what is no whole number of at least 1."""
     check_whole(most=2**53, N=N, H=H)
     return int(N), int(H)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, as_like, nan_is_an_answer
+from jspline._checks import Reals, as_like, check_choice, nan_is_an_answer
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
@@ -56,8 +56,7 @@ class PiecewiseQuadratic(eqx.Module):
 
     def derivative(self, t: Reals, side: Literal["left", "right"] = "right") -> Float[Array, "..."]:
         """The derivative at `t` of any shape; on a knot, that from the left or from the right."""
-        if side not in ("left", "right"):
-            raise ValueError(f"`side` must be 'left' or 'right'; got {side!r}.")
+        check_choice(choices=("left", "right"), side=side)
         t = as_like(self.knots, t=t)
         piece = jnp.searchsorted(self.knots, t, side=side)
         return self.slope * self.weight[piece] * self._bias(piece, t)

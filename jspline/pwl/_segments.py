@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, as_like, check_data, check_unbatched, is_concrete
+from jspline._checks import Reals, as_like, check_data, check_unbatched, given, is_concrete
 from jspline._scale import unit_of
 from jspline.datasets import Dataset
 
@@ -93,6 +93,6 @@ def prepared(data: Dataset) -> tuple[Dataset, int]:
 def check_pieces(pieces: int, data: Dataset, name: str = "pieces") -> None:
     """Raise `ValueError` unless `pieces` is a whole number from 1 to the number of distinct x."""
     if isinstance(pieces, bool) or not isinstance(pieces, (int, np.integer)) or pieces < 1:
-        raise ValueError(f"`{name}` must be 'auto' or a whole number of at least 1; got {pieces!r}.")
+        raise ValueError(f"`{name}` must be 'auto' or a whole number of at least 1; got {given(pieces)}.")
     if pieces > data.size:
         raise ValueError(f"`{name}` must be at most the number of distinct x, {data.size}; got {pieces}.")
