@@ -104,7 +104,7 @@ OF_FILES = {
     "all_missing.csv": "2 of 2 are missing",
     "mixed_head.csv": "has both names and numbers",
     "twice.csv": "has two columns 'y'",
-    "no_day.csv": "line 2 is '2020-02-30'",
+    "no_day.csv": "column 'x' must hold dates; line 2 is '2020-02-30', which is none.",
     "dates_mixed.csv": "must hold dates of one kind",
     "zones_mixed.csv": "must hold dates of one kind",
     "y_dates.csv": "line 2 is '2020-01-01'",

@@ -149,3 +149,11 @@ def test_equal_x(tmp_path):
     result = run("fit", path)
     assert result.exit_code == 2
     assert "All x are equal" in result.stderr
+
+
+def test_x_that_become_equal_in_float32_are_told(tmp_path):
+    path = tmp_path / "seconds.csv"
+    path.write_text("t,y\n" + "".join(f"{1_700_000_000 + t},{t % 7}\n" for t in range(3601)))
+    said = "Warning: column 't' has 3,601 distinct numbers, and 29 in float32: take float64, or subtract an offset"
+    assert said in run("fit", path, "--pieces", "2", "--dtype", "float32").stderr
+    assert "Warning" not in run("fit", path, "--pieces", "2").stderr

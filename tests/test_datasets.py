@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import jax
@@ -292,7 +293,19 @@ def test_what_was_made_of_a_table_is_said(tmp_path):
         (b"t,y\n2020-01-01,2\n3,3\n", {}, "must hold dates of one kind, as '2020-01-01'; line 3 is '3'"),
         (b"t,y\n2020-01-01T12:00Z,2\n2020-01-01T12:00,3\n", {}, "dates of one kind"),
         (b"t,y\n01/02/2020,2\n02/02/2020,3\n", {}, "line 2 is '01/02/2020': write dates as 2020-01-31"),
-        (b"t,y\n2020-02-30,2\n2020-03-01,3\n", {}, "must hold finite numbers; line 2 is '2020-02-30'"),
+        (
+            b"t,y\n2020-02-30,2\n2020-03-01,3\n",
+            {},
+            "must hold dates; line 2 is '2020-02-30', which is none.",
+        ),
+        (
+            b"t,y\n2020-02-28,2\n2020-02-30,3\n",
+            {},
+            "must hold dates; line 3 is '2020-02-30', which is none.",
+        ),
+        (b"t,y\n2020-01-01T25:00,2\n2020-01-02T00:00,3\n", {}, "line 2 is '2020-01-01T25:00', which is none."),
+        (b"t,y\n2020-13,2\n2020-03,3\n", {}, "line 2 is '2020-13', which is none."),
+        (b"t,y\n2020-2-30,2\n2020-03-01,3\n", {}, "line 2 is '2020-2-30': write dates as 2020-01-31."),
         (b"x,y\n1_0,2\n2,3\n", {}, "line 2 is '1_0'"),
         (b"a,x,a\n1,2,3\n2,3,4\n", {"x": "x"}, "has two columns 'a'"),
         (b"a,a\n1,2\n2,3\n", {"y": "a"}, "has two columns 'a'"),
@@ -401,3 +414,29 @@ def test_separators_in_quotes_do_not_count(tmp_path, separator):
     table = jspline.datasets.read_table(path)
     assert (table.x_name, table.y_name) == ("dist, in; km\t far, far", "v, m; s")
     np.testing.assert_array_equal(table.data.y, [1.0, 2.0, 5.0])
+
+
+SECONDS = 1.7e9 + np.arange(3601.0)
+
+
+@pytest.mark.parametrize("x", [SECONDS, SECONDS.astype(int), SECONDS.tolist()])
+def test_x_that_become_equal_in_float32_are_told(x):
+    said = "^`x` has 3,601 distinct numbers, and 29 in float32: set jax.config.update.'jax_enable_x64', True., or sub"
+    with jax.enable_x64(False), pytest.warns(UserWarning, match=said):
+        data = Dataset(x, np.sin(SECONDS))
+    assert np.unique(data.x).size == 29
+    with warnings.catch_warnings(), jax.enable_x64(False):
+        warnings.simplefilter("error")
+        Dataset(SECONDS - SECONDS[0], np.sin(SECONDS))
+        Dataset([1.0, 1.0, 2.0], [0.0, 1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Dataset(x, np.sin(SECONDS))
+
+
+def test_a_file_of_seconds_is_not_merged_in_silence(tmp_path):
+    path = tmp_path / "seconds.csv"
+    path.write_text("t,y\n" + "".join(f"{t:.0f},{t % 7}\n" for t in SECONDS))
+    with jax.enable_x64(False), pytest.warns(UserWarning, match="3,601 distinct numbers, and 29 in float32"):
+        datasets.read_csv(path)
+    assert np.unique(datasets.read_csv(path).x).size == 3601

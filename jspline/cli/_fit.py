@@ -13,7 +13,7 @@ from jspline import plot, pwl
 from jspline._text import counted, told_apart
 from jspline.cli._app import Device, Dtype, Out, app, configure, one_sentence
 from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import DATA_HELP, DropMissing, called, check_squares, introduced, read
+from jspline.cli._problem import DATA_HELP, DropMissing, called, check_squares, introduced, read, warn_of_merging
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
@@ -62,6 +62,7 @@ def fit_command(
         table = read(data, x, y, drop_missing)
         for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
             check_squares(name, values, dtype)
+        warn_of_merging(table.x_name, table.data.x, dtype)
         # In float64 on the CPU so far; from here on as asked for.
         given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), table.data)
         merged = given.merged()

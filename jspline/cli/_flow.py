@@ -28,6 +28,7 @@ from jspline.cli._problem import (
     choose_law,
     introduced,
     pose,
+    warn_of_merging,
 )
 from jspline.datasets import Dataset, Table, Units
 from jspline.dynamics import RESULTS
@@ -110,6 +111,7 @@ def flow_command(
         with on_host():
             table, full, units = pose(data, x, y, drop_missing)
             law = choose_law(init, width, full)
+            warn_of_merging(table.x_name, full.x, dtype)
         if out is not None:
             prepare(out, *FILES)
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))

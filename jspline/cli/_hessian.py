@@ -29,6 +29,7 @@ from jspline.cli._problem import (
     choose_law,
     introduced,
     pose,
+    warn_of_merging,
 )
 from jspline.datasets import Dataset
 
@@ -97,6 +98,7 @@ def hessian_command(
         with on_host():
             table, full, _ = pose(data, x, y, drop_missing)
             law = choose_law(init, width, full)
+            warn_of_merging(table.x_name, full.x, dtype)
         if out is not None:
             prepare(out, *FILES)
         drawn = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from jspline import init
 from jspline._checks import MOST, check_most
-from jspline._text import counted, exact, printable
+from jspline._text import counted, exact, merging, printable
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
 DropMissing = Annotated[
@@ -73,6 +73,12 @@ def check_squares(name: str, values: ArrayLike, dtype: str) -> None:
             f"Column {name!r} must be at most {limit:.1e}, for sums of squares to be finite in {dtype}; it holds "
             f"{largest:.3g}: change its unit."
         )
+
+
+def warn_of_merging(name: str, values: ArrayLike, dtype: str) -> None:
+    """Say on stderr that distinct numbers of a column become equal in that dtype."""
+    if said := merging(f"column {name!r}", values, dtype):
+        typer.echo(f"Warning: {said}: take float64, or subtract an offset in the file.", err=True)
 
 
 class Problem(NamedTuple):

@@ -13,7 +13,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from jspline import kernel, rescale
 from jspline.charts import ReLUNet
-from jspline.cli._problem import choose_law, pose
+from jspline.cli._problem import choose_law, pose, warn_of_merging
 from jspline.datasets import NAMES, Dataset, six_points
 from jspline.dynamics import RESULTS, Solution, condense, nothing_follows
 
@@ -138,7 +138,9 @@ class Sweep:
         if s["data"] == SIX_POINTS:
             return six_points()
         data = s["data"] if s["data"] in NAMES else str(self.folder / s["data"])
-        return pose(data, s["x"], s["y"], s["drop_missing"]).data
+        table, given, _ = pose(data, s["x"], s["y"], s["drop_missing"])
+        warn_of_merging(table.x_name, given.x, s["dtype"])
+        return given
 
     def flow_options(self) -> dict[str, Any]:
         """For `jspline.ensemble.flow`; the absolute tolerance is 1e-3 of the relative one."""

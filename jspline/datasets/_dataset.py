@@ -1,5 +1,7 @@
 """A data set on the line: sorted, weighted, ties allowed."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ from jspline._checks import (
     is_concrete,
 )
 from jspline._scale import middle, unit_of
+from jspline._text import merging
 from jspline.charts import ReLUNet
 
 
@@ -38,6 +41,8 @@ class Dataset(eqx.Module):
         ValueError: when x, y and weight are not vectors of one length of at least 1, or (for concrete values) hold
             NaN or infinity, or a weight is negative.
         TypeError: when something is not real numbers.
+
+    Warns when distinct x become equal in JAX's default dtype, as seconds since 1970 do in float32.
     """
 
     x: Float[Array, " data"]
@@ -46,6 +51,7 @@ class Dataset(eqx.Module):
     constant: Float[Array, ""]
 
     def __init__(self, x: Reals, y: Reals, weight: Reals | None = None, *, constant: Reals = 0.0):
+        given = x
         if weight is None:
             x, y, constant = as_floats(x=x, y=y, constant=constant)
             check_vectors(x=x, y=y)
@@ -56,6 +62,10 @@ class Dataset(eqx.Module):
         check_finite(x=x, y=y)
         check_positive(weight=weight, strict=False)
         check_scalar(constant=constant)
+        if not isinstance(given, jax.Array) and is_concrete(given) and (said := merging("`x`", given, x.dtype)):
+            warnings.warn(
+                f"{said}: set jax.config.update('jax_enable_x64', True), or subtract an offset from all.", stacklevel=2
+            )
         order = jnp.argsort(x)
         self.x, self.y, self.weight, self.constant = x[order], y[order], weight[order], constant
 

@@ -83,6 +83,8 @@ def read_csv(path: str | Path, x: str | None = None, y: str | None = None, *, dr
         OSError: when the file cannot be read.
         ValueError: when it is empty or not text, has fewer than two rows or columns, rows of different lengths, lacks
             the columns asked for, has two of their name, or they hold something other than finite numbers.
+
+    Warns when distinct x become equal in JAX's default dtype, as seconds since 1970 do in float32.
     """
     return read_table(path, x, y, drop_missing=drop_missing).data
 
@@ -125,7 +127,7 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, 
     count = len(columns[0])
     if count < 2:
         raise ValueError(f"{path} has {count} row{'s' * (count != 1)} of data; at least 2 are needed.")
-    dates = [_date(cell.text) for cell in columns[0]]
+    dates = [_date(cell, x, path) for cell in columns[0]]
     if dates[0] is None:
         inputs = _numbers(columns[0], x, path)
     else:
@@ -236,13 +238,15 @@ def _are_row_numbers(name: str, written: list[str]) -> bool:
     return any(written == [str(i + begin) for i in range(len(written))] for begin in (0, 1))
 
 
-def _date(text: str) -> datetime | None:
+def _date(cell: Cell, name: str, path: str | Path) -> datetime | None:
+    """The date, or None for what is not written as one. Raises `ValueError` for one that is not in the calendar."""
+    line, text = cell
     if not DATE.fullmatch(text):
         return None
     try:
         return datetime.fromisoformat(text.replace(" Z", "Z") if len(text) > 7 else f"{text}-01")
-    except ValueError:  # there is no such day
-        return None
+    except ValueError:
+        raise ValueError(f"{path}: column {name!r} must hold dates; line {line} is {text!r}, which is none.") from None
 
 
 def _days(dates: list[datetime | None], cells: list[Cell], name: str, path: str | Path) -> tuple[np.ndarray, str]:
@@ -273,7 +277,7 @@ def _numbers(cells: list[Cell], name: str, path: str | Path) -> np.ndarray:
                 hint = ": write a decimal point, not a comma" + ", or thousands without one" * (
                     GROUPED.fullmatch(text) is not None
                 )
-            elif re.fullmatch(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}( .*)?", text):
+            elif re.fullmatch(r"\d{1,4}([/.-])\d{1,2}\1\d{1,4}( .*)?", text) and not DATE.fullmatch(text):
                 hint = ": write dates as 2020-01-31"
             raise ValueError(
                 f"{path}: column {name!r} must hold finite numbers; line {cell.line} is {cell.text!r}{hint}."
