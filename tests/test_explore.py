@@ -8,10 +8,13 @@ import subprocess
 import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import jax
 import numpy as np
 import pytest
+from bokeh.document import Document
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -20,6 +23,7 @@ from typer.testing import CliRunner
 
 import jspline
 from jspline.cli import app
+from jspline.cli._explore_page import Page
 from jspline.cli._explore_solve import Solver, edges
 from jspline.cli._explore_state import INITS, TARGETS, State, from_query, rounded
 from jspline.plot import THEMES
@@ -346,3 +350,20 @@ def test_after_a_dropped_connection_the_page_works_and_warns_no_more(served, bro
     page.evaluate("Bokeh.documents[0].get_model_by_name('width').value = 9")
     changed(page, first)
     assert "width=9" in page.evaluate("location.search")
+
+
+def test_days_are_shown_as_dates():
+    given = tuple((float(day), (day % 5) / 5) for day in range(0, 330, 55))
+    doc = Document()
+    names = ("when (days since 2020-01-31)", "height")
+    page = Page(doc, Solver(9, 24), State(target="data", width=3), given, names)
+    axis = page.main.xaxis[0]
+    first = datetime(2020, 1, 31)
+    days = [first + timedelta(days=day) for day in axis.ticker.ticks]
+    assert all(day.day == 1 for day in days)
+    assert axis.formatter.args["said"] == [f"{day:%b}" if day.month > 1 else f"{day:%Y}" for day in days]
+    assert axis.axis_label.text == "when, 2020"
+    page.state = replace(page.state, target="sine")
+    page.update()
+    assert axis.formatter.args["said"] == []
+    assert axis.axis_label.text == "x"

@@ -250,6 +250,20 @@ def test_the_drive_and_its_zeros_by_brute_force(flowed):
     assert reel.event_times.size == int(sol.events.total)
 
 
+def test_days_are_shown_as_dates_on_the_page(flowed):
+    sol, data = flowed
+    film = plot.Film(plot.reel(sol, data), x_name="when (days since 2020-01-31)", height=240)
+    facts = json.loads(plot.film_html(film).split('id="reel">')[1].split("</script>")[0])
+    assert facts["x_name"] == "when"
+    coarse, *_, fine = facts["x_dates"]
+    assert 2 <= len(coarse["at"]) <= len(fine["at"])
+    assert all(film.x_range[0] <= day <= film.x_range[1] for day in fine["at"])
+    assert len(fine["at"]) == len(fine["said"])
+    assert "2020" in fine["shared"]
+    other = plot.film_html(plot.Film(plot.reel(sol, data), height=240))
+    assert '"x_dates": []' in other
+
+
 def test_a_reel_needs_nets_on_the_way():
     data = jspline.datasets.six_points()
     sol = jax.eval_shape(lambda: jspline.flow(jspline.init.he(6).sample(6, key=jax.random.key(0)), data, 1.0,

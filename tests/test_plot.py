@@ -5,6 +5,7 @@ import json
 import os
 import re
 import warnings
+from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -16,7 +17,7 @@ from xarray import DataArray, Dataset
 
 from jspline import plot
 from jspline._text import labels
-from jspline.plot._dates import show_dates
+from jspline.plot._dates import date_ticks, show_dates
 
 
 @pytest.fixture
@@ -262,3 +263,18 @@ def test_the_page_writes_ticks_as_pictures_do(browser, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert errors == []
     page.close()
+
+
+@pytest.mark.parametrize("most", [3, 4, 5, 8])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.3), (-1.0, 2.0), (-10.0, 400.0), (-2000.0, 40_000.0)])
+def test_ticks_of_dates_for_pages(low, high, most):
+    """They are where round dates are, and say them."""
+    first = datetime(2020, 1, 31, 6)
+    ticks = date_ticks("when (days since 2020-01-31T06:00:00)", low, high, most)
+    assert ticks.name == "when"
+    assert 2 <= len(ticks.at) <= most + 2
+    for day, said in zip(ticks.at, ticks.said, strict=True):
+        assert low <= day <= high
+        date = first + timedelta(seconds=round(day * 86_400))
+        assert said in [f"{date:{form}}" for form in ("%Y", "%b", "%d", "%b-%d", "%H:%M")], (date, said)
+    assert date_ticks("day 3", low, high, most) is None

@@ -12,11 +12,13 @@ from bokeh.document import Document
 from bokeh.events import ConnectionLost, DocumentReady
 from bokeh.layouts import column, row
 from bokeh.models import (
+    BasicTicker,
     Button,
     ColumnDataSource,
     CustomJS,
     CustomJSTickFormatter,
     Div,
+    FixedTicker,
     GlobalInlineStyleSheet,
     HoverTool,
     InlineStyleSheet,
@@ -36,7 +38,10 @@ from bokeh.plotting import figure
 from jspline._text import counted, exact, offset, shifted
 from jspline.cli._explore_solve import Run, Solver, edges
 from jspline.cli._explore_state import INITS, TARGETS, WIDTH, Points, State, from_query, rounded
-from jspline.plot import KNOTS, THEMES, TICKS
+from jspline.plot import KNOTS, THEMES, TICKS, date_ticks
+
+X_TICKS = 4
+"""For three pictures beside the controls, on a small screen."""
 
 
 class Page:
@@ -180,10 +185,10 @@ class Page:
             p.axis.axis_line_color = p.axis.major_tick_line_color = p.axis.minor_tick_line_color = c.quiet
             for axis in p.axis:
                 axis.formatter = CustomJSTickFormatter(
-                    args={"common": 0.0, "log": isinstance(axis, LogAxis)}, code=NUMBERS
+                    args={"common": 0.0, "log": isinstance(axis, LogAxis), "said": []}, code=NUMBERS
                 )
             for axis in p.xaxis:
-                axis.ticker.desired_num_ticks = 4  # three pictures beside the controls, on a small screen
+                axis.ticker.desired_num_ticks = X_TICKS
             p.title.text_font_size = "14px"
             p.title.text_font_style = "normal"
             p.axis.axis_label_text_font_style = "normal"
@@ -276,14 +281,22 @@ class Page:
         self.address.value = s.query(self.default)
 
     def _name_axes(self) -> None:
-        """What the numbers of an axis have in common goes into its name."""
+        """What the numbers of an axis have in common goes into its name; days are shown as dates."""
         x_name, y_name = self.names if self.state.target == "data" else ("x", "y")
         x, y = (offset(range_.start, range_.end) for range_ in (self.x_range, self.main.y_range))
+        dates = date_ticks(x_name, self.x_range.start, self.x_range.end, X_TICKS)
         named = [(p.xaxis, x_name if name is None else name, x) for p, name in self.along_x.items()]
-        for axis, name, common in (*named, (self.main.yaxis, y_name, y)):
-            axis.formatter.update(args={"common": common, "log": False})
+        for place, (axis, name, common) in enumerate(((self.main.yaxis, y_name, y), *named)):
+            said: list[str] = []
+            text = shifted(name, common)
+            if place > 0:
+                axis.ticker = BasicTicker(desired_num_ticks=X_TICKS)
+                if dates is not None:
+                    axis.ticker, said = FixedTicker(ticks=dates.at), dates.said
+                    text = ", ".join(filter(None, (dates.name if name == x_name else name, dates.shared)))
+            axis.formatter.update(args={"common": common, "log": False, "said": said})
             # Not a string: one with dollars would be taken for a formula.
-            axis.axis_label = PlainText(text=shifted(name, common))
+            axis.axis_label = PlainText(text=text)
 
     def _show(self, xy: np.ndarray, r: Run, k: int, neuron: int, seen: np.ndarray, view: Any) -> None:
         s, c, source = self.state, self.colours, self.sources
@@ -402,6 +415,7 @@ CONTROLS_CSS = f"""
 """
 
 NUMBERS = f"""{TICKS}
+if (said.length) return said[index];
 const powers = ticks.map((t) => Math.log10(t));
 if (log && ticks.length > 1 && powers.every((p) => Math.abs(p - Math.round(p)) < 1e-9))
   return raised(Math.round(powers[index]));

@@ -1,5 +1,6 @@
 """Pictures. Functions that take an axes draw on it and return artists; those that end in `_figure` make a figure."""
 
+from jspline.plot._dates import date_ticks
 from jspline.plot._film import Film, delta_slopes, drive_signs, drives, event_name, event_ticks
 from jspline.plot._film_html import TICKS, film_html
 from jspline.plot._fit import fit_figure
@@ -21,6 +22,7 @@ __all__ = [
     "Reel",
     "breakpoint_paths",
     "census",
+    "date_ticks",
     "delta_slopes",
     "drive_signs",
     "drives",

@@ -1,8 +1,9 @@
 """Axes of dates: what a table gives as days since the first of its dates is shown as dates."""
 
 import re
+import warnings
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -26,17 +27,49 @@ def as_dates(axis: Axis, name: str) -> str:
     found = SINCE.fullmatch(name)
     if found is None:
         return name
-    ticks = _Ticks(float(date2num(datetime.fromisoformat(found["first"]))))
+    ticks = _Ticks(found["first"], AutoDateLocator())
     axis.set_major_locator(ticks)
     axis.set_major_formatter(_Names(ticks))
     return found["name"]
 
 
-class _Ticks(Locator):
-    """Where matplotlib has the ticks of dates, on an axis of days since `begin`."""
+class DateTicks(NamedTuple):
+    """The ticks of an axis of dates, for pages.
 
-    def __init__(self, begin: float):
-        self.begin, self.dates = begin, AutoDateLocator()
+    Attributes:
+        name: of the axis, without its unit.
+        at: where they are, in days since the first date.
+        said: what stands there.
+        shared: what they have in common, to be said once.
+    """
+
+    name: str
+    at: list[float]
+    said: list[str]
+    shared: str
+
+
+def date_ticks(name: str, low: float, high: float, most: int) -> DateTicks | None:
+    """About so many ticks between `low` and `high` on an axis of that name, and two at least; None if not of dates."""
+    found = SINCE.fullmatch(name)
+    if found is None:
+        return None
+    at: list[float] = []
+    while len(at) < 2:  # matplotlib may find fewer than it could
+        ticks = _Ticks(found["first"], AutoDateLocator(minticks=min(3, most), maxticks=most))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of that
+            at = [float(t) for t in ticks.tick_values(low, high) if low <= t <= high]
+        most += 1
+    names = _Names(ticks)
+    return DateTicks(found["name"], at, names.format_ticks(at), names.get_offset())
+
+
+class _Ticks(Locator):
+    """Where matplotlib has the ticks of dates, on an axis of days since the first."""
+
+    def __init__(self, first: str, dates: AutoDateLocator):
+        self.begin, self.dates = float(date2num(datetime.fromisoformat(first))), dates
 
     def __call__(self) -> Any:
         return self.tick_values(*self.axis.get_view_interval())  # type: ignore[union-attr]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jspline._text import offset, printable, shifted
+from jspline.plot._dates import date_ticks
 from jspline.plot._film import APART, EVENTS, ROW, Film, event_name
 from jspline.plot._style import THEMES
 
@@ -21,6 +22,9 @@ ARRAYS = ("x", "y", "times", "grid", "fit", "beta", "mu", "s", "edges", "psi", "
 
 BASES = {"x": ("x", "grid", "beta", "edges", "zeros"), "y": ("y", "fit")}
 """What is held from the begin of an axis on: far from 0, float32 would not tell data apart."""
+
+DATES = (3, 5, 8)
+"""Ticks of an axis of dates, at most: a page takes as many as it has room for."""
 
 
 def film_html(film: Film, *, fps: float = 30.0, most: int = 600) -> str:
@@ -44,12 +48,14 @@ def film_html(film: Film, *, fps: float = 30.0, most: int = 600) -> str:
         for name in ARRAYS
     }
     offsets = {"x": offset(*film.x_range), "y": offset(*film.y_range)}
+    dates = [ticks for most in DATES if (ticks := date_ticks(printable(film.x_name), *film.x_range, most))]
     rows = [(int(kind), r.event_times[r.event_kinds == kind]) for kind in np.unique(r.event_kinds)]
     facts |= {
         "arrays": ARRAYS,
         "bases": bases,
         "title": printable(film.title),
-        "x_name": shifted(printable(film.x_name), offsets["x"]),
+        "x_name": dates[0].name if dates else shifted(printable(film.x_name), offsets["x"]),
+        "x_dates": [ticks._asdict() for ticks in dates],
         "y_name": shifted(printable(film.y_name), offsets["y"]),
         "x_offset": offsets["x"],
         "y_offset": offsets["y"],
