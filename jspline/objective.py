@@ -11,6 +11,8 @@ For a `Spline` the gradient is that in (beta, mu): dL/dbeta_i = mu_i E_i, dL/dmu
 
 Every function takes `method`: "sorted", O((N + H) log N) in time and O(N + H) in memory; "dense", the reference, with
 N x H arrays; "auto" (the default), sorted unless the problem is so small that dense is faster.
+
+Theory: docs/theory.md 1.1, 5.1.
 """
 
 from collections.abc import Callable

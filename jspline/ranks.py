@@ -5,6 +5,8 @@ its activation is a suffix or a prefix of them, and one number, its rank, says w
 every neuron, or over the active neurons at every datum, is then a cumulative sum and a gather: O(N + H) after an
 O(H log N) search, where the matrix of activations has N H entries. Loss, gradient, Hessian, neural tangent kernel
 and flow are such sums.
+
+Theory: docs/theory.md 5.2.
 """
 
 import equinox as eqx

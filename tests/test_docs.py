@@ -101,6 +101,33 @@ def test_links_inside_the_repository(page):
         assert target.startswith("api/") or (page.parent / target).exists(), target
 
 
+THEORY = (ROOT / "docs/theory.md").read_text()
+
+
+def test_sections_of_the_theory_that_docstrings_name_are_there():
+    sections = set(re.findall(r"^##+ ([\d.]+) ", THEORY, re.MULTILINE))
+    named = {
+        section
+        for path in (ROOT / "jspline").rglob("*.py")
+        for listed in re.findall(r"theory\.md ([\d.]*\d(?:, [\d.]*\d)*)", path.read_text())
+        for section in listed.split(", ")
+    }
+    assert len(named) > 40
+    assert named <= sections, named - sections
+
+
+def test_what_the_theory_points_at_is_there():
+    """Each section has code and a proof, and each `path:name` is the function, class or constant `name` of a file."""
+    for section in re.split(r"^### ", THEORY, flags=re.MULTILINE)[1:]:
+        pointers = re.findall(r"`([\w/]+\.py):(\w+)`", section)
+        title = section.partition("\n")[0]
+        for path, name in pointers:
+            defined = re.search(rf"^(?: *(?:def|class) )?{name}\b[^.]", (ROOT / path).read_text(), re.MULTILINE)
+            assert defined, f"{title}: {path} has no {name}"
+        told = [any(path.startswith(room) for path, _ in pointers) for room in ("jspline/", "tests/")]
+        assert all(told) or "as for" in section, title
+
+
 def test_the_gallery_is_what_its_script_writes():
     spec = importlib.util.spec_from_file_location("gallery", ROOT / "docs/figures/gallery.py")
     gallery = importlib.util.module_from_spec(spec)

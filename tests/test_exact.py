@@ -20,7 +20,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
 
 def theory_set_up(seed, scale, size=10, width=100, dtype="float64"):
-    """The net and the data of theory.md 7."""
+    """A sine at random points of [-2, 2], and neurons from v = 0 with breakpoints in [-2.2, 2.2]."""
     k = jax.random.split(jax.random.key(seed), 3)
     x = jax.random.uniform(k[0], (size,), dtype, -2, 2)
     beta = jax.random.uniform(k[1], (width,), dtype, -2.2, 2.2)

@@ -54,7 +54,7 @@ def test_times_within_a_step_full_of_events():
 
 @pytest.mark.slow
 def test_strong_neurons():
-    """The set-up of theory.md 7 with a thousand neurons: hundreds of events, at most 900 attempts."""
+    """A sine at ten points, a thousand neurons: hundreds of events, at most 900 attempts."""
     at = jnp.linspace(-2.5, 2.5, 501)
     for scale, bound in ((0.1, 1e-4), (1.0, 4e-4), (10.0, 2e-3)):
         net, data = theory_set_up(0, scale, 10, 1000)

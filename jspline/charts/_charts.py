@@ -8,6 +8,8 @@
 
 `ReLUNet` has one coordinate more than the function needs: (w, b, v) and (a w, a b, v / a), a > 0, are the same
 function. The conserved charge c = v^2 - w^2 - b^2 tells them apart, so it is what the maps back to `ReLUNet` ask for.
+
+Theory: docs/theory.md 1.2, 1.3, 1.5.
 """
 
 import warnings
@@ -301,6 +303,8 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
     """The charge c_i = v_i^2 - w_i^2 - b_i^2 of each neuron, `(width,)`, which gradient flow conserves.
 
     Of large weights it is 0 or infinite, never infinity less infinity.
+
+    Theory: docs/theory.md 1.3.
     """
     e = jnp.maximum(jnp.maximum(exponent(net.v), exponent(net.w)), exponent(net.b))
     v, w, b = (shifted(part, -e) for part in (net.v, net.w, net.b))
@@ -312,6 +316,8 @@ def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[
 
     The larger of the two has no cancellation in its square; the smaller is |r| over it. Neither squares r or the
     charge, which are squares already: nothing under- or overflows that the neurons themselves can hold the square of.
+
+    Theory: docs/theory.md 1.4.
     """
     # Not |c|, whose derivative at c = 0 is that of neither side: rho is the larger up to there.
     larger = jnp.sqrt(_positive((_hypot(charge, 2 * r) + jnp.where(charge > 0, charge, -charge)) / 2))

@@ -1,4 +1,7 @@
-"""What the scale symmetry moves (`rescale`), and measures of curvature, free from breakpoints and delta-slopes."""
+"""What the scale symmetry moves (`rescale`), and measures of curvature, free from breakpoints and delta-slopes.
+
+Theory: docs/theory.md 1.3, 1.6.
+"""
 
 from collections.abc import Callable
 

@@ -3,6 +3,8 @@
 That one sentence is all that curvature needs. A product of two columns, summed over the data, is a combination of the
 moments of 1, x and x^2 on the intersection of two half-lines; a product of two rows, summed over the neurons, is one
 of the moments of the neurons that see both data. Both are running sums (`jspline.ranks`).
+
+Theory: docs/theory.md 5.3, 5.6.
 """
 
 from typing import Any

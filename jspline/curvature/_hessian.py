@@ -8,6 +8,8 @@ With J the Jacobian of the fit at the data, the Hessian is
 that neuron i sees, so R vanishes at a critical point where no v_i is 0, and the Hessian is the Gram matrix of the
 columns of J (theorem 5, which needs that condition). The functions are compiled, also where nobody asks for it: called
 by themselves they would be a hundred small programs. In the chart (beta, mu) R couples beta_i and mu_i by -E_i.
+
+Theory: docs/theory.md 5.3, 5.6.
 """
 
 from collections.abc import Callable

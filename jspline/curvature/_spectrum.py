@@ -1,4 +1,7 @@
-"""All eigenvalues of the Hessian or of the Gram matrix, through the smaller side, and when the two are one."""
+"""All eigenvalues of the Hessian or of the Gram matrix, through the smaller side, and when the two are one.
+
+Theory: docs/theory.md 5.4, 5.6, 5.7.
+"""
 
 from typing import NamedTuple
 
@@ -122,6 +125,8 @@ def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0:
         train_b0: whether b0 is a parameter.
 
     Raises `ValueError` when the net holds NaN or infinity.
+
+    Theory: docs/theory.md 5.4.
     """
     check_kind(ReLUNet, net=net)
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
@@ -227,6 +232,8 @@ def delta_slopes(spline: Spline, data: Dataset) -> DeltaSlopes:
     """The loss as a function of the delta-slopes alone, which is quadratic: its modes. O(N H min(N, H)).
 
     The modes have derivatives where the singular values are distinct and none is 0; elsewhere these are NaN.
+
+    Theory: docs/theory.md 5.7.
     """
     check_kind(Spline, spline=spline)
     Phi = jacobian(spline, data, train_b0=False)[:, spline.width :]

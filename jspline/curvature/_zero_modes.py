@@ -16,6 +16,8 @@ Of single neurons, because the function itself does not change:
 (b against b0 only where b0 is trained.) And functional ones of several neurons together, which change the function
 between the data and not on them. Remark 2 as printed counts the scale direction twice for v = 0, holds the scale
 direction for null at every point, and takes a neuron with w = 0 < b for one that does nothing.
+
+Theory: docs/theory.md 5.5.
 """
 
 from typing import NamedTuple

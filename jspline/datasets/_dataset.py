@@ -1,4 +1,7 @@
-"""A data set on the line: sorted, weighted, ties allowed."""
+"""A data set on the line: sorted, weighted, ties allowed.
+
+Theory: docs/theory.md 1.7.
+"""
 
 import warnings
 

@@ -9,6 +9,8 @@ it is within the tolerance, or, at the least, to its first event (`Journey.far`)
 
 So the steps do not grow with the width: in a wide net one neuron's event barely moves the fit, and all of them
 together move it smoothly. A narrow net goes on event by event where it must.
+
+Theory: docs/theory.md 8.1, 8.2, 8.3.
 """
 
 from collections.abc import Callable
@@ -140,6 +142,8 @@ class Journey:
 
         Not `enabled`, it does not look: under `jax.vmap` the other flows would have to wait, and a flow that has ended
         on an event is computed along with them.
+
+        Theory: docs/theory.md 8.3.
         """
         begin, h = self.dense.t0, self.dense.t1 - self.dense.t0
 
@@ -196,7 +200,7 @@ class Journey:
         )
 
     def carry(self, limit: Float[Array, ""]) -> Carried:
-        """Those that meet anything, each for itself; the others on the frozen step."""
+        """Those that meet anything, each for itself; the others on the frozen step (docs/theory.md 8.1)."""
         # In chunks: a pass over all neurons for each event of the busiest one would cost many times as much.
         width = self.term.pin.size
         chunk = min(width, max(16, min(width // 8, 2048)))
@@ -289,7 +293,10 @@ class Journey:
         )
 
     def respond(self, carried: Carried, limit: Float[Array, ""]) -> Carried:
-        """With the answer of all neurons to what the carried ones changed, and how far that may be off."""
+        """With the answer of all neurons to what the carried ones changed, and how far that may be off.
+
+        Theory: docs/theory.md 8.2.
+        """
         term, h, p = self.term, self.dense.t1 - self.dense.t0, self.term.points.p
         *pulses, change = carried.pulses
 

@@ -8,6 +8,8 @@ with three atoms: at the least r, the mean and the largest r. For a datum of eit
 hence affine in r for neurons of unit |w|: it is of one sign for all r if it is at the two extremes. The first neuron to
 meet a datum is an extreme one. So the net of these atoms, three for each side, has the same function and the same first
 event at the same time; gradient descent, u + eta M(q) u, too.
+
+Theory: docs/theory.md 11.1, 11.2.
 """
 
 import jax.numpy as jnp
@@ -22,7 +24,7 @@ from jspline.objective import predict
 
 
 def condense(net: ReLUNet) -> ReLUNet:
-    """A net of six neurons with the same fit and gradient flow until a breakpoint meets a datum.
+    """A net of six neurons with the same fit and gradient flow until a breakpoint meets a datum (docs/theory.md 11.1).
 
     Args:
         net: of any width, with b = 0 and so all breakpoints at 0, as He's initialization without biases has them.
@@ -78,6 +80,8 @@ def nothing_follows(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:
     |M(q)| = |q|, a neuron u moves by at most (e^Q - 1) |u|, and z_n = w x_n + b by sqrt(1 + x_n^2) times that. kappa is
     taken at half of its value now, which the bound on the motion confirms. Three eigenvalues are computed, so this is
     up to rounding.
+
+    Theory: docs/theory.md 11.2.
     """
     fit = predict(net, data)
     e = data.weight * (data.y - fit)

@@ -20,6 +20,8 @@ tolerances allow: or, as the residual vanishes, rounding would release it withou
 
 All this is decided for each neuron by itself, at its own time, with the residual given (`_carry` answers for that).
 Between two events it obeys a linear equation of its own, and goes on as a `Stretch`.
+
+Theory: docs/theory.md 6.3, 6.4, 7.
 """
 
 from typing import NamedTuple
@@ -79,7 +81,7 @@ class Stretch(NamedTuple):
         return jnp.where(length > 0, (theta - self.begin) / jnp.where(length > 0, length, 1), 0)
 
     def flip(self) -> Float[Array, " width"]:
-        """The sigma at which w passes 0; infinity if it does not."""
+        """The sigma at which w passes 0; infinity if it does not (docs/theory.md 7.9)."""
         w = self.cubic[:, 0]
         return _first_root(*(jnp.sign(w[0]) * coefficient for coefficient in w))
 
@@ -135,6 +137,8 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], pati
     """What each neuron meets first on its stretch. `allowed` is what the tolerances allow its z to err.
 
     One that is on its datum, as after a release, may come back by less than that. If `patient`, this is no event.
+
+    Theory: docs/theory.md 6.4, 7.3, 7.4.
     """
     x, slides = term.points.x, term.slides
     w, b, v = jnp.moveaxis(stretch.cubic, 1, 0)
@@ -194,7 +198,7 @@ def turn(
     meeting: Meeting,
     impulse: Float[Array, "3 data"],
 ) -> Turn:
-    """Cross, slide, be released or park, each neuron at its own time, and go on from there.
+    """Cross, slide, be released or park, each neuron at its own time, and go on from there (docs/theory.md 7.1).
 
     `impulse` are the coefficients of theta, theta^2, theta^3 of the integral of e: the residual is given, and decides.
     z = 0 for these neurons, so that it does not depend on what they see.
@@ -242,6 +246,8 @@ def _alone(term: FlowTerm, y: Array, X: Array, E: Array) -> Float[Array, "4 3 wi
 
     Its end is that of Magnus' method of order 4: the exponential of M for the mean of q, which is a hyperbolic
     rotation, with a small rotation of (w, b) since q turns. It keeps the charge. In between, Hermite's cubic.
+
+    Theory: docs/theory.md 6.3.
     """
     x = term.pinned_x[None]
     along = (X - x * E) / (1 + x**2)
@@ -326,7 +332,10 @@ def _turning_points(c1: Array, c2: Array, c3: Array) -> tuple[Array, Array]:
 
 
 def _descent(c1: Array, c2: Array, c3: Array, depth: Array) -> Array:
-    """The first theta in [0, 1] where c1 theta + c2 theta^2 + c3 theta^3 falls by over `depth`, or infinity."""
+    """The first theta in [0, 1] where c1 theta + c2 theta^2 + c3 theta^3 falls by over `depth`, or infinity.
+
+    Theory: docs/theory.md 7.4.
+    """
 
     def value(theta: Array) -> Array:
         return theta * (c1 + theta * (c2 + theta * c3))
@@ -338,7 +347,10 @@ def _descent(c1: Array, c2: Array, c3: Array, depth: Array) -> Array:
 
 
 def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
-    """The cell in which those that met a datum do not see it, and nobody slides who is released."""
+    """The cell in which those that met a datum do not see it, and nobody slides who is released.
+
+    Theory: docs/theory.md 7.5.
+    """
     ranks, count = term.ranks, term.points.count
     seen = meeting.hit & ranks.sees(meeting.datum)
     # Of all data, losing the last one leaves those to the left.
@@ -392,7 +404,7 @@ def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:
 
 
 def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array, Array]:
-    """The first decision, for breakpoints that begin on a datum: both sides are asked.
+    """The first decision, for breakpoints that begin on a datum: both sides are asked (docs/theory.md 7.10).
 
     Attractor: slide. Pushed from both sides to z > 0: see it. Otherwise, also for a repeller, z < 0 (relu'(0) = 0).
     Returns the cell, the force in it, who slides, and where z > 0 would have been a solution too.
@@ -434,7 +446,7 @@ class Departure(NamedTuple):
 
 
 def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) -> Departure:
-    """Maximise sign * sum_n e_n relu(x_n cos th + sin th) over directions th; O(N)."""
+    """Maximise sign * sum_n e_n relu(x_n cos th + sin th) over directions th; O(N) (docs/theory.md 7.8)."""
     x, count = points.x, points.count
     place = jnp.arange(len(x), dtype=jnp.int32)
     values = jnp.stack([e * x, e])
@@ -486,6 +498,8 @@ def opening(
 
     Infinity if there is none. `allowed` is what its v may err. To go further would be to let it leave late: by
     bisection, on the given residual.
+
+    Theory: docs/theory.md 7.8.
     """
     eager = jnp.where(term.pin == PARKED, jnp.abs(net.v) / allowed, 0)
 

@@ -9,6 +9,8 @@ With e_n = p_n (y_n - f(x_n)), E_i the sum of e_n and X_i that of e_n x_n over t
 w^2, v^2 and rho^2 are functions of the chart's coordinates and of the conserved charge c = v^2 - w^2 - b^2, which
 closes the last two systems: the paper's (beta, mu) equations (6) and (7) still contain v / w and w, and have the
 sign of the residual reversed.
+
+Theory: docs/theory.md 6.1, 6.2.
 """
 
 import jax.numpy as jnp

@@ -1,4 +1,7 @@
-"""The step inside a cell: a linearly implicit method that uses the structure of its linear systems."""
+"""The step inside a cell: a linearly implicit method that uses the structure of its linear systems.
+
+Theory: docs/theory.md 6.5.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias

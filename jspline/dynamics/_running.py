@@ -4,6 +4,8 @@ A step is taken inside the present cell (`_rosenbrock`). Who meets a datum on it
 the others respond (`_carry`); where that is not accurate enough the step ends on the way, without a second solve. Then
 every neuron is moved along its scale orbit (a w, a b, v / a) to the charge it began with: the function stays, and the
 drift of the charge goes.
+
+Theory: docs/theory.md 6.7, 8.3.
 """
 
 from collections.abc import Callable
@@ -224,7 +226,7 @@ def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet, moved: Array) -> tupl
 
 
 def _on_charge(net: ReLUNet, origin: ReLUNet, these: Array) -> ReLUNet:
-    """These neurons at the charge of `origin`, along their scale orbit: that keeps v |(w, b)|."""
+    """These neurons at the charge of `origin`, along their scale orbit: that keeps v |(w, b)| (docs/theory.md 6.7)."""
     length = jnp.hypot(net.w, net.b)
     wanted, _ = lengths(net.v * length, charge(origin))
     moves = these & (length > 0) & (wanted > 0)

@@ -1,4 +1,7 @@
-"""The derivative of the exact flow, as a linear map: applied, transposed, and handed to `jax.jvp` and `jax.grad`."""
+"""The derivative of the exact flow, as a linear map: applied, transposed, and handed to `jax.jvp` and `jax.grad`.
+
+Theory: docs/theory.md 9.4.
+"""
 
 import dataclasses
 from typing import Any, NamedTuple

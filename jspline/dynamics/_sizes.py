@@ -8,6 +8,8 @@ of (1 + x^2) to 1. What is tolerated is therefore relative to
     |z| and |v| / k for an error of z,    |v| and |z| / k for an error of v,    k^2 = (1 + c^2 + R^2) / 2 or 1
 
 whichever is more, in place of |(w, b, v)| for both, which it is for data that fill [-1, 1].
+
+Theory: docs/theory.md 6.6.
 """
 
 import jax.numpy as jnp

@@ -13,6 +13,8 @@ not disturb each other, and have a derivative.
 The steps of the record end at every event. Each is replayed from the net it began with, as one step of the same
 method (`_rosenbrock`), which JAX differentiates but for the linear systems, whose derivative is another right-hand
 side. Backwards the record is read from its end. So memory is one net for each step, not what is computed in between.
+
+Theory: docs/theory.md 9.1, 9.2, 9.3.
 """
 
 from typing import Any
@@ -33,7 +35,7 @@ from jspline.ranks import Ranks
 
 
 class OBSTACLES(eqx.Enumeration):
-    """Why there is no derivative: `OBSTACLES[s.obstacle]` is the message."""
+    """Why there is no derivative: `OBSTACLES[s.obstacle]` is the message (docs/theory.md 9.3)."""
 
     none = "There is a derivative."
     tangential = (
@@ -163,7 +165,7 @@ class Jumps(eqx.Module):
 
 
 def jumps(old: FlowTerm, new: FlowTerm, force: Force) -> Jumps:
-    """What happens between the cells `old` and `new`, where `force` is that of `new`."""
+    """What happens between the cells `old` and `new`, where `force` is that of `new` (docs/theory.md 9.2)."""
     one, two, count = old.ranks, new.ranks, new.points.count
     # The one datum that is seen in one of the cells only.
     none = jnp.where(one.right, one.rank, two.rank) == count

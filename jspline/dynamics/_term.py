@@ -11,6 +11,8 @@ the parameter side. Both are assembled from running sums over the ranks.
 
 A neuron that slides on a datum keeps b = -w x_m: its field, its blocks and its J are projected on that line. A
 parked one, (w, b) = 0, does not move.
+
+Theory: docs/theory.md 6.5, 7.2.
 """
 
 from collections.abc import Callable
@@ -182,7 +184,7 @@ class FlowTerm(diffrax.AbstractTerm):
         return X + centre * E, E
 
     def project(self, force: Force) -> Force:
-        """On the line b = -w x_m for a neuron that slides, on 0 for a parked one."""
+        """On the line b = -w x_m for a neuron that slides, on 0 for a parked one (docs/theory.md 7.2)."""
         x = self.pinned_x
         along = (force.X - x * force.E) / (1 + x**2)
         X = jnp.where(self.slides, along, force.X)
@@ -197,6 +199,8 @@ class FlowTerm(diffrax.AbstractTerm):
 
         Needs g |q| < 1 for every neuron, or a block is singular. O(N^2 + H) to assemble, N^3 / 3 to factor; with
         3 H + 1 < N, O(N + H^2) and 9 H^3.
+
+        Theory: docs/theory.md 6.5.
         """
         if 3 * net.width + 1 < len(self.points.x):
             return self._factor_parameters(net, force, g)

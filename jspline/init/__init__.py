@@ -1,4 +1,7 @@
-"""Initializations: each samples nets, and knows its exact law where there is one (section 2.2)."""
+"""Initializations: each samples nets, and knows its exact law where there is one (section 2.2).
+
+Theory: docs/theory.md 2.
+"""
 
 from jspline.init._construct import flat, from_curvature
 from jspline.init._from_data import FromData

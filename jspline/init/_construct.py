@@ -1,4 +1,7 @@
-"""Nets that are built rather than drawn: from a curvature, and flat ones."""
+"""Nets that are built rather than drawn: from a curvature, and flat ones.
+
+Theory: docs/theory.md 1.6.
+"""
 
 from collections.abc import Callable
 from typing import Literal

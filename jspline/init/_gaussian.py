@@ -1,4 +1,7 @@
-"""Independent Gaussian weights (theorem 1a, corollary 1a, theorem 2), and the balanced law that shares their spline."""
+"""Independent Gaussian weights (theorem 1a, corollary 1a, theorem 2), and the balanced law that shares their spline.
+
+Theory: docs/theory.md 2.1.
+"""
 
 import abc
 import math
@@ -139,7 +142,7 @@ def glorot(width: int, sigma_b: ArrayLike | None = None) -> Gaussian:
 
 
 class Balanced(GaussianSpline):
-    """w, b ~ N(0, scale^2) and v = +-|(w, b)| with a fair sign, so that every charge is 0.
+    """w, b ~ N(0, scale^2) and v = +-|(w, b)| with a fair sign, so that every charge is 0 (docs/theory.md 2.1).
 
     |mu| = |(w, b)|^2 / sqrt(1 + beta^2), and |(w, b)|^2 is exponential and independent of the direction: (beta, mu) is
     distributed exactly as under `Gaussian(1, 1, 2 scale^2)`, although the weights are not.

@@ -1,4 +1,7 @@
-"""What every initialization has in common."""
+"""What every initialization has in common.
+
+Theory: docs/theory.md 2, 2.3.
+"""
 
 import abc
 from typing import NamedTuple

@@ -1,4 +1,7 @@
-"""Independent uniform weights (theorem 1b, corollary 1b), and uniform breakpoints."""
+"""Independent uniform weights (theorem 1b, corollary 1b), and uniform breakpoints.
+
+Theory: docs/theory.md 2.2.
+"""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,7 @@
-"""The linear regime of a net of finite width: exact at every time, by one singular value decomposition."""
+"""The linear regime of a net of finite width: exact at every time, by one singular value decomposition.
+
+Theory: docs/theory.md 10.1.
+"""
 
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -72,6 +75,8 @@ def min_norm(net: Net, data: Dataset, *, train_b0: bool = True) -> Net:
 
     Theorem 7; its l2 norm of mu is that of a `Spline` here, or of a net whose |w_i| are all 1. Where the features
     cannot interpolate, the nearest least squares solution. Arguments as for `flow`.
+
+    Theory: docs/theory.md 10.1.
     """
     return flow(net, data, jnp.inf, train_b0=train_b0)
 

@@ -3,6 +3,8 @@
 From a flat start of large scale gradient flow ends near a cubic spline (the kernel regime): the natural one in the
 limit of breakpoints over a growing range. From a small scale it often ends near the linear interpolant (the adaptive
 regime), but it may also underfit, and a start that is not flat may show neither (section 2.6, table 2).
+
+Theory: docs/theory.md 10.3.
 """
 
 import jax.numpy as jnp

@@ -3,6 +3,8 @@
 Gauss and Legendre's rule in the angle theta, beta = mean + scale tan(theta), which sees a narrow nu from far away: for
 Gaussian weights the integrands are products of sines, and between the kinks of the other laws they are as smooth. All
 sums are of positive terms, so that the smallest moments keep their digits.
+
+Theory: docs/theory.md 10.2.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,8 @@ left and by -l to the right. Its values at the data are the unknowns. In them th
 x_m|, where A holds the integrals of nu with the hats of a linear interpolation: tridiagonal, but for a term of rank two
 that is due to what nu there is outside of the data. Interpolation needs A alone, which is as well conditioned as the
 problem; the kernel itself has eigenvalues of the order of the third power of the distance of two data.
+
+Theory: docs/theory.md 10.2, 10.4.
 """
 
 from collections.abc import Callable

@@ -8,6 +8,8 @@ independent, so the shortest subgradient is found neuron by neuron.
 Theorem 4 says the same in terms of the fit. If some neuron is active on all data, every v_i != 0 (which the print
 omits) and no breakpoint lies on a datum, then a point is critical if and only if f is, on every piece, the weighted
 least-squares line of the data in it. The sums of the residual over a piece are differences of the E_i and of the X_i.
+
+Theory: docs/theory.md 4.1, 4.2.
 """
 
 import itertools
@@ -101,6 +103,8 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
 
     A neuron with (w, b) = 0 is always at rest. One with v_i = 0 rests if its v does. O((N + H) log N).
     Raises `ValueError` for a tolerance that is not positive, `TypeError` for net and data of different dtypes.
+
+    Theory: docs/theory.md 4.1, 4.2.
     """
     net = as_net(net, data)
     tolerance = jnp.finfo(net.w.dtype).eps ** 0.5 if tol is None else tol

@@ -3,6 +3,8 @@
 With e_n the weighted residual, psi_s(beta) = E + beta X, summed over the data on side s of beta, and a neuron there
 moves by beta' = -(v / w) psi_s. Between data psi is linear. At a datum it jumps by e_n (1 + x_n^2), since the
 breakpoint loses or gains the datum. (The X - beta E of the kernel regime, which drives mu, is continuous there.)
+
+Theory: docs/theory.md 3.3.
 """
 
 from typing import NamedTuple

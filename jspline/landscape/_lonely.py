@@ -1,4 +1,7 @@
-"""Lonely partitions: at most one datum in each piece. How many there are, and how probable they are."""
+"""Lonely partitions: at most one datum in each piece. How many there are, and how probable they are.
+
+Theory: docs/theory.md 4.3.
+"""
 
 import math
 from typing import Literal

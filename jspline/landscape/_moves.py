@@ -2,6 +2,8 @@
 
 Each changes f only where there are no data, so it keeps the loss to rounding. Each refuses, in one sentence, when the
 move is not available; that needs concrete arguments, and under a trace nothing is checked.
+
+Theory: docs/theory.md 4.4.
 """
 
 import equinox as eqx

@@ -1,4 +1,7 @@
-"""The pieces that the breakpoints cut the line into, and which datum lies in which."""
+"""The pieces that the breakpoints cut the line into, and which datum lies in which.
+
+Theory: docs/theory.md 4.1.
+"""
 
 import equinox as eqx
 import jax.numpy as jnp

@@ -8,6 +8,8 @@ sees has the residual r_n - mu (x_n - beta), another one r_n. So between two dat
 and with P, g and Q the sum of weights of the seen data, the mean and the scatter of their t_n, the last sum is
 Q + P (g + mu beta)^2. All terms are positive: nothing cancels, however small the loss. (P, g, Q) of two groups of data
 give those of both, so all pieces together cost O(N).
+
+Theory: docs/theory.md 3.1.
 """
 
 from typing import Literal

@@ -2,6 +2,8 @@
 
 At the best knots of all, each is on a datum, or the lines on its two sides are least squares fits that know nothing of
 each other (Hudson 1966), so that it is where they cross.
+
+Theory: docs/theory.md 12.2.
 """
 
 from functools import partial

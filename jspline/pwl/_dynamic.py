@@ -1,4 +1,7 @@
-"""Optimal segmented least squares by dynamic programming (Bai and Perron 1998), all numbers of pieces at once."""
+"""Optimal segmented least squares by dynamic programming (Bai and Perron 1998), all numbers of pieces at once.
+
+Theory: docs/theory.md 12.1.
+"""
 
 from typing import Any, Literal
 

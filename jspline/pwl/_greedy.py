@@ -1,4 +1,7 @@
-"""Greedy merging: nearly optimal segmented least squares in nearly linear time (Acharya et al. 2016)."""
+"""Greedy merging: nearly optimal segmented least squares in nearly linear time (Acharya et al. 2016).
+
+Theory: docs/theory.md 12.1.
+"""
 
 from typing import Literal
 

@@ -3,6 +3,8 @@
 As a knot moves between two data, the others at rest, the column that it contributes is linear in its position, so the
 error is a quotient of quadratic polynomials with one interior minimum in closed form: the best place of one knot on the
 whole line is found exactly, in one pass over the data.
+
+Theory: docs/theory.md 12.2.
 """
 
 from functools import partial
