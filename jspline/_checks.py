@@ -168,6 +168,13 @@ def as_key(key: Any) -> PRNGKeyArray:
     return key
 
 
+def merging(name: str, values: Any, dtype: Any) -> str:
+    """How many distinct numbers become equal in a dtype; empty if none do."""
+    exact = np.asarray(values, float)
+    before, after = (np.unique(some).size for some in (exact, exact.astype(dtype)))
+    return f"{name} has {before:,} distinct numbers, and {after:,} in {dtype}" if after < before else ""
+
+
 def check_finite(**arrays: ArrayLike) -> None:
     """Raise `ValueError` for the first concrete array that holds NaN or infinity."""
     for name, array in arrays.items():

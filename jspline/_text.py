@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 MINUS = "\N{MINUS SIGN}"
 SHARED = 1e3
@@ -37,13 +37,6 @@ def point(axes: Mapping[str, object]) -> str:
     """A point of a grid: "alpha 0.1, init he"."""
     said = (exact(value) if isinstance(value, float) else str(value) for value in axes.values())
     return printable(", ".join(f"{name} {value}" for name, value in zip(axes, said, strict=True)))
-
-
-def merging(name: str, values: ArrayLike, dtype: DTypeLike) -> str:
-    """How many distinct numbers become equal in a dtype; empty if none do."""
-    exact = np.asarray(values, float)
-    before, after = (np.unique(some).size for some in (exact, exact.astype(dtype)))
-    return f"{name} has {before:,} distinct numbers, and {after:,} in {dtype}" if after < before else ""
 
 
 def told_apart(values: ArrayLike, digits: int = 5, span: float | None = None) -> list[str]:

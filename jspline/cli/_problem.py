@@ -9,8 +9,8 @@ import typer
 from numpy.typing import ArrayLike
 
 from jspline import init
-from jspline._checks import MOST, check_most
-from jspline._text import counted, exact, merging, printable
+from jspline._checks import MOST, check_most, merging
+from jspline._text import counted, exact, printable
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
 
 DropMissing = Annotated[

@@ -20,9 +20,9 @@ from jspline._checks import (
     check_scalar,
     check_vectors,
     is_concrete,
+    merging,
 )
 from jspline._scale import middle, unit_of
-from jspline._text import merging
 from jspline.charts import ReLUNet
 
 
