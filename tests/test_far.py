@@ -99,7 +99,7 @@ def test_flows_come_to_rest_at_critical_points_wherever_the_data_lie(seed, offse
         assert np.max(np.abs(fit(sol.net, data) - np.asarray(data.y))) < 1e-7
 
 
-@pytest.mark.parametrize("offset", [0.0, 1.0, 30.0, 1000.0, 1e5])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 30.0, 1000.0])
 def test_flows_come_to_the_same_rest_wherever_the_data_lie(offset):
     # Two least-squares lines that meet in the gap between their data.
     place = np.array([-1.0, -0.7, -0.4, 0.3, 0.6, 1.0])
