@@ -23,7 +23,7 @@ def case(seed, offset, scale=1.0):
 def fit(net, data):
     """At the data, in extended precision."""
     w, b, v = (np.asarray(leaf, np.longdouble) for leaf in (net.w, net.b, net.v))
-    return float(net.b0) + np.maximum(np.outer(np.asarray(data.x, np.longdouble), w) + b, 0) @ v
+    return np.asarray(net.b0, np.longdouble) + np.maximum(np.outer(np.asarray(data.x, np.longdouble), w) + b, 0) @ v
 
 
 PLACES = [(0.0, 1.0), (1000.0, 1.0)]
@@ -44,6 +44,81 @@ def test_fits_are_as_accurate_wherever_the_data_lie(offset, scale):
             small, points = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (net, data))
             sol = flow(small, points, end, rtol=1e-4, atol=1e-7)
             assert np.max(np.abs(fit(sol.net, points) - wanted)) <= 1e-3 * np.max(np.abs(data.y))
+
+
+def rest(net, data, pinned=()):
+    """|gradient| over |net|, both as for data moved to 0 and x to [-1, 1]; the pinned one keeps to its datum."""
+    parts = (net.w, net.b, net.v, data.x, data.y, data.weight)
+    w, b, v, x, y, p = (np.asarray(leaf, np.longdouble) for leaf in parts)
+    centre, unit = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
+    active = np.outer(x, w) + b > 0
+    e = p * (y - fit(net, data))
+    x, w, b = (x - centre) / unit, w * unit, w * centre + b
+    X, E = (e * x) @ active, e @ active
+    pinned = np.array(pinned, int)
+    at = -b[pinned] / w[pinned]
+    along = (X[pinned] - at * E[pinned]) / (1 + at**2)
+    X[pinned], E[pinned] = along, -at * along
+    gradient = np.concatenate([v * X, v * E, w * X + b * E, [np.sum(e)]])
+    size = np.concatenate([w, b, v, [float(net.b0) - (np.min(y) + np.max(y)) / 2]])
+    return float(np.linalg.norm(gradient) / np.linalg.norm(size))
+
+
+@pytest.mark.parametrize("height", [0.0, 1000.0])
+@pytest.mark.parametrize(("offset", "scale"), [(0, 1), (1, 1), (30, 1), (1000, 1), (2**17, 1), (0, 1024), (3, 2**-10)])
+def test_rest_is_judged_alike_wherever_the_data_lie(offset, scale, height):
+    # Exact numbers. The first neuron slides on the last datum but one, in whatever metric.
+    place = np.array([-1.0, -0.5, -0.25, 0.25, 0.5, 1.0])
+    w, beta = np.array([2.0, 1.0, -1.0, 0.5, -2.0]), np.array([0.5, -0.375, 0.125, -1.5, -2.0])
+    v = np.array([1.0, -0.5, 0.25, 2.0, 1.0])
+    data = Dataset(offset + scale * place, height + np.array([0.0, 1.0, -1.0, 0.5, -6.0, 6.0]))
+    net = ReLUNet(w / scale, -w / scale * (offset + scale * beta), v, height)
+    ratio = rest(net, data, [0])
+    options = {"rtol": 1e-3, "atol": 1e-6}
+    for factor, name in ((0.999, "end_time"), (1.001, "stationary")):
+        sol = flow(net, data, 0.0, grad_tol=factor * ratio, **options)
+        assert sol.stats["num_slides"] == 1
+        assert sol.result == getattr(RESULTS, name)
+
+    # Off the data, by other solvers.
+    net = ReLUNet(net.w, net.b + 0.25, net.v, net.b0)
+    for factor, name in ((0.999, "end_time"), (1.001, "stationary")):
+        for chart in ("nn", "polar"):
+            sol = flow(net, data, 1e-20, grad_tol=factor * rest(net, data), method="diffrax", chart=chart, **options)
+            assert sol.result == getattr(RESULTS, name)
+
+
+# The first two come to rest on data, the last interpolates. After a shift the flow is another one, with another limit.
+@pytest.mark.parametrize(("seed", "offset"), [(0, 30.0), (2, 1000.0), (1, 0.0), (1, 1.0), (1, 30.0), (1, 1000.0)])
+def test_flows_come_to_rest_at_critical_points_wherever_the_data_lie(seed, offset):
+    net, data, _ = case(seed, offset)
+    sol = flow(net, data, rtol=1e-4, atol=1e-7, grad_tol=1e-8)
+    assert sol.result == RESULTS.stationary
+    assert jspline.landscape.is_critical(sol.net, data).critical
+    if seed == 1:
+        assert np.max(np.abs(fit(sol.net, data) - np.asarray(data.y))) < 1e-7
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 30.0, 1000.0])
+def test_flows_come_to_the_same_rest_wherever_the_data_lie(offset):
+    # Two least-squares lines that meet in the gap between their data.
+    place = np.array([-1.0, -0.7, -0.4, 0.3, 0.6, 1.0])
+    y = np.array([1.0, 0.4, 0.3, 0.2, 0.9, 1.3])
+    lines = [np.polynomial.Polynomial.fit(place[these], y[these], 1).convert() for these in (slice(3), slice(3, 6))]
+    net = ReLUNet([1.0, 1.5], [1.5 - offset, -1.5 * offset], [-0.8, 1.5], 1.0)
+    data = Dataset(offset + place, y)
+    sol = flow(net, data, rtol=1e-4, atol=1e-7, grad_tol=1e-8)
+    assert sol.result == RESULTS.stationary
+    wanted = np.concatenate([lines[0](place[:3]), lines[1](place[3:])])
+    np.testing.assert_allclose(fit(sol.net, data), wanted, atol=1e-7)
+    meet = -np.polynomial.Polynomial((lines[1] - lines[0]).coef).roots()[0]
+    np.testing.assert_allclose(sol.net.b[1] / sol.net.w[1] + offset, meet, atol=1e-7)
+
+
+def test_who_is_let_go_into_a_steep_force_is_not_carried_too_far():
+    net, data, _ = case(3, 1000.0)
+    sol = flow(net, data, 60.0, rtol=1e-4, atol=1e-7)
+    assert sol.result == RESULTS.end_time
 
 
 @pytest.mark.parametrize("size", [1e-15, 1e-9, 1e-3, 1.0])

@@ -168,10 +168,12 @@ class Journey:
         def attempt(state: _Try, carried: Carried) -> _Try:
             limit = state.then
             first = jnp.minimum(self.first, limit)
-            fine = carried.complete & (carried.error <= self.tolerance) & (carried.parked >= limit)
+            # Who is let go into a steep force overflows, if carried too far.
+            complete = carried.complete & jnp.isfinite(carried.error)
+            fine = complete & (carried.error <= self.tolerance) & (carried.parked >= limit)
             # Errors grow with the square of the time since the first event.
             ratio = 0.8 * jnp.sqrt(self.tolerance / jnp.maximum(carried.error, self.tolerance))
-            ratio = jnp.where(carried.complete, ratio, 0.1)
+            ratio = jnp.where(complete, ratio, 0.1)
             shorter = jnp.minimum(first + (limit - first) * ratio, carried.parked)
             shorter = jnp.where(state.number < TRIES, shorter, first)
             if until_first:

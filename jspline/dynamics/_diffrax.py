@@ -19,7 +19,9 @@ from jspline._programs import compiled
 from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset
 from jspline.dynamics._field import net_field, polar_field, spline_field
-from jspline.dynamics._solution import RESULTS, Options, Solution, charge_drift, codes, judge, length, slope
+from jspline.dynamics._sizes import at_rest
+from jspline.dynamics._solution import RESULTS, Options, Solution, charge_drift, codes, judge, slope
+from jspline.dynamics._term import Points, cell
 from jspline.objective import loss
 
 
@@ -115,7 +117,7 @@ def integrate(
 ) -> Solution:
     """The flow of one net by `diffrax.diffeqsolve`."""
     chart = NetChart() if chart_name == "nn" else CHARTS[chart_name](net)
-    least = data.tie_constant()
+    least, points = data.tie_constant(), Points(data)
     # A neuron without a breakpoint has no place in the spline chart: then the start is returned, whatever comes out.
     misfit = jnp.any(net.degenerate()) if chart_name == "spline" else jnp.asarray(False)
 
@@ -124,7 +126,8 @@ def integrate(
 
     def stationary(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         point = chart.net(state)
-        return (options.grad_tol > 0) & (slope(point, data, train_b0) <= options.grad_tol * length(point, train_b0))
+        term = cell(point, points, train_b0)
+        return at_rest(term, point, term.force(point), options.grad_tol)
 
     def left_chart(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         # So far out that x - beta has lost all data and all other breakpoints: on its way through infinity.

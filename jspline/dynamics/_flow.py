@@ -68,7 +68,9 @@ def flow(
         rtol, atol: relative and absolute tolerance of a step. They have no default: they mean nothing across problems.
         ts: increasing times in [0, t1] at which to keep the net, `(times,)`. They do not change the steps.
         loss_tol: stop once the loss, less the part that ties make unavoidable, is at most this. 0 for never.
-        grad_tol: stop once the gradient is at most this times the length of the parameters. 0 for never.
+        grad_tol: stop once the gradient is at most this times the length of the parameters, both in the coordinates
+            in which the data lie about 0 and x fills [-1, 1]: where they lie, and in what unit x is, does not matter.
+            0 for never.
         until: "first_event" stops when a breakpoint first meets a datum; for method="exact".
         events: capacity of the event log, `Solution.events`; for method="exact".
         method: "exact" locates every crossing, slide and release, and takes implicit steps in between: to
@@ -99,7 +101,8 @@ def flow(
     it has had a way out for as long as the tolerances allow. A slide ends once its neuron would have gone 1 % of what
     the tolerances allow, or there would be no end of releases as the residual vanishes. The nets that are returned
     see what the flow says that they see, to the last bit: a neuron that slides has w x = -b. A datum that is heavier
-    than the others by a factor s costs steps that grow as s^(1/4). A general solver meets every crossing and slide as
+    than the others by a factor s costs steps that grow as s^(1/4). Where x is more than some thousand times their
+    range from 0, rounding shortens the steps: move such data. A general solver meets every crossing and slide as
     a jump, which costs it many steps and, across the jump, its order.
     """
     # Check.

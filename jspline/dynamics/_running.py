@@ -23,7 +23,7 @@ from jspline.datasets import Dataset
 from jspline.dynamics._carry import Carried, Journey, Looks
 from jspline.dynamics._events import beyond, depart, side_by_side, start_on_data
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
-from jspline.dynamics._sizes import seen, sizes
+from jspline.dynamics._sizes import at_rest, seen, sizes
 from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length, member
 from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
 from jspline.objective import loss
@@ -146,7 +146,7 @@ def attempt(run: Running) -> Running:
     allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, before)
     tolerance = options.atol + options.rtol * _height(term, run.force)
     # Until it comes to rest: what rests just beyond a datum is to have met it.
-    patient = _speed(run) > 1e3 * options.grad_tol * length(start, term.train_b0)
+    patient = ~at_rest(term, start, run.force, 1e3 * options.grad_tol)
     journey = Journey(term, start, dense, solve, allowed, tolerance, run.events, patient)
     looks = None if options.ts is None else Looks(options.ts, _put(run.start, term.alive), run.nets, run.saved)
     on = keep & ~run.done
@@ -273,12 +273,12 @@ def _end(run: Running, met: Array) -> Running:
     """Whether the flow has ended, and how: what is found later wins."""
     options, p = run.options, run.term.points.p
     least = jnp.sum(jnp.where(p > 0, run.force.e**2 / jnp.where(p > 0, p, 1), 0)) / 2
-    speed, size = _speed(run), length(run.net, run.term.train_b0)
-    at_rest = jnp.where(options.grad_tol > 0, speed <= options.grad_tol * size, False) & ~beyond(run.term, run.net)
+    speed = _speed(run)
+    rests = at_rest(run.term, run.net, run.force, options.grad_tol) & ~beyond(run.term, run.net)
     endless = jnp.isinf(options.t1) & ((speed == 0) | jnp.isinf(run.t))
     ends = {
         "end_time": run.t >= options.t1,
-        "stationary": at_rest | endless,
+        "stationary": rests | endless,
         "interpolated": (options.loss_tol > 0) & (least <= options.loss_tol),
         "first_event": met & (options.until == "first_event"),
         "not_finite": ~(jnp.isfinite(speed) & jnp.isfinite(least)),

@@ -12,10 +12,13 @@ whichever is more, in place of |(w, b, v)| for both, which it is for data that f
 Theory: docs/theory.md 6.6.
 """
 
+import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Bool
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._term import Points
+from jspline.dynamics._solution import length
+from jspline.dynamics._term import FlowTerm, Force, Points, velocity
 
 
 def seen(points: Points, net: ReLUNet) -> ReLUNet:
@@ -30,3 +33,19 @@ def sizes(points: Points, net: ReLUNet) -> ReLUNet:
     k = jnp.sqrt(jnp.maximum((1 + points.centre**2 + points.half_range**2) / 2, 1))
     of_z = jnp.hypot(z, v / k)
     return ReLUNet(w=of_z, b=of_z, v=jnp.hypot(v, z / k), b0=net.b0)
+
+
+def at_rest(term: FlowTerm, net: ReLUNet, force: Force, tol: Array) -> Bool[Array, ""]:
+    """Whether the gradient is at most `tol` times the length of the net, both for x and y moved to 0 and x to [-1, 1].
+
+    A net is then `seen`, with b0 from the middle of y. So neither length depends on where the data lie, nor on the unit
+    of x. Never for a `tol` of 0.
+    """
+    points = term.points
+    unit = jnp.where(points.half_range > 0, points.half_range, 1)
+    moved = eqx.tree_at(lambda t: t.points.x, term, (points.x - points.centre) / unit)
+    force = moved.project(force._replace(X=(force.X - points.centre * force.E) / unit))
+    there = seen(points, net)
+    gradient = velocity(there, force)
+    there = eqx.tree_at(lambda n: n.b0, there, net.b0 - points.middle)
+    return (tol > 0) & (length(gradient, term.train_b0) <= tol * length(there, term.train_b0))

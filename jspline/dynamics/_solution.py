@@ -21,8 +21,8 @@ class RESULTS(eqx.Enumeration):
     end_time = "The end time was reached."
     interpolated = "The loss, less the part that ties make unavoidable, fell to `loss_tol`."
     stationary = (
-        "The gradient fell to `grad_tol` times the size of the parameters, or to 0: a critical point, or the "
-        "neighbourhood of a saddle, which looks the same for a while."
+        "The gradient fell to `grad_tol` times the size of the parameters, both as the data see them, or to 0: a "
+        "critical point, or the neighbourhood of a saddle, which looks the same for a while."
     )
     first_event = "The first event was met."
     out_of_steps = (

@@ -76,6 +76,14 @@ class Points(eqx.Module):
         """How far the data reach to either side of the centre."""
         return (self.x[-1] - self.x[0]) / 2
 
+    @property
+    def middle(self) -> Float[Array, ""]:
+        """Half way between the least and the largest y; 0 without data."""
+        weighs, some = self.p > 0, self.count > 0
+        low = jnp.min(jnp.where(weighs | ~some, self.y, jnp.inf))
+        high = jnp.max(jnp.where(weighs | ~some, self.y, -jnp.inf))
+        return jnp.where(some, low / 2 + high / 2, 0)
+
 
 class Force(NamedTuple):
     """What drives the parameters: the weighted residual, and its sums over what each neuron sees.
