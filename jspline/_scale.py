@@ -43,17 +43,6 @@ def shifted(x: Array, e: Array) -> Array:
     return x * _two_to(e // 2, x.dtype) * _two_to((e + 1) // 2, x.dtype)
 
 
-def lifted(x: Array) -> Array:
-    """x 2^k, k the digits of a number: a normal number where x is none, which compiled arithmetic takes for 0."""
-    info = jnp.finfo(x.dtype)
-    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), f"int{info.bits}")
-    digits = bits & ((1 << info.nmant) - 1)
-    normal = (bits >> info.nmant) & (2 * info.maxexp - 1) != 0
-    smallest = jnp.where(bits < 0, -digits, digits).astype(x.dtype) * info.tiny
-    product = x * _two_to(jnp.full_like(bits, info.nmant), x.dtype)
-    return jnp.where(normal, product, smallest + (product - jax.lax.stop_gradient(product)))
-
-
 def product(factors: tuple[ArrayLike, ...], over: tuple[ArrayLike, ...] = ()) -> Array:
     """The product of `factors` over that of `over`, in the dtype of the first of them; shapes broadcast."""
     dtype = jnp.asarray(factors[0]).dtype

@@ -24,7 +24,6 @@ from jspline._checks import (
     is_concrete,
 )
 from jspline._programs import compiled
-from jspline._scale import lifted
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import predict
@@ -131,11 +130,9 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
 
 def _direction(net: ReLUNet) -> tuple[Array, Array]:
     """(w, b) over the larger of the two, so that products of them stay in range."""
-    small = jnp.maximum(jnp.abs(net.w), jnp.abs(net.b)) < 1
-    w, b = (jnp.where(small, lifted(jnp.where(small, part, 0)), part) for part in (net.w, net.b))
-    size = jnp.maximum(jnp.abs(w), jnp.abs(b))
+    size = jnp.maximum(jnp.abs(net.w), jnp.abs(net.b))
     size = jnp.where(size > 0, size, 1)
-    return w / size, b / size
+    return net.w / size, net.b / size
 
 
 def as_time(t: ArrayLike, like: Array) -> Array:
