@@ -4,16 +4,27 @@ A group is a function that returns arrays by name, or facts for JSON by name. Ho
 name: `counts.` exactly, `attempts.` up to 1, `unique` says which lanes are compared, everything else is numbers.
 """
 
+import contextlib
+import json
+import re
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
+import jaxtyping
 import numpy as np
+import pytest
+import test_bad_inputs as bad
+import xarray as xr
+from claims_trained import TRAINED
+from typer.testing import CliRunner
 
 import jspline
-from jspline import Dataset, ReLUNet, curvature, dynamics, kernel
+from jspline import Dataset, ReLUNet, claims, curvature, dynamics, kernel
+from jspline.cli import app
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parents[1]))  # the draws are those of the benchmarks
@@ -76,6 +87,19 @@ def linear_flow(net, data, t, train_b0):
     return kernel.flow(net, data, t, train_b0=train_b0)
 
 
+def run_audit(names):
+    """The records of these claims, or of all, at the quick budget. Those that train for minutes get their arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, make in TRAINED.items():
+            found = make()
+            patch.setattr(f"jspline.claims._{name}.trained", lambda budget, seed, found=found: found)
+        return [each.record for each in claims.audit(claims.select(claims.CLAIMS, names), "quick", 0)]
+
+
+def run_command(words):
+    return CliRunner().invoke(app, words)
+
+
 # Gradient flows.
 
 ATTEMPTS = ("steps", "accepted", "rejected", "shortened")
@@ -91,19 +115,26 @@ def of_net(net, prefix="") -> dict[str, Any]:
 
 
 def of_solution(solution) -> dict[str, Any]:
-    """What is frozen of a flow, on the way and at its end.
+    """What is frozen of a flow: the nets on the way and the end, and what it met and cost.
 
-    When a loss falls to the size of rounding is a matter of rounding: of flows that end so the end is left out.
+    Once the residual is a difference of large numbers, its digits are those of rounding, and so is the time at which
+    the loss falls below a tolerance. Of flows that come so far, of what follows the first time nothing is frozen but
+    the counts.
     """
-    stats, how = solution.stats, result(solution)
+    stats = solution.stats
+    lost = np.nan if solution.loss < 1e-9 else 1.0
+    way = {} if solution.nets is None else of_net(solution.nets, "way.")
     end = {**of_net(solution.net), "t": solution.t, "grad_norm": solution.grad_norm}
     return {
-        **{name: np.asarray(value) * (np.nan if how == "interpolated" else 1) for name, value in end.items()},
-        **({} if solution.nets is None else of_net(solution.nets, "way.")),
+        **{
+            name: np.concatenate([value[:1], np.asarray(value[1:]) * value.dtype.type(lost)])
+            for name, value in way.items()
+        },
+        **{name: np.asarray(value) * value.dtype.type(lost) for name, value in end.items()},
         "loss": solution.loss,
         **{f"attempts.{name}": stats[f"num_{name}"] for name in ATTEMPTS},
         **{f"counts.{name}": stats[f"num_{name}"] for name in EVENTS},
-        "counts.result": how,
+        "counts.result": result(solution),
         "unique": np.asarray(stats["num_nonunique"]) == 0,
     }
 
@@ -265,3 +296,183 @@ ARRAYS: dict[str, Callable[[], dict[str, np.ndarray]]] = {
     "linear_flow": linear_flows,
 }
 """By the name of the file, without `.npz`."""
+
+
+# Facts, as JSON.
+
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)
+NAME = re.compile(r"`[^`]+`|'[^']*'|--[a-z][\w-]*")
+TIMING = re.compile(r"(?:about )?[\d.,]+ (?:ms|s|minutes|million/s)\b")
+FACT = re.compile(
+    r"\w+\.(?:png|svg|nc|json|html|gif|mp4)\b"
+    r"|\b(?:end_time|interpolated|stationary|first_event|out_of_steps|holds|conditional|fails|undecided)\b"
+)
+
+
+def numbers(text):
+    """The numbers in a text as they are written, but for how long something took."""
+    return [found.rstrip(",") for found in NUMBER.findall(TIMING.sub("", text))]
+
+
+QUICK = ["eq6", "eq4", "th1", "th5", "th6", "remark1", "remark2", "text-speed"]
+
+
+def audit_part():
+    return {record["id"]: of_record(record) for record in run_audit(QUICK)}
+
+
+def audit():
+    return {record["id"]: of_record(record) for record in run_audit([])}
+
+
+def of_record(record):
+    compared = [{"printed": row["printed"], "measured": row["measured"]} for row in record["compared"]]
+    return {"verdict": record["verdict"], "numbers": record["numbers"], "compared": compared}
+
+
+FILES = {
+    "my.csv": "time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n",
+    "seven.csv": "time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n5,7\n3,1\n",
+    "my.toml": "data = 'my.csv'\nwidth = 6\nseed = 4\n[grid]\nalpha = [0.5, 2]\ninits = 6\n"
+    "[flow]\nt1 = 0.5\nrtol = 1e-4\n",
+}
+COMMANDS = {
+    "flow": "flow my.csv --width 6 --inits 3 --t1 0.5 --alpha 2 --seed 5",
+    "hessian": "hessian my.csv --width 6 --seed 3 --t1 0.5 --neuron 4 --neuron 1",
+    "fit": "fit seven.csv --pieces 2",
+    "law": "law he --width 32 --neurons 2e5 --seed 3",
+    "sweep": "sweep my.toml",
+    "film": "film my.csv --width 6 --t1 20 --seconds 1 --fps 12 --height 240 --stills 0,2,20 --format html",
+    "audit": "audit --only eq6,remark1,text-speed",
+}
+
+
+@contextlib.contextmanager
+def folder(files):
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        for path, content in files.items():
+            Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+        yield Path(name)
+
+
+def commands():
+    return {name: command(name) for name in COMMANDS}
+
+
+def command(name):
+    """What a command says and writes: numbers and names of results and files, run.json, and its arrays in short."""
+    with folder(FILES):
+        done = run_command([*COMMANDS[name].split(" "), "--out", "out"])
+        assert done.exit_code == 0, done.output
+        out = Path("out")
+        return {
+            "numbers": numbers(done.stdout),
+            "facts": sorted(set(FACT.findall(done.stdout))),
+            "files": sorted(path.name for path in out.iterdir() if not path.name.startswith(("lock", "chunk"))),
+            "run": known(json.loads((out / "run.json").read_text())),
+            "arrays": {path.name: in_short(path) for path in sorted(out.glob("*.nc"))},
+            "chunks": chunks(out) if name == "sweep" else {},
+        }
+
+
+def known(facts):
+    """Without what the machine decides."""
+    if not isinstance(facts, dict):
+        return facts
+    return {key: known(value) for key, value in facts.items() if key not in ELSEWHERE and "seconds" not in key}
+
+
+ELSEWHERE = ("command", "device", "python", "versions")
+"""What run.json says of the machine."""
+
+
+def in_short(path):
+    """Of each variable of numbers the sizes, the largest entry, and what is left of it in a sum with waves."""
+    with xr.open_dataset(path) as dataset:
+        return {
+            str(name): {"sizes": {str(dim): size for dim, size in variable.sizes.items()}, **waves(variable.values)}
+            for name, variable in dataset.variables.items()
+            if variable.dtype.kind in "fiub" and not re.search("second|elapsed", str(name))
+        }
+
+
+def waves(values):
+    values = np.nan_to_num(np.asarray(values, float).ravel(), posinf=0, neginf=0)
+    return {
+        "largest": float(np.max(np.abs(values), initial=0)),
+        "waves": float(np.cos(np.arange(values.size)) @ values) / max(1, values.size),
+    }
+
+
+def chunks(out):
+    """The arrays in all chunks together: how many lanes are in one is the machine's affair."""
+    parts = [np.load(path) for path in sorted(out.glob("chunk-*.npz"))]
+    names = [name for name in parts[0] if name.startswith("values:")]
+    return {name: np.concatenate([part[name] for part in parts]).tolist() for name in names}
+
+
+def every(keys, count):
+    keys = list(keys)
+    return keys[:: max(1, len(keys) // count)][:count]
+
+
+def chosen_refusals():
+    """Some of each registry of bad inputs."""
+    calls = [(name, what) for name, each in bad.CALLS.items() for what in each]
+    return {
+        "commands": every((words for words, _ in bad.OF_COMMANDS), 12),
+        "files": every(bad.OF_FILES, 6),
+        "sweeps": every(bad.OF_SWEEPS, 8),
+        "calls": every(map(list, calls), 20),
+        "classes": every(bad.CLASSES, 6),
+    }
+
+
+def refusals(chosen=None):
+    """How bad inputs are refused: by what exception, or exit status, and with which numbers and names."""
+    chosen = chosen_refusals() if chosen is None else chosen
+    found: dict[str, Any] = {"chosen": chosen}
+    with folder({**bad.CSVS, "FILE": "here first"}):
+        Path("DIR").mkdir()
+        for words in chosen["commands"]:
+            given = words.split(" ") if words else []
+            given = [{"CSV": "good.csv", "EMPTY": ""}.get(word, word) for word in given]
+            found[words] = of_refusal(run_command(given))
+        for name in chosen["files"]:
+            found[name] = of_refusal(run_command(["fit", name]))
+        for name in chosen["sweeps"]:
+            Path("my.toml").write_text(bad.OF_SWEEPS[name][0])
+            found[name] = of_refusal(run_command(["sweep", "my.toml", "--out", "out"]))
+    p = bad.good_arguments()
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        for name, what in chosen["calls"]:
+            found[f"{name}: {what}"] = of_raised(lambda name=name, what=what: bad.CALLS[name][what](p))
+        for what in chosen["classes"]:
+            found[what] = of_raised(lambda what=what: bad.CLASSES[what](p))
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+    return found
+
+
+def of_refusal(done):
+    return said(f"exit status {done.exit_code}", done.stderr)
+
+
+def of_raised(call):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    return said(caught.type.__name__, str(caught.value))
+
+
+def said(how, text):
+    return {"how": how, "numbers": sorted(set(numbers(text))), "names": sorted(set(NAME.findall(text)))}
+
+
+FACTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "audit_part": audit_part,
+    "commands": commands,
+    "refusals": refusals,
+    "audit": audit,
+}
+"""By the name of the file, without `.json`."""
