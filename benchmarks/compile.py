@@ -36,10 +36,10 @@ def measure() -> dict[str, float]:
     spans: dict[str, list[tuple[float, float]]] = {name: [] for name in STAGES.values()}
     programs: dict[str, int] = {}
 
-    def note(event: str, seconds: float, **_: Any) -> None:
+    def note(event: str, duration_secs: float, **_: Any) -> None:
         if event in STAGES:
             now = time.perf_counter()
-            spans[STAGES[event]].append((now - seconds, now))
+            spans[STAGES[event]].append((now - duration_secs, now))
 
     def call() -> float:
         began = time.perf_counter()

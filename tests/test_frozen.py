@@ -11,7 +11,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 """Of the largest entry of an array; of a stack of arrays, of each."""
 
 
-@pytest.mark.parametrize("name", cases.ARRAYS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.full] if "32" in n else []) for n in cases.ARRAYS])
 def test_arrays(name):
     found, frozen = cases.ARRAYS[name](), np.load(HERE / f"{name}.npz")
     assert set(found) == set(frozen)

@@ -302,7 +302,7 @@ ARRAYS: dict[str, Callable[[], dict[str, np.ndarray]]] = {
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)
 NAME = re.compile(r"`[^`]+`|'[^']*'|--[a-z][\w-]*")
-TIMING = re.compile(r"(?:about )?[\d.,]+ (?:ms|s|minutes|million/s)\b")
+TIMING = re.compile(r"(?:about )?[\d.,]+ (?:ms|s|minutes|million/s|times)\b")
 FACT = re.compile(
     r"\w+\.(?:png|svg|nc|json|html|gif|mp4)\b"
     r"|\b(?:end_time|interpolated|stationary|first_event|out_of_steps|holds|conditional|fails|undecided)\b"
