@@ -508,8 +508,7 @@ KEY = jax.random.key(0)
 STRICT = {"rtol": 1e-3, "atol": 1e-6}
 
 
-@pytest.fixture(scope="module")
-def p():
+def good_arguments():
     """Good arguments, to be spoiled one by one."""
     data, net = Dataset(X, Y), ReLUNet([1.0, -1.0, 0.5], [0.1, 0.8, 0.2], [0.7, -0.4, 0.3], 0.1)
     numpy = np.asarray(X)
@@ -532,6 +531,9 @@ def p():
         fit=pwl.sparsest_interpolant(data),
         segments=pwl.greedy_merge(data, 2),
     )
+
+
+p = pytest.fixture(good_arguments, scope="module", name="p")
 
 
 VALUES = {"a word": "here", "complex numbers": 1j, "nothing": None, "a list of words": ["1", "2"], "a map": {"x": 1.0}}
