@@ -15,7 +15,7 @@ MODULES = {
     "jspline.charts": ("Charts", "eq1"),
     "jspline.datasets": ("Data", "th3"),
     "jspline.init": ("Initializations and their laws", "th1"),
-    "jspline.ranks": ("Ranks and running sums", "eq5"),
+    "jspline.activation": ("Which data a neuron sees", "eq5"),
     "jspline.objective": ("Loss and gradient", "eq5"),
     "jspline.curvature": ("Curvature", "th5"),
     "jspline.landscape": ("The landscape", "th3"),
@@ -61,7 +61,7 @@ BY_NAME = {
 GUIDES = {
     "jspline": "tutorial",
     "jspline.charts": "idea",
-    "jspline.ranks": "idea",
+    "jspline.activation": "idea",
     "jspline.objective": "idea",
     "jspline.curvature": "curvature",
     "jspline.landscape": "landscape",

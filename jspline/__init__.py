@@ -8,7 +8,7 @@ Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad`
 import importlib as _importlib
 from typing import Any as _Any
 
-from jspline import curvature, datasets, descent, dynamics, init, kernel, landscape, objective, pwl, ranks
+from jspline import activation, curvature, datasets, descent, dynamics, init, kernel, landscape, objective, pwl
 from jspline.charts import (
     OneSided,
     Polar,
@@ -36,6 +36,7 @@ __all__ = [
     "ReLUNet",
     "Spline",
     "__version__",
+    "activation",
     "charge",
     "curvature",
     "datasets",
@@ -54,7 +55,6 @@ __all__ = [
     "objective",
     "predict",
     "pwl",
-    "ranks",
     "rescale",
     "roughness",
     "slope_variation",

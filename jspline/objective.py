@@ -5,7 +5,7 @@ active on, the gradient is
 
     dL/dw_i = -v_i X_i    dL/db_i = -v_i E_i    dL/dv_i = -(w_i X_i + b_i E_i)    dL/db0 = -sum_n e_n
 
-so everything is two sums over neurons at each datum and two sums over data for each neuron (`jspline.ranks`).
+so everything is two sums over neurons at each datum and two sums over data for each neuron (`jspline.activation`).
 
 For a `Spline` the gradient is that in (beta, mu): dL/dbeta_i = mu_i E_i, dL/dmu_i = beta_i E_i - X_i.
 
@@ -16,22 +16,17 @@ Theory: docs/theory.md 1.1, 5.1.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline import ranks
 from jspline._checks import check_choice, check_data, check_net
+from jspline.activation import Method, activation
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 
-Method = Literal["auto", "sorted", "dense"]
 Point = TypeVar("Point", bound=ReLUNet | Spline)
-
-DENSE_LIMIT = 2000
-"""Up to this many pairs (datum, neuron), "auto" is dense. Measured: see benchmarks/RESULTS.md."""
 
 
 class Sums(NamedTuple):
@@ -98,29 +93,16 @@ def _forward(
     check_choice(method=method, choices=("auto", "sorted", "dense"))
     check_net(net)
     check_data(data)
+    active = activation(net.w, net.b, data.x, method)
     centre = data.middle
     x, b = data.x - centre, net.b + net.w * centre
-    if method == "dense" or (method == "auto" and data.size * net.width <= DENSE_LIMIT):
-        active = ranks.is_active(net.w[None], net.b[None], data.x[:, None])
-        hidden = jnp.where(active, net.w[None] * x[:, None] + b[None], 0)
-        fit = _matmul(hidden, net.v)
+    slope, intercept = active.over_neurons(jnp.stack([net.w * net.v, b * net.v]))
 
-        def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
-            X, E = _matmul(jnp.stack([e * x, e]), active.astype(e.dtype))
-            return X + centre * E, E, _matmul(e, hidden)
-    else:
-        ranked = ranks.rank(net.w, net.b, data.x)
-        slope, intercept = ranked.over_neurons(jnp.stack([net.w * net.v, b * net.v]))
-        fit = slope * x + intercept
+    def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
+        X, E = active.over_data(jnp.stack([e * x, e]))
+        return X + centre * E, E, net.w * X + b * E
 
-        def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
-            X, E = ranked.over_data(jnp.stack([e * x, e]))
-            return X + centre * E, E, net.w * X + b * E
-
-    return net.b0 + fit, sum_over_active
-
-
-_matmul = partial(jnp.matmul, precision="highest")
+    return net.b0 + slope * x + intercept, sum_over_active
 
 
 def _half_square(residual: Array, data: Dataset) -> Array:

@@ -12,12 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from registry import cell_methods
 
 import jspline
 from jspline import (
     Dataset,
     ReLUNet,
     Spline,
+    activation,
     charts,
     curvature,
     descent,
@@ -28,6 +30,7 @@ from jspline import (
     objective,
     pwl,
 )
+from jspline.activation import Mask, Ranks
 from jspline.charts import OneSided
 from jspline.ensemble import Moments
 
@@ -204,15 +207,21 @@ def points(offset):
     return {"datasets.six_points": jspline.datasets.six_points(offset)}
 
 
-RANKS = jspline.ranks.rank(jnp.asarray(W), jnp.asarray(B), jnp.asarray(X))
+SEEN = tuple(kind.of(jnp.asarray(W), jnp.asarray(B), jnp.asarray(X)) for kind in (Ranks, Mask))
 
 
 @case((np.stack([X, Y]), np.stack([W, V])))
 def sums(over_data, over_neurons):
+    places = jnp.arange(X.size)
     return {
-        "ranks.Ranks.over_data": RANKS.over_data(over_data),
-        "ranks.Ranks.over_neurons": RANKS.over_neurons(over_neurons),
-        "ranks.Ranks.by_side": RANKS.by_side(over_neurons),
+        f"activation.{type(seen).__name__}.{name}": values
+        for seen in SEEN
+        for name, values in {
+            "over_data": seen.over_data(over_data),
+            "over_neurons": seen.over_neurons(over_neurons),
+            "pairs": seen.pairs(over_data),
+            "between": seen.between(over_neurons, places, places[2:]),
+        }.items()
     }
 
 
@@ -235,14 +244,14 @@ def matrices(net, data):
 
 @case((np.stack([V, W]), np.stack([B, V]), X, P, W, B), dear=True)
 def columns(slope, level, z, p, a, c):
-    lines = curvature.Columns(slope, level, RANKS)
-    moments = lines.moments()
+    lines = activation.Columns(slope, level, SEEN[0])
     return {
-        "curvature.Columns.gram": lines.gram(z, p, 1.0, (slope, level)),
-        "curvature.Columns.moments": moments,
-        "curvature.kernel": curvature.kernel(z, moments, z, moments, 1.0),
-        "curvature.residual_blocks": curvature.residual_blocks(a, c),
-        "curvature.columns": eqx.filter(curvature.columns(ReLUNet(a, c, a), z, z[3]), eqx.is_inexact_array),
+        "activation.Columns.gram": lines.gram(z, p, 1.0, (slope, level)),
+        "activation.Columns.kernel": lines.kernel(z, 1.0),
+        "activation.Columns.diagonal": lines.diagonal(z, p),
+        "activation.Columns.dense": lines.dense(z),
+        "activation.residual_blocks": activation.residual_blocks(a, c),
+        "activation.columns": eqx.filter(activation.columns(ReLUNet(a, c, a), z, z[3]), eqx.is_inexact_array),
         "curvature.tridiagonal": curvature.tridiagonal(a, c[1:]),
     }
 
@@ -296,7 +305,7 @@ TERM = eqx.tree_at(lambda t: t.pin, TERM, jnp.asarray([-1, 3, -1, -2, -1], jnp.i
 
 
 def cell(train_b0):
-    return dynamics.FlowTerm(TERM.points, TERM.ranks, TERM.pin, train_b0)
+    return dynamics.FlowTerm(TERM.points, TERM.active, TERM.pin, train_b0)
 
 
 @case((NET, EQUAL, Y), (SILENT, NET, Y), dear=True)
@@ -538,9 +547,10 @@ REVERSELESS = {"trained": "derivatives in forward mode only"}
 
 WHOLE = "tests/test_sensitivity.py: it is dear to compile"
 EXEMPT = {
-    **dict.fromkeys(("charts.ReLUNet.degenerate", "landscape.is_lonely", "ranks.is_active"), "a truth"),
-    **dict.fromkeys(("ranks.Ranks.mask", "ranks.Ranks.sees", "dynamics.nothing_follows"), "a truth"),
-    **dict.fromkeys(("ranks.rank", "dynamics.cell"), "places, which change at once"),
+    **dict.fromkeys(("charts.ReLUNet.degenerate", "landscape.is_lonely", "activation.is_active"), "a truth"),
+    **dict.fromkeys(("dynamics.nothing_follows",), "a truth"),
+    **dict.fromkeys(("activation.activation", "dynamics.cell"), "places, which change at once"),
+    **dict.fromkeys(cell_methods(), "places, which change at once"),
     "curvature.SpectralDensity.cdf": "a function of steps",
     **dict.fromkeys(
         [f"curvature.{name}" for name in ("escape_direction", "extreme_eigenvalues", "theorem5", "zero_modes")]

@@ -8,7 +8,7 @@ import jspline.charts
 import jspline.ensemble
 
 MODULES = ["charts", "curvature", "datasets", "descent", "dynamics", "ensemble", "init", "kernel", "landscape"]
-MODULES += ["objective", "pwl", "ranks"]
+MODULES += ["activation", "objective", "pwl"]
 
 
 def public_functions() -> dict[str, Callable]:
@@ -29,6 +29,13 @@ def public_functions() -> dict[str, Callable]:
             elif callable(thing):
                 found[f"{room}.{name}"] = thing
     return found
+
+
+def cell_methods() -> list[str]:
+    """Those of `activation` that answer or change what is seen: no sums."""
+    sums = (".over_data", ".over_neurons", ".pairs", ".between")
+    kinds = ("activation.Ranks.", "activation.Mask.")
+    return [name for name in public_functions() if name.startswith(kinds) and not name.endswith(sums)]
 
 
 def uncovered(cases: set[str], exempt: dict[str, str]) -> str:

@@ -1111,13 +1111,9 @@ PART = "a part of others, which have checked what they hand to it"
 ALONE = "it takes nothing that can be wrong"
 RAW = "it takes numbers of any kind, and gives back what it was given by other functions"
 PARTS = [
-    "curvature.Columns.",
     "curvature.DeltaSlopes.",
-    "curvature.columns",
     "curvature.flat",
-    "curvature.kernel",
     "curvature.lanczos",
-    "curvature.residual_blocks",
     "curvature.tangent",
     "curvature.tridiagonal",
     "charts.lengths",
@@ -1147,7 +1143,7 @@ PARTS = [
     "kernel.WideFit.",
     "landscape.PiecewiseQuadratic.",
     "landscape.ScaleSlice.",
-    "ranks.",
+    "activation.",
 ]
 """How the names of parts of others begin, which have checked what they hand on."""
 ALONE = [

@@ -57,7 +57,7 @@ def pairs(point, data, vector):
     G = J.T @ (data.weight[:, None] * J)
     away = jnp.asarray(ELSEWHERE, vector.dtype)
     _, grad = jspline.value_and_grad(point, data)
-    tangent = curvature._columns.tangent(point, vector)
+    tangent = curvature._parameters.tangent(point, vector)
     return {
         "hessian": (jspline.hessian(point, data), H),
         "autodiff": (jspline.hessian(point, data, method="autodiff"), H),
@@ -74,11 +74,11 @@ def pairs(point, data, vector):
         "hvp, no b0": (jspline.hvp(point, data, vector[:-1], train_b0=False), H[:-1, :-1] @ vector[:-1]),
         "ntk, no b0": (jspline.ntk(point, away, data.x, train_b0=False), (K @ J.T) - 1),
         # Vectors may be nets, as gradients are.
-        "hvp of a net": (curvature._columns.flat(jspline.hvp(point, data, tangent), True), H @ vector),
+        "hvp of a net": (curvature._parameters.flat(jspline.hvp(point, data, tangent), True), H @ vector),
         "gradient": (
-            curvature._columns.flat(grad, True),
+            curvature._parameters.flat(grad, True),
             jax.grad(
-                lambda u: jspline.loss(jax.tree.map(jnp.add, point, curvature._columns.tangent(point, u)), data)
+                lambda u: jspline.loss(jax.tree.map(jnp.add, point, curvature._parameters.tangent(point, u)), data)
             )(0 * vector),
         ),
     }  # fmt: skip

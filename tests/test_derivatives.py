@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from derivative_cases import CASES, DATA, EXEMPT, NET, PINNED, RANKS, REVERSELESS, SPLINE, cell
+from derivative_cases import CASES, DATA, EXEMPT, NET, PINNED, REVERSELESS, SEEN, SPLINE, cell
 from registry import uncovered
 
 from jspline import Dataset, Polar, ReLUNet
@@ -143,7 +143,8 @@ def pairs():
     rng = np.random.default_rng(0)
     e, a, one, other = (jnp.asarray(rng.normal(size=shape)) for shape in ((1, 7), (2, 5), 16, 16))
     u, v = tangent(NET, one), tangent(NET, other)
-    yield "sums over data and neurons", product(RANKS.over_data(e), a[:1]), product(e, RANKS.over_neurons(a[:1]))
+    for active in SEEN:
+        yield "sums over data and neurons", product(active.over_data(e), a[:1]), product(e, active.over_neurons(a[:1]))
     for term in map(cell, (True, False)):
         step = on_line(term, u)
         back = velocity(PINNED, term.project(term.gather(e[0])))

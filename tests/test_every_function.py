@@ -16,6 +16,7 @@ from jspline import (
     Dataset,
     ReLUNet,
     Spline,
+    activation,
     curvature,
     datasets,
     descent,
@@ -24,7 +25,6 @@ from jspline import (
     kernel,
     landscape,
     pwl,
-    ranks,
 )
 
 FLOW = {"rtol": 1e-3, "atol": 1e-6}
@@ -44,7 +44,7 @@ def problem():
         spline=spline,
         flat=spline.to_net(0.0),
         deep=descent.DeepNet.from_net(net, 2),
-        ranks=ranks.rank(net.w, net.b, jnp.asarray([-1.0, 0.0, 0.5])),
+        ranks=activation.Ranks.of(net.w, net.b, jnp.asarray([-1.0, 0.0, 0.5])),
         laws={
             "Gaussian": init.Gaussian(1.0, 0.5, 2.0),
             "Balanced": init.Balanced(0.5),
@@ -104,7 +104,7 @@ CASES = of_laws() | {
     "charts.total_delta_slope": lambda p: jspline.total_delta_slope(p.net),
     "charts.variation_norm": lambda p: jspline.variation_norm(p.net),
     "curvature.DeltaSlopes.split": lambda p: curvature.delta_slopes(p.spline, p.data).split(jnp.ones(3)),
-    "curvature.columns": lambda p: curvature.columns(p.net, p.data.x, jnp.zeros(())),
+    "activation.columns": lambda p: activation.columns(p.net, p.data.x, jnp.zeros(())),
     "curvature.delta_slopes": lambda p: curvature.delta_slopes(p.spline, p.data),
     "curvature.escape_direction": lambda p: curvature.escape_direction(p.net, p.data),
     "curvature.extreme_eigenvalues": lambda p: curvature.extreme_eigenvalues(p.net, p.data, 2),
@@ -190,22 +190,18 @@ CASES = of_laws() | {
     "pwl.dynamic_programming": lambda p: pwl.dynamic_programming(p.data, "auto"),
     "pwl.greedy_merge": lambda p: pwl.greedy_merge(p.data, 2),
     "pwl.sparsest_interpolant": lambda p: pwl.sparsest_interpolant(p.data),
-    "ranks.Ranks.by_side": lambda p: p.ranks.by_side(jnp.ones((1, 6))),
-    "ranks.Ranks.mask": lambda p: p.ranks.mask(),
-    "ranks.Ranks.over_data": lambda p: p.ranks.over_data(jnp.ones((1, 3))),
-    "ranks.Ranks.over_neurons": lambda p: p.ranks.over_neurons(jnp.ones((1, 6))),
-    "ranks.rank": lambda p: ranks.rank(p.net.w, p.net.b, p.data.x),
+    "activation.Mask.of": lambda p: activation.Mask.of(p.net.w, p.net.b, p.data.x),
+    "activation.Ranks.of": lambda p: activation.Ranks.of(p.net.w, p.net.b, p.data.x),
+    "activation.Ranks.over_data": lambda p: p.ranks.over_data(jnp.ones((1, 3))),
+    "activation.Ranks.over_neurons": lambda p: p.ranks.over_neurons(jnp.ones((1, 6))),
 }
 WITHIN = [
-    "curvature.Columns.gram",
-    "curvature.Columns.moments",
     "curvature.SpectralDensity.cdf",
     "curvature.SpectralDensity.moment",
     "curvature.SpectralDensity.pdf",
     "curvature.flat",
-    "curvature.kernel",
     "curvature.lanczos",
-    "curvature.residual_blocks",
+    "activation.residual_blocks",
     "curvature.tangent",
     "curvature.tridiagonal",
     "datasets.Units.x",
@@ -222,8 +218,8 @@ WITHIN = [
     "landscape.PiecewiseQuadratic.stretched",
     "objective.relevant_sums",
     "pwl.criterion",
-    "ranks.Ranks.sees",
-    "ranks.is_active",
+    "activation.activation",
+    "activation.is_active",
 ]
 NUMBERS = [
     "datasets.read_csv",
@@ -244,7 +240,10 @@ EXEMPT = (
     | {
         name: "tables of many nets, on the host" if name.startswith("ensemble.") else "part of a flow"
         for name in public_functions()
-        if name.startswith(("ensemble.", "dynamics.FlowTerm.", "dynamics.Rosenbrock.", "dynamics.Events."))
+        if name not in CASES
+        and name.startswith(
+            ("ensemble.", "activation.", "dynamics.FlowTerm.", "dynamics.Rosenbrock.", "dynamics.Events.")
+        )
     }
 )
 FILLED = ["kernel.lazy_distance", "landscape.drive_zeros", "landscape.is_critical", "landscape.ScaleSlice.__call__"]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jspline
-from jspline import Dataset, ReLUNet, ranks
+from jspline import Dataset, ReLUNet
+from jspline.activation import Ranks
 from jspline.objective import relevant_sums
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
@@ -74,7 +75,7 @@ def test_a_breakpoint_within_rounding_of_a_datum_is_on_it():
     net = ReLUNet(w, -(w * x), rng.normal(size=400))
     assert np.sum(-net.b / net.w != x) > 20
     data = Dataset(x, rng.normal(size=400))
-    ranked = ranks.rank(net.w, net.b, data.x)
+    ranked = Ranks.of(net.w, net.b, data.x)
     mask = np.asarray(ranked.mask())
     assert not np.any(np.diag(mask))
     np.testing.assert_array_equal(mask.sum(axis=0), np.where(w > 0, 399 - np.arange(400), np.arange(400)))
@@ -87,7 +88,7 @@ def test_a_breakpoint_within_rounding_of_a_datum_is_on_it():
 def test_sums_over_neurons_on_either_kind_of_device(key, how, size):
     k = jax.random.split(key, 4)
     net, data = random_net(k[0], 400), random_data(k[1], size)
-    ranked = ranks.rank(net.w, net.b, data.x)
+    ranked = Ranks.of(net.w, net.b, data.x)
     values = jax.random.normal(k[2], (2, 400))
     active = ranked.mask().T.astype(float)
     for side, value in zip((ranked.right, ~ranked.right), getattr(ranked, how)(values), strict=True):
@@ -100,7 +101,7 @@ def test_sums_over_neurons_on_either_kind_of_device(key, how, size):
 def test_derivatives_through_either_path(key):
     k = jax.random.split(key, 4)
     net, data = random_net(k[0], 30), random_data(k[1], 40)
-    ranked = ranks.rank(net.w, net.b, data.x)
+    ranked = Ranks.of(net.w, net.b, data.x)
     values, weights = jax.random.normal(k[2], (2, 30)), jax.random.normal(k[3], (2, 40))
     # The sum over neurons is linear; its transpose is the sum over data.
     for how in ("_by_scatter", "_by_sort"):
@@ -116,7 +117,7 @@ def test_ranks_by_hand():
     #                 right of 1  left of 1  constant  dead  all data  no datum
     w = jnp.array([1.0, -1.0, 0.0, 0.0, 2.0, -1.0])
     b = jnp.array([-1.0, 1.0, 1.0, 0.0, 1.0, -1.0])
-    ranked = ranks.rank(w, b, x)
+    ranked = Ranks.of(w, b, x)
     np.testing.assert_array_equal(ranked.rank, [3, 1, 0, 4, 0, 0])
     np.testing.assert_array_equal(ranked.right, [True, False, True, True, True, False])
     np.testing.assert_array_equal(ranked.mask().sum(axis=0), [1, 1, 4, 0, 4, 0])

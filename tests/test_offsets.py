@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from registry import uncovered
+from registry import public_functions, uncovered
 
 import jspline
-from jspline import Dataset, ReLUNet, Spline, curvature, dynamics, init, kernel, landscape, objective, pwl, ranks
+from jspline import Dataset, ReLUNet, Spline, activation, curvature, dynamics, init, kernel, landscape, objective, pwl
 from jspline.descent import BatchNormNet, DeepNet
 
 SHIFT = 2.0**20
@@ -75,7 +75,7 @@ def density(x):
 
 
 def columns(p):
-    return curvature.columns(p.spline, p.data.x, p.data.middle)
+    return activation.columns(p.spline, p.data.x, p.data.middle)
 
 
 def slices(p):
@@ -137,12 +137,14 @@ CASES = {
     ),
     "charts.total_delta_slope": lambda p: jspline.total_delta_slope(p.net, interval=(-1 + p.s, 1 + p.s)),
     "charts.variation_norm": lambda p: jspline.variation_norm(p.net),
-    "curvature.Columns.gram": lambda p: eqx.filter_jit(type(columns(p)).gram)(
+    "activation.Columns.gram": lambda p: eqx.filter_jit(type(columns(p)).gram)(
         columns(p), p.data.x - p.data.middle, p.data.weight, 1.0
     ),
-    "curvature.Columns.moments": lambda p: columns(p).moments(),
+    "activation.Columns.kernel": lambda p: columns(p).kernel(p.data.x - p.data.middle, 1.0),
+    "activation.Columns.diagonal": lambda p: columns(p).diagonal(p.data.x - p.data.middle, p.data.weight),
+    "activation.Columns.dense": lambda p: columns(p).dense(p.data.x - p.data.middle),
     "curvature.DeltaSlopes.split": lambda p: curvature.delta_slopes(p.spline, p.data).split(p.spline.mu),
-    "curvature.columns": lambda p: (columns(p).slope, columns(p).level, columns(p).ranks.rank),
+    "activation.columns": lambda p: (columns(p).slope, columns(p).level, columns(p).active.rank),
     "curvature.delta_slopes": lambda p: curvature.delta_slopes(p.spline, p.data).S,
     "curvature.gram": lambda p: (curvature.gram(p.spline, p.data), p.pushed(curvature.gram(p.net, p.data))),
     "curvature.hessian": lambda p: (curvature.hessian(p.spline, p.data), p.pushed(curvature.hessian(p.net, p.data))),
@@ -154,9 +156,6 @@ CASES = {
     "curvature.jacobian": lambda p: (
         curvature.jacobian(p.spline, p.data),
         p.pushed(curvature.jacobian(p.net, p.data)),
-    ),
-    "curvature.kernel": lambda p: curvature.kernel(
-        *2 * (p.data.x - p.data.middle, columns(p).moments()), bias=1.0
     ),
     "curvature.ntk": lambda p: curvature.ntk(p.spline, p.t, p.data.x),
     "curvature.theorem5": lambda p: [
@@ -237,8 +236,8 @@ CASES = {
     "pwl.dynamic_programming": lambda p: p.fit(pwl.dynamic_programming(p.data, 3)),
     "pwl.greedy_merge": lambda p: p.fit(pwl.greedy_merge(p.data, 3))[:3],
     "pwl.sparsest_interpolant": lambda p: p.fit(pwl.sparsest_interpolant(p.data)),
-    "ranks.is_active": lambda p: ranks.is_active(p.net.w[None], p.net.b[None], p.data.x[:, None]),
-    "ranks.rank": lambda p: ranks.rank(p.net.w, p.net.b, p.data.x).rank,
+    "activation.is_active": lambda p: activation.is_active(p.net.w[None], p.net.b[None], p.data.x[:, None]),
+    "activation.Ranks.of": lambda p: activation.Ranks.of(p.net.w, p.net.b, p.data.x).rank,
 }  # fmt: skip
 
 NO_OFFSET = [
@@ -260,7 +259,7 @@ REASONS = {
         curvature.escape_direction curvature.extreme_eigenvalues curvature.spectral_density curvature.spectrum
         descent.sharpness""",
     "knows neither data nor breakpoints": """
-        curvature.flat curvature.lanczos curvature.residual_blocks curvature.tangent curvature.tridiagonal
+        curvature.flat curvature.lanczos activation.residual_blocks curvature.tangent curvature.tridiagonal
         dynamics.Events.add dynamics.Events.empty dynamics.Events.sorted dynamics.compiler_options
         dynamics.result_codes dynamics.result_names ensemble.LawBlock.__call__ ensemble.LawBlock.draw
         ensemble.LogBins.edges ensemble.LogBins.number ensemble.Moments.of ensemble.Store.close ensemble.Store.path
@@ -270,7 +269,13 @@ REASONS = {
         init.UniformBreakpoints.roughness_mean init.UniformBreakpoints.roughness_tail
         init.UniformBreakpoints.roughness_var init.Spiky.roughness_mean landscape.count_fits landscape.lonely_bound
         landscape.lonely_partitions landscape.lonely_probability landscape.partitions landscape.remark_1 pwl.criterion
-        ranks.Ranks.by_side ranks.Ranks.mask ranks.Ranks.over_data ranks.Ranks.over_neurons ranks.Ranks.sees""",
+        """,
+    "knows what is seen, and not where it lies": " ".join(
+        name
+        for name in public_functions()
+        if name.startswith(("activation.Ranks.", "activation.Mask.", "activation.activation"))
+        and not name.endswith(".Ranks.of")
+    ),
     "a law whose breakpoints lie about 0; no shift of it is one": """
         ensemble.LawBins.around init.Balanced.cdf_beta init.Balanced.cdf_mu init.Balanced.pdf init.Balanced.pdf_beta
         init.Balanced.pdf_mu init.Balanced.pdf_mu_given_beta init.Balanced.roughness_mean init.Balanced.roughness_tail

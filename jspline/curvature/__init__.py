@@ -1,6 +1,5 @@
 """The curvature of the loss: Hessian, Gram matrix, products, tangent kernel, spectra, and why eigenvalues vanish."""
 
-from jspline.curvature._columns import Columns, columns, flat, kernel, residual_blocks, tangent
 from jspline.curvature._hessian import gram, hessian, hvp, jacobian, ntk
 from jspline.curvature._lanczos import (
     Extremes,
@@ -10,6 +9,7 @@ from jspline.curvature._lanczos import (
     spectral_density,
     tridiagonal,
 )
+from jspline.curvature._parameters import flat, tangent
 from jspline.curvature._spectrum import (
     DeltaSlopes,
     Escape,
@@ -23,14 +23,12 @@ from jspline.curvature._zero_modes import CAUSES, ZeroModes, zero_modes
 
 __all__ = [
     "CAUSES",
-    "Columns",
     "DeltaSlopes",
     "Escape",
     "Extremes",
     "SpectralDensity",
     "Theorem5",
     "ZeroModes",
-    "columns",
     "delta_slopes",
     "escape_direction",
     "extreme_eigenvalues",
@@ -39,10 +37,8 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
-    "kernel",
     "lanczos",
     "ntk",
-    "residual_blocks",
     "spectral_density",
     "spectrum",
     "tangent",

@@ -22,8 +22,9 @@ from jaxtyping import Array, Float
 from jspline._checks import Reals, as_like, check_choice, check_data, check_memory
 from jspline._programs import compiled
 from jspline._scale import middle
+from jspline.activation import columns, residual_blocks
 from jspline.charts import ReLUNet, Spline
-from jspline.curvature._columns import columns, flat, kernel, residual_blocks, size, tangent
+from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
 from jspline.objective import loss, predict, relevant_sums, value_and_grad
 
@@ -101,10 +102,7 @@ def gram(
 def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
     check_data(data)
-    lines = columns(net, data.x, data.middle)
-    z = (data.x - data.middle)[:, None, None]
-    values = jnp.where(lines.ranks.mask()[:, None], z * lines.slope[None] + lines.level[None], 0)
-    J = values.reshape(data.size, -1)
+    J = columns(net, data.x, data.middle).dense(data.x - data.middle)
     return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
 
 
@@ -179,11 +177,8 @@ def ntk(
     sorted_points = points[order]
     centre = middle(sorted_points)
     place = jnp.argsort(order)
-    rightward, leftward = columns(net, sorted_points, centre).moments()
-    z, rightward, leftward = points - centre, rightward[:, place], leftward[:, place]
-    one = z[:n], (rightward[:, :n], leftward[:, :n])
-    other = one if x2 is None else (z[n:], (rightward[:, n:], leftward[:, n:]))
-    return kernel(*one, *other, float(train_b0))
+    rows, others = place[:n], place[:n] if x2 is None else place[n:]
+    return columns(net, sorted_points, centre).kernel(sorted_points - centre, float(train_b0), rows, others)
 
 
 def _structured(

@@ -28,9 +28,10 @@ from jspline._checks import (
 )
 from jspline._programs import compiled
 from jspline._roots import root
+from jspline.activation import columns
 from jspline.charts import ReLUNet, Spline
-from jspline.curvature._columns import columns, size
 from jspline.curvature._hessian import Matrix, operator
+from jspline.curvature._parameters import size
 from jspline.datasets import Dataset
 
 
@@ -247,7 +248,5 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
     check_data(data)
-    lines, z = columns(net, data.x, data.middle), data.x - data.middle
-    xx, x1, one = lines.ranks.over_data(data.weight[None] * jnp.stack([z**2, z, jnp.ones_like(z)]))
-    diagonal = lines.slope**2 * xx[None] + 2 * lines.slope * lines.level * x1[None] + lines.level**2 * one[None]
+    diagonal = columns(net, data.x, data.middle).diagonal(data.x - data.middle, data.weight)
     return jnp.append(diagonal.ravel(), jnp.sum(data.weight)) if train_b0 else diagonal.ravel()

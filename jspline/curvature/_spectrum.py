@@ -13,9 +13,9 @@ from jaxtyping import Array, Float
 from jspline._checks import check_choice, check_finite, check_kind, check_memory, check_positive, is_concrete, on_host
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
-from jspline.curvature._columns import flat, size, tangent
 from jspline.curvature._hessian import Matrix, gram, hessian, jacobian, ntk
 from jspline.curvature._lanczos import extreme_eigenvalues, gram_diagonal
+from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
 from jspline.objective import relevant_sums, value_and_grad
 

@@ -27,7 +27,6 @@ from jspline.dynamics._events import Meeting, Stretch, meet, opening, turn
 from jspline.dynamics._rosenbrock import Cubic, Solver
 from jspline.dynamics._solution import Events
 from jspline.dynamics._term import PARKED, FlowTerm, velocity
-from jspline.ranks import Ranks
 
 PASSES = 200  # the most events of a neuron in one step
 TRIES = 6  # lengths of a step to try before its first event
@@ -237,7 +236,8 @@ class Journey:
     def _chunk(self, carried: Carried, who: Int[Array, " chunk"], limit: Array) -> Carried:
         """Carry these neurons. Behind the last one there is number `width`, which does not count."""
         take = lambda leaf: leaf.at[..., who].get(mode="clip")  # noqa: E731
-        term, allowed = _cells(self.term, take), take(self.allowed.b)
+        some = self.term.active.take(who), take(self.term.pin)
+        term, allowed = eqx.tree_at(lambda t: (t.active, t.pin), self.term, some), take(self.allowed.b)
         meeting = jax.tree.map(take, self.meeting).only(who < self.term.pin.size)
 
         def one_pass(state: _Passes) -> _Passes:
@@ -284,9 +284,10 @@ class Journey:
 
         put = lambda leaf, values: leaf.at[who].set(values, mode="drop")  # noqa: E731
         w, b, v = (put(leaf, values) for leaf, values in zip(_parts(carried.net), new, strict=True))
+        cells = carried.term.active.put(who, end.term.active), put(carried.term.pin, end.term.pin)
         return carried._replace(
             net=ReLUNet(w, b, v, carried.net.b0),
-            term=_cells(carried.term, put, end.term),
+            term=eqx.tree_at(lambda t: (t.active, t.pin), carried.term, cells),
             counts=end.counts,
             log=end.log,
             parked=end.parked,
@@ -350,11 +351,3 @@ def _until(limit: Array) -> Array:
 
 def _parts(net: ReLUNet) -> tuple[Array, Array, Array]:
     return net.w, net.b, net.v
-
-
-def _cells(term: FlowTerm, change: Callable[..., Any], *others: FlowTerm) -> FlowTerm:
-    """`change` applied to rank, side and pin of each neuron."""
-    rank, right, pin = (
-        change(*leaves) for leaves in zip(*((t.ranks.rank, t.ranks.right, t.pin) for t in (term, *others)), strict=True)
-    )
-    return eqx.tree_at(lambda t: (t.ranks, t.pin), term, (Ranks(rank, right, term.ranks.size), pin))

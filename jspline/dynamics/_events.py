@@ -31,10 +31,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet
 from jspline.dynamics._rosenbrock import Cubic
-from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, canonical
-from jspline.ranks import Ranks
+from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points
 
 BAND = 0.01
 MARGIN = 10
@@ -145,7 +145,7 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], pati
 
     # Cubics that are positive until the event: for a free neuron z at the two neighbouring data, signed; for one that
     # slides w and v, signed.
-    datum, inside = _neighbours(term, w[0])
+    datum, inside = term.active.candidates(~(w[0] < 0))
     seen = jnp.where(inside, 1, -1).astype(x.dtype)[None]
     at = x[datum]
     free = seen * (w[:, None] * at[None] + b[:, None])
@@ -209,13 +209,13 @@ def turn(
     theta = jnp.clip(meeting.theta, 0, 1)
     outside = without(term, meeting)
     X, E, push = (_shifted(cubic, theta) for cubic in (*outside.sums(impulse), impulse[:, meeting.datum]))
-    came_from_inside = meeting.hit & ~same(outside.ranks, term.ranks)
+    came_from_inside = meeting.hit & ~outside.active.same(term.active)
     inner = v * (E[0] + x * X[0])
     outer = inner + v * push[0] * (1 + x**2)
     stuck = meeting.hit & jnp.where(came_from_inside, inner > 0, outer < 0)
     enters = (meeting.hit & ~came_from_inside & ~stuck) | meeting.to_outer
-    new = including(outside, enters, meeting.datum)
-    new = eqx.tree_at(lambda t: t.pin, new, jnp.where(stuck, meeting.datum, outside.pin))
+    active, pin = outside.active.adding(enters, meeting.datum), jnp.where(stuck, meeting.datum, outside.pin)
+    new = eqx.tree_at(lambda t: (t.active, t.pin), outside, (active, pin))
 
     # Put those that stick exactly on their datum.
     z = jnp.where(stuck, w * x + b, 0) / (1 + x**2)
@@ -275,20 +275,6 @@ def _alone(term: FlowTerm, y: Array, X: Array, E: Array) -> Float[Array, "4 3 wi
     begin = rate(X[0], E[0], y)
     end = rate(X[0] + 2 * X[1] + 3 * X[2], E[0] + 2 * E[1] + 3 * E[2], y + change)
     return jnp.stack([y, begin, 3 * change - 2 * begin - end, begin + end - 2 * change])
-
-
-def _neighbours(term: FlowTerm, w: Float[Array, " width"]) -> tuple[Int[Array, "2 width"], Bool[Array, "2 width"]]:
-    """The two data next to the breakpoint of each neuron, and whether they are seen.
-
-    One that sees no datum has the outermost on its side twice.
-    """
-    rank, right = term.ranks.rank, term.ranks.right
-    last = term.points.count - 1
-    datum = jnp.stack([jnp.where(term.sees_all, last, rank - 1), rank])
-    inside = jnp.stack([term.sees_all | ~right, right])
-    dead = right & (rank > last)
-    datum = jnp.where(dead[None], jnp.where(w < 0, 0, last)[None], datum)
-    return jnp.clip(datum, 0, len(term.points.x) - 1), inside & ~dead[None]
 
 
 def _first_root(c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
@@ -351,34 +337,14 @@ def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
 
     Theory: docs/theory.md 7.5.
     """
-    ranks, count = term.ranks, term.points.count
-    seen = meeting.hit & ranks.sees(meeting.datum)
-    # Of all data, losing the last one leaves those to the left.
-    left = ~ranks.right | ((meeting.datum == count - 1) & (ranks.rank == 0) & (count > 1))
-    place = jnp.where(left, meeting.datum, meeting.datum + 1)
-    place = jnp.where(seen, place, ranks.rank)
-    place = jnp.where(meeting.parked, count, place)
-    right = jnp.where(seen, ~left, ranks.right) | meeting.parked
+    active = term.active.removing(meeting.hit, meeting.datum).dropping(meeting.parked)
     pin = jnp.where(meeting.parked, PARKED, jnp.where(meeting.released, FREE, term.pin))
-    ranks = canonical(Ranks(place, right, ranks.size), count)
-    return eqx.tree_at(lambda t: (t.ranks, t.pin), term, (ranks, pin.astype(term.pin.dtype)))
-
-
-def including(term: FlowTerm, neurons: Bool[Array, " width"], datum: Int[Array, " width"]) -> FlowTerm:
-    """The cell in which these neurons see one datum more, next to those they see."""
-    place = jnp.where(term.ranks.right, datum, datum + 1)
-    ranks = Ranks(jnp.where(neurons, place, term.ranks.rank), term.ranks.right, term.ranks.size)
-    return eqx.tree_at(lambda t: t.ranks, term, canonical(ranks, term.points.count))
-
-
-def same(one: Ranks, other: Ranks) -> Bool[Array, " width"]:
-    """Which neurons see the same data, where both are `canonical`."""
-    return (one.rank == other.rank) & (one.right == other.right)
+    return eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin.astype(term.pin.dtype)))
 
 
 def beyond(term: FlowTerm, net: ReLUNet) -> Bool[Array, ""]:
     """Whether a free neuron is beyond a datum next to it, by more than rounding."""
-    datum, inside = _neighbours(term, net.w)
+    datum, inside = term.active.candidates(~(net.w < 0))
     on, size = net.w[None] * term.points.x[datum], jnp.abs(net.b)[None]
     z = jnp.where(inside, 1, -1).astype(on.dtype) * (on + net.b[None])
     free = (term.alive & ~term.slides & (term.pin != PARKED))[None]
@@ -389,10 +355,10 @@ def side_by_side(term: FlowTerm, net: ReLUNet) -> ReLUNet:
     """The net with every neuron on the side of its neighbouring data on which the cell has it.
 
     It may be beyond by rounding, or by what the others' answer moved it (`_carry`). Then it is put on that datum, w x =
-    -b to the last bit, by the comparison that defines activation (`ranks.is_active`), or just above if it is seen.
+    -b to the last bit, by the comparison that defines activation (`activation.is_active`), or just above if it is seen.
     """
     tiny, eps = jnp.finfo(net.b.dtype).tiny, jnp.finfo(net.b.dtype).eps
-    datum, inside = _neighbours(term, net.w)
+    datum, inside = term.active.candidates(~(net.w < 0))
     b = net.b
     for side in range(2):
         on = -(net.w * term.points.x[datum[side]])
@@ -409,7 +375,7 @@ def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array,
     Attractor: slide. Pushed from both sides to z > 0: see it. Otherwise, also for a repeller, z < 0 (relu'(0) = 0).
     Returns the cell, the force in it, who slides, and where z > 0 would have been a solution too.
     """
-    datum, inside = _neighbours(term, net.w)
+    datum, inside = term.active.candidates(~(net.w < 0))
     meets = (net.w != 0)[None] & ~inside & (net.w[None] * term.points.x[datum] == -net.b[None])
     which = jnp.where(meets[0], datum[0], datum[1])
     on = jnp.any(meets, axis=0)
@@ -420,8 +386,8 @@ def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array,
     v = jnp.where(net.v != 0, net.v, net.w * force.X + net.b * force.E)
     stuck = on & (v * inner > 0) & (v * outer < 0)
     enters = on & (v * inner > 0) & (v * outer >= 0)
-    new = including(term, enters, which)
-    new = eqx.tree_at(lambda t: t.pin, new, jnp.where(stuck, which, term.pin).astype(term.pin.dtype))
+    active, pin = term.active.adding(enters, which), jnp.where(stuck, which, term.pin).astype(term.pin.dtype)
+    new = eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin))
     gained = jnp.where(enters, push, 0)
     force = force._replace(X=force.X + gained * at, E=force.E + gained)
     leaves = on & (v * inner <= 0) & (v * outer > 0)
@@ -520,7 +486,6 @@ def depart(term: FlowTerm, net: ReLUNet, e: Array) -> tuple[FlowTerm, Bool[Array
     """Let parked neurons go, where they can: the new cell, who left, and whose way was not the only one."""
     way = _ways(term, net, e)
     leaves = (term.pin == PARKED) & (way.rate > 0) & (net.v != 0)
-    rank, right = jnp.where(leaves, way.rank, term.ranks.rank), jnp.where(leaves, way.right, term.ranks.right)
-    ranks = canonical(Ranks(rank, right, term.ranks.size), term.points.count)
-    pin = jnp.where(leaves, way.pin, term.pin)
-    return eqx.tree_at(lambda t: (t.ranks, t.pin), term, (ranks, pin)), leaves, leaves & way.nonunique
+    ways = Ranks(way.rank, way.right, term.active.size).canonical(term.points.count)
+    active, pin = term.active.exchanging(leaves, ways), jnp.where(leaves, way.pin, term.pin)
+    return eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin)), leaves, leaves & way.nonunique

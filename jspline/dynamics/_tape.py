@@ -24,14 +24,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet
-from jspline.dynamics._events import BAND, same
+from jspline.dynamics._events import BAND
 from jspline.dynamics._rosenbrock import Solver, rodas
 from jspline.dynamics._running import CODE, Running, attempt
 from jspline.dynamics._sizes import sizes
 from jspline.dynamics._solution import member
 from jspline.dynamics._term import FREE, PARKED, FlowTerm, Force, Points, cell, flatten, unflatten, velocity
-from jspline.ranks import Ranks
 
 
 class OBSTACLES(eqx.Enumeration):
@@ -78,7 +78,8 @@ class Tape(eqx.Module):
     def cell(self, row: Array, points: Points) -> FlowTerm:
         """The cell of a row, around these points."""
         rank, right, pin = (column[row] for column in self.cells)
-        return FlowTerm(points, Ranks(rank, right, self.term.ranks.size), pin, self.term.train_b0)
+        active = Ranks(rank, right, self.term.active.size, points.count)
+        return FlowTerm(points, active, pin, self.term.train_b0)
 
     def result(self) -> OBSTACLES:
         """The obstacle as a member of `OBSTACLES`."""
@@ -132,7 +133,7 @@ def record(run: Running, capacity: int) -> tuple[Running, Tape]:
 
 
 def _columns(term: FlowTerm) -> tuple[Array, Array, Array]:
-    return term.ranks.rank, term.ranks.right, term.pin
+    return term.active.rank, term.active.right, term.pin
 
 
 def _first(code: Array, found: dict[str, Array]) -> Array:
@@ -166,14 +167,10 @@ class Jumps(eqx.Module):
 
 def jumps(old: FlowTerm, new: FlowTerm, force: Force) -> Jumps:
     """What happens between the cells `old` and `new`, where `force` is that of `new` (docs/theory.md 9.2)."""
-    one, two, count = old.ranks, new.ranks, new.points.count
-    # The one datum that is seen in one of the cells only.
-    none = jnp.where(one.right, one.rank, two.rank) == count
-    datum = jnp.where(one.right == two.right, jnp.minimum(one.rank, two.rank), jnp.where(none, 0, count - 1))
+    one, two = old.active, new.active
     sticks, released = (old.pin == FREE) & new.slides, old.slides & (new.pin == FREE)
-    datum = jnp.where(sticks, new.pin, jnp.where(old.slides, old.pin, datum)).astype(jnp.int32)
-    crosses = (old.pin == FREE) & (new.pin == FREE) & ~same(one, two)
-    datum = jnp.clip(datum, 0, len(new.points.x) - 1)
+    datum = jnp.where(sticks, new.pin, jnp.where(old.slides, old.pin, one.switched(two)))
+    crosses = (old.pin == FREE) & (new.pin == FREE) & ~one.same(two)
 
     x = new.points.x[datum]
     after, own = force.side(x), force.e[datum] * (1 + x**2)

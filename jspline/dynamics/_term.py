@@ -24,10 +24,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jspline.activation import Columns, Ranks, residual_blocks
 from jspline.charts import ReLUNet
-from jspline.curvature import Columns, kernel, residual_blocks
 from jspline.datasets import Dataset
-from jspline.ranks import Ranks, rank
 
 FREE, PARKED = -1, -2
 """Values of `FlowTerm.pin` where no datum is slid on."""
@@ -114,14 +113,13 @@ class FlowTerm(diffrax.AbstractTerm):
 
     Attributes:
         points: the data.
-        ranks: which data each neuron sees. Behind a dead neuron's breakpoint there is none: it faces right, at rank
-            `points.count`; one that sees all data faces right, at rank 0.
+        active: which data each neuron sees, in its canonical form.
         pin: the datum each neuron slides on (it does not count as seen), or FREE or PARKED, `(width,)`.
         train_b0: whether the output bias moves.
     """
 
     points: Points
-    ranks: Ranks
+    active: Ranks
     pin: Int[Array, " width"]
     train_b0: bool = eqx.field(static=True)
 
@@ -140,15 +138,9 @@ class FlowTerm(diffrax.AbstractTerm):
         return self.pin >= 0
 
     @property
-    def sees_all(self) -> Bool[Array, " width"]:
-        """Which free neurons are active on all data."""
-        return self.ranks.right & (self.ranks.rank == 0) & (self.pin == FREE)
-
-    @property
     def alive(self) -> Bool[Array, " width"]:
         """Which neurons can move: all but the dead, which see no datum, and the parked."""
-        dead = self.ranks.right & (self.ranks.rank >= self.points.count)
-        return ~dead | self.slides
+        return ~self.active.nowhere | self.slides
 
     @property
     def pinned_x(self) -> Float[Array, " width"]:
@@ -176,7 +168,7 @@ class FlowTerm(diffrax.AbstractTerm):
     def lines(self, slope: Float[Array, "k width"], intercept: Float[Array, "k width"]) -> Float[Array, "k data"]:
         """At each datum, the sum of slope x + intercept over the neurons that see it, for several at once."""
         centre = self.points.centre
-        sums = self.ranks.over_neurons(jnp.concatenate([slope, intercept + slope * centre]))
+        sums = self.active.over_neurons(jnp.concatenate([slope, intercept + slope * centre]))
         slope, intercept = jnp.split(sums, 2)
         return slope * (self.points.x - centre)[None] + intercept
 
@@ -188,7 +180,7 @@ class FlowTerm(diffrax.AbstractTerm):
     def sums(self, e: Float[Array, "k data"]) -> tuple[Float[Array, "k width"], Float[Array, "k width"]]:
         """The sums of e x and of e over the active data of each neuron, for several e at once."""
         centre = self.points.centre
-        X, E = jnp.split(self.ranks.over_data(jnp.concatenate([e * (self.points.x - centre)[None], e])), 2)
+        X, E = jnp.split(self.active.over_data(jnp.concatenate([e * (self.points.x - centre)[None], e])), 2)
         return X + centre * E, E
 
     def project(self, force: Force) -> Force:
@@ -264,7 +256,7 @@ class FlowTerm(diffrax.AbstractTerm):
         b = jnp.where(self.slides, -x * along, 0), jnp.where(self.slides, -x * along * (centre - x), net.v)
         v = net.w, net.b + net.w * centre
         slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
-        return Columns(slope, level, self.ranks)
+        return Columns(slope, level, self.active)
 
     def _kernel(self, net: ReLUNet, force: Force, g: Array, inverse_determinant: Array) -> Float[Array, "data data"]:
         """J (I - g A)^-1 J^T: the neural tangent kernel, seen through the blocks.
@@ -279,9 +271,8 @@ class FlowTerm(diffrax.AbstractTerm):
         b = jnp.zeros_like(norm), jnp.where(self.slides, 0, net.v)
         v = scale * (net.w + g * net.v * force.X), scale * (net.b + g * net.v * force.E)
         slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
-        moments = Columns(slope, level + slope * centre, self.ranks).moments()
-        z = self.points.x - centre
-        return kernel(z, moments, z, moments, float(self.train_b0))
+        columns = Columns(slope, level + slope * centre, self.active)
+        return columns.kernel(self.points.x - centre, float(self.train_b0))
 
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:
@@ -302,16 +293,5 @@ def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
 
 def cell(net: ReLUNet, points: Points, train_b0: bool) -> FlowTerm:
     """The cell a net is in, breakpoints on data counted as inactive (relu'(0) = 0)."""
-    ranks = rank(net.w, net.b, points.x)
-    free = jnp.full(net.w.shape, FREE, jnp.int32)
-    return FlowTerm(points, canonical(ranks, points.count), free, train_b0)
-
-
-def canonical(ranks: Ranks, count: Array) -> Ranks:
-    """One way to write "sees all data" and one to write "sees none"."""
-    first = jnp.where(ranks.right, ranks.rank, 0)
-    behind = jnp.where(ranks.right, count, jnp.minimum(ranks.rank, count))
-    every, none = (first == 0) & (behind == count), first >= behind
-    right = ranks.right | every | none
-    place = jnp.where(none, count, jnp.where(every, 0, ranks.rank))
-    return Ranks(place.astype(jnp.int32), right, ranks.size)
+    active = Ranks.of(net.w, net.b, points.x).canonical(points.count)
+    return FlowTerm(points, active, jnp.full(net.w.shape, FREE, jnp.int32), train_b0)

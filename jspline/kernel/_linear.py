@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline import ranks
 from jspline._checks import (
     as_like,
     check_data,
@@ -24,6 +23,7 @@ from jspline._checks import (
     is_concrete,
 )
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import predict
@@ -178,8 +178,7 @@ class _Compressed(NamedTuple):
 
 
 def _compressed(w: Array, b: Array, x: Array) -> _Compressed:
-    ranked, size = ranks.rank(w, b, x), x.size
-    bucket = jnp.where(ranked.right, ranked.rank, size + 1 + ranked.rank)
+    (bucket, groups), size = Ranks.of(w, b, x).groups(), x.size
     nearest = _nearest(size)
     some = ((bucket != size) & (bucket != size + 1)).astype(w.dtype)
     w, z = w * some, (b + w * x[nearest[bucket]]) * some
@@ -189,9 +188,7 @@ def _compressed(w: Array, b: Array, x: Array) -> _Compressed:
     turn = _total(first * w, bucket, size)
     apart = w - turn[bucket] * first
     rest = jnp.sqrt(_total(apart**2, bucket, size))
-    seen = ranks.Ranks(
-        jnp.concatenate([jnp.arange(size + 1), jnp.arange(size + 1)]), jnp.arange(2 * size + 2) <= size, size
-    ).mask()
+    seen = groups.mask()
     away = jnp.where(seen, x[:, None] - x[nearest][None], 0)
     features = jnp.concatenate([jnp.where(seen, norm[None], 0) + turn[None] * away, rest[None] * away], axis=1)
     basis = jnp.stack([first, apart / jnp.where(rest > 0, rest, 1)[bucket]])
@@ -228,7 +225,7 @@ def _with_b0(features: Array, train_b0: bool, value: int) -> Array:
 
 def _response(train_b0: bool, w: Array, b: Array, x: Array, impulse: Array) -> tuple[Array, Array]:
     """What v and b0 gain by the impulses int_0^t p_n e_n dt."""
-    X, E = ranks.rank(w, b, x).over_data(jnp.stack([impulse * (x - x[0]), impulse]))
+    X, E = Ranks.of(w, b, x).over_data(jnp.stack([impulse * (x - x[0]), impulse]))
     return w * X + (b + w * x[0]) * E, jnp.sum(impulse) if train_b0 else jnp.zeros_like(x[0])
 
 

@@ -23,7 +23,6 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
-from jspline import ranks
 from jspline._checks import (
     check_data,
     check_most,
@@ -35,6 +34,7 @@ from jspline._checks import (
     on_host,
 )
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
@@ -119,7 +119,7 @@ def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     p, x, middle = data.weight, data.x, data.middle
     residual = data.y - predict(net, data)
     e, away = p * residual, x - middle
-    ranked, found = ranks.rank(net.w, net.b, x), pieces(net, data)
+    ranked, found = Ranks.of(net.w, net.b, x), pieces(net, data)
     X_middle, E = ranked.over_data(jnp.stack([e * away, e]))
     at_middle = net.b + net.w * middle
     gradient_v = net.w * X_middle + at_middle * E
@@ -149,7 +149,6 @@ def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     b0_rests = jnp.abs(gradient.b0) <= weight
 
     # As a fit.
-    everywhere = ranked.rank == jnp.where(ranked.right, 0, data.size)
     E_piece, X_piece = (jax.ops.segment_sum(values, found.first, net.width + 1) for values in (e, e * away))
     return Criticality(
         critical=jnp.all(rests) & b0_rests,
@@ -157,7 +156,7 @@ def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
         share=jnp.where(on, share, jnp.nan),
         moves=~rests,
         b0_moves=~b0_rests,
-        applies=jnp.any(everywhere) & jnp.all(net.v != 0) & ~jnp.any(on),
+        applies=jnp.any(ranked.everywhere) & jnp.all(net.v != 0) & ~jnp.any(on),
         misfit=~((jnp.abs(E_piece) <= 2 * weight) & (jnp.abs(X_piece) <= 2 * moment)),
     )
 

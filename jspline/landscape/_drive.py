@@ -14,11 +14,11 @@ from jaxtyping import Array, Float, Int
 
 from jspline._checks import Reals, as_like, nan_is_an_answer
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net, same_x
 from jspline.objective import predict
-from jspline.ranks import Ranks
 
 
 class Drive(NamedTuple):

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, same_x
 from jspline.landscape._slices import Index, residual_without, slice_breakpoint
-from jspline.ranks import Ranks
 
 KNOTS = ("passthrough", "repeller", "attractor")
 """What the codes of `Knots` count in."""

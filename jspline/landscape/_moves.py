@@ -12,9 +12,9 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline import ranks
 from jspline._checks import is_concrete
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, check_breakpoint, finite
@@ -83,8 +83,8 @@ def drift_outside(net: ReLUNet, data: Dataset, i: Index, shift: ArrayLike) -> Re
 
 
 @compiled
-def _ranked(net: ReLUNet, data: Dataset) -> ranks.Ranks:
-    return ranks.rank(net.w, net.b, data.x)
+def _ranked(net: ReLUNet, data: Dataset) -> Ranks:
+    return Ranks.of(net.w, net.b, data.x)
 
 
 def _prepare(

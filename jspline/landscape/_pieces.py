@@ -7,8 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jspline import ranks
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_net
@@ -64,5 +64,5 @@ def _find(net: ReLUNet, data: Dataset) -> Pieces:
 
 def data_before(net: ReLUNet, data: Dataset) -> tuple[Int[Array, " width"], Int[Array, " width"]]:
     """How many data lie before each breakpoint, and how many before it or on it. Without meaning for w = 0."""
-    one, mirrored = ranks.rank(net.w, net.b, data.x).rank, ranks.rank(-net.w, -net.b, data.x).rank
+    one, mirrored = Ranks.of(net.w, net.b, data.x).rank, Ranks.of(-net.w, -net.b, data.x).rank
     return jnp.minimum(one, mirrored), jnp.maximum(one, mirrored)

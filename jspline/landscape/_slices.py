@@ -22,11 +22,11 @@ from jaxtyping import Array, Float, Int
 
 from jspline._checks import Reals, as_like, check_choice, nan_is_an_answer
 from jspline._programs import compiled
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._arguments import as_index, as_net, check_breakpoint
 from jspline.objective import predict
-from jspline.ranks import Ranks
 
 Index = int | np.integer | Int[Array, ""]
 
