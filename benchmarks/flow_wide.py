@@ -16,11 +16,14 @@ import jspline
 from benchmarks._report import duration, in_turns, machine, table
 from benchmarks.flow import dataset, how
 from jspline.dynamics import Running, Solution, advance, start
-from jspline.dynamics._carry import Carried, Journey
+from jspline.dynamics._cell import FlowTerm
 from jspline.dynamics._compile import SEQUENTIAL
+from jspline.dynamics._implicit import factor
 from jspline.dynamics._rosenbrock import Cubic, rodas
 from jspline.dynamics._sizes import sizes
-from jspline.dynamics._term import FlowTerm
+from jspline.dynamics.carry import Carried, FrozenStep
+from jspline.dynamics.carry._carry import carry
+from jspline.dynamics.carry._respond import respond
 
 FIGURE = Path(__file__).with_name("flow_wide.png")
 WIDTHS = (60, 600, 6_000, 20_000, 100_000, 1_000_000)
@@ -187,35 +190,35 @@ def profile(smoke: bool) -> str:
 def _pieces(run: Running) -> list[str]:
     """The parts of the next attempt, each compiled by itself."""
 
-    def journey(run: Running) -> Journey:
+    def step(run: Running) -> FrozenStep:
         _, _, info, solve = rodas(run.term, run.net, run.force, run.h)
         dense = Cubic(t0=run.t, t1=run.t + run.h, **info)
         size = sizes(run.term.points, run.net)
         allowed = jax.tree.map(lambda size: run.options.atol + run.options.rtol * size, size)
-        return Journey(run.term, run.net, dense, solve, allowed, run.options.rtol, None, jnp.asarray(True))
+        return FrozenStep.of(run.term, run.net, dense, solve, allowed, run.options.rtol, None, jnp.asarray(True))
 
-    def factor(term: FlowTerm, net: jspline.ReLUNet, run: Running) -> jspline.ReLUNet:
-        return term.factor(net, term.project(run.force), run.h)(net)[0]
+    def factored(term: FlowTerm, net: jspline.ReLUNet, run: Running) -> jspline.ReLUNet:
+        return factor(term, net, term.project(run.force), run.h)(net)[0]
 
     def frozen(run: Running) -> Any:
         return rodas(run.term, run.net, run.force, run.h)[:3]
 
     def who(run: Running) -> Any:
-        return journey(run).meeting
+        return step(run).meeting
 
-    def carry(run: Running) -> Carried:
-        return journey(run).carry(jnp.ones_like(run.t))
+    def carried(run: Running) -> Carried:
+        return carry(step(run), jnp.ones_like(run.t))
 
-    def respond(run: Running) -> Carried:
-        here = journey(run)
-        return here.respond(here.carry(jnp.ones_like(run.t)), jnp.ones_like(run.t))
+    def responded(run: Running) -> Carried:
+        here = step(run)
+        return respond(here, carry(here, jnp.ones_like(run.t)), jnp.ones_like(run.t))
 
-    functions = {"frozen": frozen, "who": who, "carry": carry, "respond": respond}
+    functions = {"frozen": frozen, "who": who, "carry": carried, "respond": responded}
     compiled = {
         name: partial(eqx.filter_jit(function, compiler_options=SEQUENTIAL), run)  # type: ignore[call-overload]
         for name, function in functions.items()
     }
-    compiled["factor"] = partial(eqx.filter_jit(factor, compiler_options=SEQUENTIAL), run.term, run.net, run)  # type: ignore[call-overload]
+    compiled["factor"] = partial(eqx.filter_jit(factored, compiler_options=SEQUENTIAL), run.term, run.net, run)  # type: ignore[call-overload]
     compiled["attempt"] = partial(advance, run, 1)
     met = int(np.sum(np.isfinite(compiled["who"]().theta)))
     for function in compiled.values():

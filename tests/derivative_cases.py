@@ -310,9 +310,7 @@ def cell(train_b0):
 
 @case((NET, EQUAL, Y), (SILENT, NET, Y), dear=True)
 def cells(net, step, e):
-    found = {
-        name: [] for name in ("fit", "force", "gather", "lines", "sums", "project", "push", "vf", "prod", "factor")
-    }
+    found = {name: [] for name in ("fit", "force", "gather", "lines", "sums", "project", "push", "vf", "prod")}
     for term in map(cell, (True, False)):
         found["fit"].append(term.fit(net))
         found["force"].append(term.force(net))
@@ -323,7 +321,6 @@ def cells(net, step, e):
         found["push"].append(term.push(net, step))
         found["vf"].append(term.vf(0.0, net, None))
         found["prod"].append(term.prod(step, jnp.asarray(0.3)))
-        found["factor"].append(term.factor(net, term.project(term.force(net)), jnp.asarray(0.05))(step))
     return {f"dynamics.FlowTerm.{name}": values for name, values in found.items()}
 
 

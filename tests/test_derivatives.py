@@ -12,8 +12,9 @@ from registry import uncovered
 
 from jspline import Dataset, Polar, ReLUNet
 from jspline.curvature import delta_slopes, hvp, tangent
+from jspline.dynamics._cell import Force, velocity
+from jspline.dynamics._implicit import factor
 from jspline.dynamics._solution import length
-from jspline.dynamics._term import Force, velocity
 
 STEP = 1e-5
 
@@ -151,7 +152,7 @@ def pairs():
         yield "push and gather", product(term.push(PINNED, step), e[0]), product(step, back)
         yield "lines and sums", product(term.lines(a[:1], a[1:]), e), product((a[:1], a[1:]), term.sums(e))
         yield "project", *symmetric(partial(on_line, term), u, v)
-        solve = term.factor(PINNED, term.project(term.force(PINNED)), jnp.asarray(0.05))
+        solve = factor(term, PINNED, term.project(term.force(PINNED)), jnp.asarray(0.05))
         yield "factor", *symmetric(jax.jit(lambda r, solve=solve: solve(r)[0]), step, on_line(term, v))
     for matrix in ("hessian", "gram"):
         yield matrix, *symmetric(partial(hvp, NET, DATA, matrix=matrix), one, other)

@@ -14,7 +14,10 @@ from jax.flatten_util import ravel_pytree
 import jspline
 from jspline import Dataset, ReLUNet, flow
 from jspline.dynamics import KINDS, RESULTS, Points, Rosenbrock, advance, cell, finish, result_names, start
-from jspline.dynamics._term import FREE, PARKED
+from jspline.dynamics._cell import FREE, PARKED
+from jspline.dynamics._charge import settled
+from jspline.dynamics._implicit import factor
+from jspline.dynamics.events import departure, first_root
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -90,7 +93,7 @@ def test_the_structured_solve_is_the_dense_one(width, size, train_b0):
     g = jnp.asarray(0.05)
     # Where neurons slide, the solver is meant for right-hand sides along the slide, as all of them are.
     right = ravel_pytree(term.vf(0.0, net, None))[0]
-    solve = term.factor(net, term.project(term.force(net)), g)
+    solve = factor(term, net, term.project(term.force(net)), g)
     for _ in range(3):
         expected = jnp.linalg.solve(jnp.eye(flat.size) - g * jacobian, right)
         value, felt = solve(unravel(right))
@@ -292,11 +295,9 @@ def test_a_parked_neuron_leaves_in_time():
 @pytest.mark.parametrize("start", [1.0, 0.01, 1e-6])
 def test_the_first_root_of_a_cubic(dtype, start):
     """To rounding, also close to a double root, and the first one: on a hundred thousand."""
-    from jspline.dynamics._events import _first_root
-
     c = np.random.default_rng(0).normal(size=(4, 100_000)).astype(dtype)
     c[0] = start * np.abs(c[0])
-    root = np.asarray(jax.jit(_first_root)(*c))
+    root = np.asarray(jax.jit(first_root)(*c))
     exact = c.astype(np.longdouble)
 
     def value(theta):
@@ -319,12 +320,10 @@ def test_the_first_root_of_a_cubic(dtype, start):
 
 def test_a_parked_neuron_is_at_rest():
     """Whatever the answer of the step to other events did to it: (w, b) = 0, and v has all of the charge."""
-    from jspline.dynamics._running import _settle
-
     origin = ReLUNet([1.0, 0.6], [0.0, 0.3], [2.0, -0.7], 0.0)
     term = cell(origin, Points(frozen([-1.0, -0.5, 0.0], [-2.0, 2.5, -1.0])), train_b0=False)
     term = eqx.tree_at(lambda t: t.pin, term, term.pin.at[0].set(PARKED))
-    net, _ = _settle(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin, term.alive)
+    net, _ = settled(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin, term.alive)
     np.testing.assert_allclose([net.w[0], net.b[0], net.v[0]], [0.0, 0.0, 3**0.5], rtol=1e-14)
     np.testing.assert_allclose([net.w[1], net.b[1], net.v[1]], [0.6, 0.3, -0.7], rtol=1e-14)
 
@@ -338,8 +337,6 @@ def g_over_directions(x, e):
 @pytest.mark.parametrize("seed", range(20))
 def test_the_way_out_of_the_origin_is_the_steepest(seed):
     """Against a grid of directions."""
-    from jspline.dynamics._events import departure
-
     rng = np.random.default_rng(seed)
     x, e = np.sort(rng.normal(size=5)), rng.normal(size=5) - (0.8 if seed % 2 else 0)
     data = Dataset(x, e)

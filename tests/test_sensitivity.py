@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import jspline
 from jspline.dynamics import OBSTACLES, RESULTS, Change, advance, sensitivity, start
-from jspline.dynamics._sensitivity import _apply
-from jspline.dynamics._tape import Jumps, _obstacles
+from jspline.dynamics.sensitivity._map import _apply
+from jspline.dynamics.sensitivity._saltation import Jumps
+from jspline.dynamics.sensitivity._tape import _obstacles
 
 N, H, STEPS = 16, 24, 2000
 TOLERANCES = {"rtol": 1e-9, "atol": 1e-13}

@@ -18,10 +18,10 @@ from jaxtyping import Array, Bool, PyTree
 from jspline._programs import compiled
 from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset
+from jspline.dynamics._cell import Points, cell
 from jspline.dynamics._field import net_field, polar_field, spline_field
 from jspline.dynamics._sizes import at_rest
 from jspline.dynamics._solution import RESULTS, Options, Solution, charge_drift, codes, judge, slope
-from jspline.dynamics._term import Points, cell
 from jspline.objective import loss
 
 

@@ -28,11 +28,12 @@ from jspline._checks import (
 )
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
+from jspline.dynamics import _running
 from jspline.dynamics._compile import compiled
 from jspline.dynamics._diffrax import CHARTS, integrate
-from jspline.dynamics._running import Running, begin, conclude, step_on
-from jspline.dynamics._sensitivity import Sensitivity, differentiate, linearize
+from jspline.dynamics._running import Running
 from jspline.dynamics._solution import Options, Solution
+from jspline.dynamics.sensitivity import Sensitivity, differentiate, linearize
 
 
 def flow(
@@ -192,19 +193,21 @@ def start(
     _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol, until)
     _check_events(until, events)
     options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
-    return compiled(begin)(net, data, options, _controller(stepsize_controller, options), train_b0, int(events))
+    return compiled(_running.start)(
+        net, data, options, _controller(stepsize_controller, options), train_b0, int(events)
+    )
 
 
 def advance(state: Running, steps: int | np.integer | Array) -> Running:
     """The flow after at most so many attempted steps more. Nothing changes once it has ended."""
     if isinstance(steps, (int, np.integer)):
         check_whole(least=0, steps=steps)
-    return compiled(step_on)(state, jnp.asarray(steps, jnp.int32))
+    return compiled(_running.advance)(state, jnp.asarray(steps, jnp.int32))
 
 
 def finish(state: Running) -> Solution:
     """The solution as far as the flow has come: `out_of_steps` if it has not ended."""
-    return compiled(conclude)(state)
+    return compiled(_running.finish)(state)
 
 
 @eqx.filter_custom_jvp
@@ -218,7 +221,8 @@ def _exact(
     max_steps: Array,
     room: int,
 ) -> Solution:
-    return conclude(step_on(begin(net, data, options, controller, train_b0, capacity), max_steps))
+    run = _running.start(net, data, options, controller, train_b0, capacity)
+    return _running.finish(_running.advance(run, max_steps))
 
 
 @_exact.def_jvp

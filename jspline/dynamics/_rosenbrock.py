@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._term import FlowTerm, Force, flatten, unflatten, velocity
+from jspline.dynamics._cell import FlowTerm, Force, flatten, unflatten, velocity
+from jspline.dynamics._implicit import Solver, factor
 
 
 class Cubic(diffrax.AbstractLocalInterpolation):
@@ -57,7 +58,6 @@ class Cubic(diffrax.AbstractLocalInterpolation):
 
 DenseInfo: TypeAlias = dict[str, PyTree]
 _SolverState: TypeAlias = Force
-Solver: TypeAlias = Callable[[ReLUNet], tuple[ReLUNet, Array]]
 
 GAMMA = 0.25
 A = (
@@ -81,7 +81,7 @@ D3 = (-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.767225114183
 
 
 class Rosenbrock(diffrax.AbstractAdaptiveSolver):
-    """One step of RODAS, of order 4(3), stiffly accurate and L-stable, on the structured systems of `FlowTerm`.
+    """One step of RODAS, of order 4(3), stiffly accurate and L-stable, on the structured systems of `_implicit`.
 
     Six stages share one factorization. The coefficients are those of Hairer and Wanner (Solving Ordinary Differential
     Equations II, section IV.7, and their code RODAS), with the dense output of order 3 that belongs to them.
@@ -94,7 +94,7 @@ class Rosenbrock(diffrax.AbstractAdaptiveSolver):
 
     Beside the net it integrates the force: the impulse, the integral of e over the step, is one component more of the
     same method and costs nothing, since its Jacobian times each stage comes out of the linear solve. The release of
-    sliding neurons is read off it (`_events`): the force at the end of a step may have the wrong sign, by what the
+    sliding neurons is read off it (`events`): the force at the end of a step may have the wrong sign, by what the
     tolerance allows, where its mean has not.
 
     Run by `diffrax.diffeqsolve` it stays in one cell: it knows no events.
@@ -133,12 +133,12 @@ def rodas(
     y0: ReLUNet,
     force: Force,
     h: Array,
-    factor: Callable[[FlowTerm, ReLUNet, Force, Array], Solver] = FlowTerm.factor,
+    factored: Callable[[FlowTerm, ReLUNet, Force, Array], Solver] = factor,
 ) -> tuple[ReLUNet, ReLUNet, DenseInfo, Solver]:
     """One step: the end, its error, what the dense output needs, and the solver of its linear systems."""
     g = GAMMA * h
     force = term.project(force)
-    solve = factor(term, y0, force, g)
+    solve = factored(term, y0, force, g)
     # Net and impulse in one vector: each sum below is one operation.
     begin = jnp.concatenate([flatten(y0), jnp.zeros_like(force.e)])
     parts = lambda vector: (vector[: -force.e.size], vector[-force.e.size :])  # noqa: E731

@@ -1,7 +1,7 @@
 """The exact flow as a value: begun, advanced step by step, finished.
 
 A step is taken inside the present cell (`_rosenbrock`). Who meets a datum on its dense output is carried on alone, and
-the others respond (`_carry`); where that is not accurate enough the step ends on the way, without a second solve. Then
+the others respond (`carry`); where that is not accurate enough the step ends on the way, without a second solve. Then
 every neuron is moved along its scale orbit (a w, a b, v / a) to the charge it began with: the function stays, and the
 drift of the charge goes.
 
@@ -18,18 +18,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jspline.charts import ReLUNet, charge, lengths
+from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.dynamics._carry import Carried, Journey, Looks
-from jspline.dynamics._events import beyond, depart, side_by_side, start_on_data
+from jspline.dynamics._cell import PARKED, FlowTerm, Force, Points, cell, velocity
+from jspline.dynamics._charge import returned, settled
+from jspline.dynamics._implicit import Solver
+from jspline.dynamics._log import Events
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
 from jspline.dynamics._sizes import at_rest, seen, sizes
-from jspline.dynamics._solution import NAMES, Events, Options, Solution, codes, judge, length, member
-from jspline.dynamics._term import PARKED, FlowTerm, Force, Points, cell, velocity
+from jspline.dynamics._solution import NAMES, Options, Solution, codes, judge, length, member
+from jspline.dynamics.carry import Carried, FrozenStep, Looks, Reached, flips, reach
+from jspline.dynamics.events import depart, lies_beyond, start_on_data
 from jspline.objective import loss
 
 SOLVER, ORDER = Rosenbrock(), 4
 CODE = {name: index for index, name in enumerate(NAMES)}
+NEARLY = 1e3
+"""At rest to so many times `grad_tol` a flow is about to come to rest."""
 COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique", "shortened")
 
 
@@ -67,7 +72,7 @@ class Running(eqx.Module):
         return eqx.combine(self.controller_arrays, self.controller_rest)
 
 
-def begin(
+def start(
     net: ReLUNet,
     data: Dataset,
     options: Options,
@@ -112,7 +117,7 @@ def begin(
         controller_arrays=arrays,
         controller_rest=rest,
     )
-    return _end(run, jnp.zeros((), bool))
+    return _ended(run, jnp.zeros((), bool))
 
 
 def _first_step(term: FlowTerm, net: ReLUNet, force: Force, options: Options) -> Array:
@@ -122,122 +127,6 @@ def _first_step(term: FlowTerm, net: ReLUNet, force: Force, options: Options) ->
     tiny = jnp.finfo(change.dtype).tiny
     fastest = jnp.max(jnp.abs(change)) / jnp.maximum(jnp.max(jnp.abs(force.e)), tiny)
     return options.rtol**0.25 / jnp.maximum(jnp.maximum(fastest, jnp.max(projected.rate)), tiny)
-
-
-def attempt(run: Running) -> Running:
-    """One step, as far as its events allow; rejected, and the next one shorter, if its error is too large."""
-    term, options, start = run.term, run.options, run.net
-
-    # A step with the cells frozen. Its blocks would be singular where g |q| = 1.
-    fastest = jnp.max(term.project(run.force).rate)
-    h = jnp.minimum(run.h, 1 / (2 * GAMMA * jnp.maximum(fastest, jnp.finfo(fastest.dtype).tiny)))
-    t_end = jnp.where(h >= options.t1 - run.t, options.t1, run.t + h)
-    h = t_end - run.t
-    end, error, info, solve = rodas(term, start, run.force, h)
-    error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
-    before, after = (sizes(term.points, net) for net in (start, end))
-    keep, t0, t1, _, controller_state, _ = run.controller.adapt_step_size(
-        run.t, t_end, before, after, None, seen(term.points, error), ORDER, run.controller_state
-    )
-    keep = jnp.asarray(keep)
-
-    # Through its events.
-    dense = Cubic(t0=run.t, t1=t_end, **info)
-    allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, before)
-    tolerance = options.atol + options.rtol * _height(term, run.force)
-    # Until it comes to rest: what rests just beyond a datum is to have met it.
-    patient = ~at_rest(term, start, run.force, 1e3 * options.grad_tol)
-    journey = Journey(term, start, dense, solve, allowed, tolerance, run.events, patient)
-    looks = None if options.ts is None else Looks(options.ts, _put(run.start, term.alive), run.nets, run.saved)
-    on = keep & ~run.done
-    carried, theta, nets, saved = journey.far(until_first=options.until is not None, enabled=on, looks=looks)
-    whole, met = theta >= 1, journey.first <= theta
-    t = jnp.where(whole, t_end, run.t + theta * h)
-    net, drift = _settle(carried.net, carried.term, run.start, term.alive)
-    departed = _depart(carried.term, net, carried.term.force(net), keep)
-
-    # The books.
-    flipped = start.w * net.w < 0
-    new = {f"num_{name}": value for name, value in carried.counts.items()}
-    new |= {"num_accepted": jnp.ones((), jnp.int32), "num_shortened": jnp.where(whole, 0, 1).astype(jnp.int32)}
-    new |= {"num_flips": _count(flipped), "num_nonunique": new["num_nonunique"] + _count(departed.nonunique)}
-    stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
-    stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
-    accepted = eqx.tree_at(
-        lambda r: (r.net, r.t, r.stats, r.term, r.force, r.nets, r.saved),
-        run,
-        (net, t, stats, departed.term, departed.force, nets, saved),
-        is_leaf=lambda leaf: leaf is None,
-    )
-    if run.events is not None and carried.log is not None:
-        everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(term.pin, -1)
-        flips = journey.flips(journey.whole, journey.meeting, theta, term.alive, everyone)
-        leaving = (departed.departed, "departure", everyone, nothing, jnp.broadcast_to(t, net.w.shape))
-        accepted = eqx.tree_at(lambda r: r.events, accepted, carried.log.add([flips, leaving]))
-    accepted = _end(accepted, met)
-
-    next_run = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
-    stats = next_run.stats | {
-        "num_steps": run.stats["num_steps"] + 1,
-        "num_rejected": run.stats["num_rejected"] + jnp.where(keep, 0, 1).astype(jnp.int32),
-    }
-    h = jnp.asarray(t1 - t0)
-    stalled = ~keep & (run.t + h <= run.t)
-    return eqx.tree_at(
-        lambda r: (r.stats, r.h, r.controller_state, r.code, r.done),
-        next_run,
-        (
-            stats,
-            h,
-            controller_state,
-            jnp.where(stalled, CODE["diverged"], next_run.code).astype(jnp.int32),
-            next_run.done | stalled,
-        ),
-    )
-
-
-def _height(term: FlowTerm, force: Force) -> Float[Array, ""]:
-    """The largest |y| or |f| at the data: what the tolerance of the fit is relative to."""
-    y, p = term.points.y, term.points.p
-    fit = y - force.e / jnp.where(p > 0, p, 1)
-    return jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(y), jnp.abs(fit)), 0))
-
-
-def _count(mask: Array) -> Int[Array, ""]:
-    return jnp.sum(mask, dtype=jnp.int32)
-
-
-def _settle(net: ReLUNet, term: FlowTerm, origin: ReLUNet, moved: Array) -> tuple[ReLUNet, Array]:
-    """Put sliding neurons on their data, parked ones to rest, all on their charge; also how far off that was.
-
-    `moved` are those that were alive before the step: one that died in it is put on its charge a last time.
-    """
-    x, parked = term.pinned_x, term.pin == PARKED
-    z = jnp.where(term.slides, net.w * x + net.b, 0) / (1 + x**2)
-    w = jnp.where(parked, 0, net.w - z * x)
-    b = jnp.where(parked, 0, jnp.where(term.slides, -w * x, net.b))
-    v = jnp.where(parked, jnp.sign(net.v) * jnp.sqrt(jnp.maximum(charge(origin), 0)), net.v)
-    net = ReLUNet(w, b, v, net.b0)
-    moved = moved | term.alive
-    drift = jnp.where(moved, charge(net) - charge(origin), 0)
-    size = jnp.maximum(*(n.v**2 + n.w**2 + n.b**2 for n in (net, origin)))
-    drift = jnp.max(jnp.abs(drift) / jnp.where(size > 0, size, 1))
-    return _on_charge(net, origin, moved), drift
-
-
-def _on_charge(net: ReLUNet, origin: ReLUNet, these: Array) -> ReLUNet:
-    """These neurons at the charge of `origin`, along their scale orbit: that keeps v |(w, b)| (docs/theory.md 6.7)."""
-    length = jnp.hypot(net.w, net.b)
-    wanted, _ = lengths(net.v * length, charge(origin))
-    moves = these & (length > 0) & (wanted > 0)
-    a = jnp.where(moves, wanted / jnp.where(moves, length, 1), 1)
-    return ReLUNet(w=a * net.w, b=a * net.b, v=net.v / a, b0=net.b0)
-
-
-def _returned(net: ReLUNet, term: FlowTerm, origin: ReLUNet) -> ReLUNet:
-    """A settled net as it is given out: it sees what the cell says that it sees, and is on its charge."""
-    put = side_by_side(term, net)
-    return side_by_side(term, _on_charge(put, origin, put.b != net.b))
 
 
 class _Departed(NamedTuple):
@@ -259,22 +148,145 @@ def _depart(term: FlowTerm, net: ReLUNet, force: Force, keep: Array) -> _Departe
     return jax.lax.cond(parked, left, lambda: _Departed(term, force, nobody, nobody))
 
 
-def _put(start: ReLUNet, moved: Array) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
+def attempt(run: Running) -> Running:
+    """One step, as far as its events allow; rejected, and the next one shorter, if its error is too large.
+
+    1. A step with the cells frozen, and whether its error is small enough (docs/theory.md 6.5).
+    2. Who meets a datum is carried through, the others respond, as far as that can be relied on (8).
+    3. All are put on their data and charges (6.7).
+    4. Parked neurons leave, where they can (7.8).
+    5. The books: counts, the log, whether the flow has ended.
+    6. Kept, or tried again with a shorter step.
+    """
+    tried = _frozen_step(run)
+    step = _events_of(run, tried)
+    looks = None if run.options.ts is None else Looks(run.options.ts, _put(run), run.nets, run.saved)
+    until_first = run.options.until is not None
+    reached = reach(step, until_first=until_first, enabled=tried.keep & ~run.done, looks=looks)
+    end = reached.carried
+    net, drift = settled(end.net, end.term, run.start, run.term.alive)
+    departed = _depart(end.term, net, end.term.force(net), tried.keep)
+    accepted = _booked(run, step, reached, net, drift, departed)
+    return _kept(run, tried, _ended(accepted, step.first <= reached.theta))
+
+
+class _Tried(NamedTuple):
+    """A step with the cells frozen.
+
+    Attributes:
+        dense: its dense output.
+        solve: the solver of its linear systems.
+        sizes: what the errors of the net before it are relative to (`_sizes`).
+        keep: whether its error is small enough.
+        next_h: the length of the next step.
+        controller_state: what chooses the steps remembers.
+    """
+
+    dense: Cubic
+    solve: Solver
+    sizes: ReLUNet
+    keep: Bool[Array, ""]
+    next_h: Float[Array, ""]
+    controller_state: Any
+
+
+def _frozen_step(run: Running) -> _Tried:
+    term, t1 = run.term, run.options.t1
+    # The blocks of its linear systems would be singular where g |q| = 1.
+    fastest = jnp.max(term.project(run.force).rate)
+    h = jnp.minimum(run.h, 1 / (2 * GAMMA * jnp.maximum(fastest, jnp.finfo(fastest.dtype).tiny)))
+    t_end = jnp.where(h >= t1 - run.t, t1, run.t + h)
+    end, error, info, solve = rodas(term, run.net, run.force, t_end - run.t)
+    error = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(leaf), leaf, jnp.inf), error)
+    before, after = (sizes(term.points, net) for net in (run.net, end))
+    keep, begin, then, _, controller_state, _ = run.controller.adapt_step_size(
+        run.t, t_end, before, after, None, seen(term.points, error), ORDER, run.controller_state
+    )
+    dense = Cubic(t0=run.t, t1=t_end, **info)
+    return _Tried(dense, solve, before, jnp.asarray(keep), jnp.asarray(then - begin), controller_state)
+
+
+def _events_of(run: Running, tried: _Tried) -> FrozenStep:
+    options = run.options
+    allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, tried.sizes)
+    tolerance = options.atol + options.rtol * _height(run.term, run.force)
+    # Until it comes to rest: what rests just beyond a datum is to have met it.
+    patient = ~at_rest(run.term, run.net, run.force, NEARLY * options.grad_tol)
+    return FrozenStep.of(run.term, run.net, tried.dense, tried.solve, allowed, tolerance, run.events, patient)
+
+
+def _booked(
+    run: Running, step: FrozenStep, reached: Reached, net: ReLUNet, drift: Array, departed: _Departed
+) -> Running:
+    """The flow at the end of a step that is kept, with what it met counted and logged."""
+    carried, theta = reached.carried, reached.theta
+    whole = theta >= 1
+    t = jnp.where(whole, step.dense.t1, run.t + theta * (step.dense.t1 - run.t))
+    new = {f"num_{name}": value for name, value in carried.counts.items()}
+    new |= {"num_accepted": jnp.ones((), jnp.int32), "num_shortened": jnp.where(whole, 0, 1).astype(jnp.int32)}
+    new |= {"num_flips": _count(run.net.w * net.w < 0)}
+    new |= {"num_nonunique": new["num_nonunique"] + _count(departed.nonunique)}
+    stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
+    stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
+    log = run.events
+    if log is not None and carried.log is not None:
+        everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(run.term.pin, -1)
+        flipped = flips(step, step.ways, step.meeting, theta, run.term.alive, everyone)
+        leaving = (departed.departed, "departure", everyone, nothing, jnp.broadcast_to(t, net.w.shape))
+        log = carried.log.add([flipped, leaving])
+    return eqx.tree_at(
+        lambda r: (r.net, r.t, r.stats, r.term, r.force, r.nets, r.saved, r.events),
+        run,
+        (net, t, stats, departed.term, departed.force, reached.nets, reached.saved, log),
+        is_leaf=lambda leaf: leaf is None,
+    )
+
+
+def _kept(run: Running, tried: _Tried, accepted: Running) -> Running:
+    """The flow after the step, or before it if that was rejected; ended if the next one would not move the time."""
+    keep, h = tried.keep, tried.next_h
+    after = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
+    stats = after.stats | {
+        "num_steps": run.stats["num_steps"] + 1,
+        "num_rejected": run.stats["num_rejected"] + jnp.where(keep, 0, 1).astype(jnp.int32),
+    }
+    stalled = ~keep & (run.t + h <= run.t)
+    code = jnp.where(stalled, CODE["diverged"], after.code).astype(jnp.int32)
+    return eqx.tree_at(
+        lambda r: (r.stats, r.h, r.controller_state, r.code, r.done),
+        after,
+        (stats, h, tried.controller_state, code, after.done | stalled),
+    )
+
+
+def _height(term: FlowTerm, force: Force) -> Float[Array, ""]:
+    """The largest |y| or |f| at the data: what the tolerance of the fit is relative to."""
+    y, p = term.points.y, term.points.p
+    fit = y - force.e / jnp.where(p > 0, p, 1)
+    return jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(y), jnp.abs(fit)), 0))
+
+
+def _count(mask: Array) -> Int[Array, ""]:
+    return jnp.sum(mask, dtype=jnp.int32)
+
+
+def _put(run: Running) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
     """How a net on the way is kept."""
 
     def put(nets: ReLUNet, k: Array, carried: Carried) -> ReLUNet:
-        net = _returned(_settle(carried.net, carried.term, start, moved)[0], carried.term, start)
+        net, _ = settled(carried.net, carried.term, run.start, run.term.alive)
+        net = returned(net, carried.term, run.start)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net)
 
     return put
 
 
-def _end(run: Running, met: Array) -> Running:
-    """Whether the flow has ended, and how: what is found later wins."""
+def _ended(run: Running, met: Array) -> Running:
+    """With whether it has ended, and how: what is found later wins."""
     options, p = run.options, run.term.points.p
     least = jnp.sum(jnp.where(p > 0, run.force.e**2 / jnp.where(p > 0, p, 1), 0)) / 2
     speed = _speed(run)
-    rests = at_rest(run.term, run.net, run.force, options.grad_tol) & ~beyond(run.term, run.net)
+    rests = at_rest(run.term, run.net, run.force, options.grad_tol) & ~lies_beyond(run.term, run.net)
     endless = jnp.isinf(options.t1) & ((speed == 0) | jnp.isinf(run.t))
     ends = {
         "end_time": run.t >= options.t1,
@@ -293,16 +305,16 @@ def _speed(run: Running) -> Float[Array, ""]:
     return length(velocity(run.net, run.term.project(run.force)), run.term.train_b0)
 
 
-def step_on(run: Running, steps: int | Array) -> Running:
+def advance(run: Running, steps: int | Array) -> Running:
     """At most so many attempts more; nothing once the flow has ended."""
     limit = run.stats["num_steps"] + steps
     return jax.lax.while_loop(lambda r: ~r.done & (r.stats["num_steps"] < limit), attempt, run)
 
 
-def conclude(run: Running) -> Solution:
+def finish(run: Running) -> Solution:
     """The solution as far as the flow has come."""
     result = member(codes, NAMES, run.code)
-    net, nets = _returned(run.net, run.term, run.start), None
+    net, nets = returned(run.net, run.term, run.start), None
     if run.options.ts is not None:
         there = jnp.arange(run.options.ts.size, dtype=jnp.int32) < run.saved
 

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jspline.charts import ReLUNet
+from jspline.dynamics._cell import FlowTerm, Force, Points, velocity
 from jspline.dynamics._solution import length
-from jspline.dynamics._term import FlowTerm, Force, Points, velocity
 
 
 def seen(points: Points, net: ReLUNet) -> ReLUNet:

@@ -15,7 +15,6 @@ parked one, (w, b) = 0, does not move.
 Theory: docs/theory.md 6.5, 7.2.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import diffrax
@@ -24,7 +23,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jspline.activation import Columns, Ranks, residual_blocks
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 
@@ -192,92 +191,15 @@ class FlowTerm(diffrax.AbstractTerm):
         parked = self.pin == PARKED
         return Force(force.e, jnp.where(parked, 0, X), jnp.where(parked, 0, E), force.total)
 
-    def factor(self, net: ReLUNet, force: Force, g: Float[Array, ""]) -> Callable[[ReLUNet], tuple[ReLUNet, Array]]:
-        """The solver of (I - g F) a = r, F the Jacobian of the field at `net`, where its projected `force` is known.
-
-        Beside a it returns g p J a, `(data,)`, which the solution comes with.
-
-        Needs g |q| < 1 for every neuron, or a block is singular. O(N^2 + H) to assemble, N^3 / 3 to factor; with
-        3 H + 1 < N, O(N + H^2) and 9 H^3.
-
-        Theory: docs/theory.md 6.5.
-        """
-        if 3 * net.width + 1 < len(self.points.x):
-            return self._factor_parameters(net, force, g)
-        X, E = force.X, force.E
-        inverse_determinant = 1 / (1 - g**2 * (X**2 + E**2))
-
-        def block(r: ReLUNet) -> ReLUNet:
-            """(I - g A)^-1 r."""
-            v = (r.v + g * (X * r.w + E * r.b)) * inverse_determinant
-            return ReLUNet(w=r.w + g * X * v, b=r.b + g * E * v, v=v, b0=r.b0)
-
-        weight = jnp.sqrt(self.points.p)
-        identity = jnp.eye(len(weight), dtype=weight.dtype)
-        gram = weight[:, None] * self._kernel(net, force, g, inverse_determinant) * weight[None]
-        factor = jnp.linalg.cholesky(identity + g * gram)
-        # For few data the inverse: a product with it is one operation, also in a batch. For many it costs too much.
-        invert = len(weight) <= 64
-        if invert:
-            half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight[None]
-            inverse = g * jnp.matmul(half.T, half, precision="highest")
-
-        def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
-            r = block(r)
-            change = self.push(net, r)
-            if invert:
-                change = jnp.matmul(inverse, change, precision="highest")
-            else:
-                change = g * weight * jax.scipy.linalg.cho_solve((factor, True), weight * change)
-            back = velocity(net, self.project(self.gather(change)))
-            return jax.tree.map(jnp.subtract, r, block(back)), change
-
-        return solve
-
-    def _factor_parameters(self, net: ReLUNet, force: Force, g: Array) -> Callable[[ReLUNet], tuple[ReLUNet, Array]]:
-        """`factor` by one system with as many unknowns as parameters: for more data than these."""
-        z = self.points.x - self.points.centre
-        blocks = residual_blocks(force.X, force.E)
-        hessian = self._columns(net).gram(z, self.points.p, float(self.train_b0), blocks)
-        matrix = jnp.eye(len(hessian), dtype=hessian.dtype) + g * hessian
-        factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
-
-        def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
-            a = unflatten(jax.scipy.linalg.cho_solve(factor, flatten(r)))
-            return a, g * self.points.p * self.push(net, a)
-
-        return solve
-
-    def _columns(self, net: ReLUNet) -> Columns:
-        """The columns of J, those of w and b of a neuron that slides projected on b = -w x_m."""
-        centre, x = self.points.centre, self.pinned_x
-        along = net.v / (1 + x**2)
-        w = jnp.where(self.slides, along, net.v), jnp.where(self.slides, along * (centre - x), net.v * centre)
-        b = jnp.where(self.slides, -x * along, 0), jnp.where(self.slides, -x * along * (centre - x), net.v)
-        v = net.w, net.b + net.w * centre
-        slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
-        return Columns(slope, level, self.active)
-
-    def _kernel(self, net: ReLUNet, force: Force, g: Array, inverse_determinant: Array) -> Float[Array, "data data"]:
-        """J (I - g A)^-1 J^T: the neural tangent kernel, seen through the blocks.
-
-        Those turn the column of v, (w, b), into ((w, b) + g v q) / sqrt(det), and leave what is projected on
-        b = -w x_m of the columns of w and b.
-        """
-        centre, x = self.points.centre, self.pinned_x
-        norm = net.v / jnp.sqrt(1 + x**2)
-        scale = jnp.sqrt(inverse_determinant)
-        w = jnp.where(self.slides, norm, net.v), jnp.where(self.slides, -x * norm, 0)
-        b = jnp.zeros_like(norm), jnp.where(self.slides, 0, net.v)
-        v = scale * (net.w + g * net.v * force.X), scale * (net.b + g * net.v * force.E)
-        slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
-        columns = Columns(slope, level + slope * centre, self.active)
-        return columns.kernel(self.points.x - centre, float(self.train_b0))
-
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:
     """w' = v X, b' = v E, v' = w X + b E, b0' = E_0, with the projected force."""
     return ReLUNet(w=net.v * force.X, b=net.v * force.E, v=net.w * force.X + net.b * force.E, b0=force.total)
+
+
+def weights_of(net: ReLUNet) -> tuple[Float[Array, " width"], Float[Array, " width"], Float[Array, " width"]]:
+    """w, b and v."""
+    return net.w, net.b, net.v
 
 
 def flatten(net: ReLUNet) -> Float[Array, " params"]:

@@ -17,11 +17,12 @@ from jaxtyping import Array, Bool, Float
 from jspline._checks import check_memory
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
+from jspline.dynamics._cell import FlowTerm, Points, flatten, unflatten, velocity
 from jspline.dynamics._compile import compiled
-from jspline.dynamics._running import begin, conclude
+from jspline.dynamics._running import finish, start
 from jspline.dynamics._solution import Options, Solution, codes, length
-from jspline.dynamics._tape import OBSTACLES, Tape, Values, forward, record, reverse, values
-from jspline.dynamics._term import FlowTerm, Points, flatten, unflatten, velocity
+from jspline.dynamics.sensitivity._replay import Values, forward, reverse, values
+from jspline.dynamics.sensitivity._tape import OBSTACLES, Tape, record
 from jspline.objective import loss
 
 
@@ -104,8 +105,8 @@ def linearize(
     row = net.width * (4 * net.w.dtype.itemsize + 1)
     check_memory(f"A record of {max_steps:,} steps of {net.width:,} neurons", max_steps * row, "lower `max_steps`")
     options = dataclasses.replace(options, until="each_event")
-    run, tape = record(begin(net, data, options, controller, train_b0, 0), max_steps)
-    return Sensitivity(conclude(run), data, tape)
+    run, tape = record(start(net, data, options, controller, train_b0, 0), max_steps)
+    return Sensitivity(finish(run), data, tape)
 
 
 def differentiate(s: Sensitivity, net: ReLUNet, data: Dataset, t1: Array) -> Solution:
