@@ -138,7 +138,12 @@ def test_the_gallery_is_what_its_script_writes():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    # Two minutes: it learns an initialization, and the page's own examples run always.
+    [pytest.param(p, marks=pytest.mark.full) if p.stem == "sensitivities" else p for p in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_notebooks(path):
     notebook = jupytext.read(path)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]

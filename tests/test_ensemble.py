@@ -61,7 +61,7 @@ def test_run_labels_what_a_loop_would_give(key):
 
 def test_flow_is_the_flow_of_each_on_any_number_of_devices(key):
     by_devices = [
-        ensemble.flow(make, GRID, measure, key=key, tile=4, devices=jax.devices()[:n], **OPTIONS) for n in (1, 2, 4)
+        ensemble.flow(make, GRID, measure, key=key, tile=4, devices=jax.devices()[:n], **OPTIONS) for n in (1, 4)
     ]
     for other in by_devices[1:]:
         for name in by_devices[0]:
