@@ -19,13 +19,14 @@ def prepare(folder: Path, *files: str) -> None:
             pass
     except OSError as error:
         raise OSError(f"Cannot write to the folder {folder} ({error.strerror}); choose another --out.") from None
-    for name in files:
-        _refuse_folder(folder / name)
+    refuse_folders(*(folder / name for name in files))
 
 
-def _refuse_folder(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, where a file is to be written; move it away.")
+def refuse_folders(*files: Path) -> None:
+    """Raise `IsADirectoryError`, with a sentence, for a file in whose place there is a folder."""
+    for path in files:
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder, where a file is to be written; move it away.")
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         IsADirectoryError: with a sentence, if there is a folder of that name.
     """
-    _refuse_folder(path)
+    refuse_folders(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     temporary.unlink(missing_ok=True)  # a link of that name would be followed
     try:

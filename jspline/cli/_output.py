@@ -14,9 +14,9 @@ from typing import Any
 import jax
 import typer
 
-from jspline._files import prepare, whole
+from jspline._files import prepare, refuse_folders, whole
 
-__all__ = ["PACKAGES", "pictures", "prepare", "whole", "write_run"]
+__all__ = ["PACKAGES", "pictures", "prepare", "refuse_folders", "whole", "write_run"]
 
 PACKAGES = ("relu-jspline", "jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
 

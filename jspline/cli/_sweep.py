@@ -1,7 +1,6 @@
 """`jspline sweep`: a grid of flows from a TOML file, which can be interrupted and gone on with."""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -12,7 +11,7 @@ import xarray as xr
 from jspline import ensemble, plot
 from jspline._text import counted, exact, point, printable
 from jspline.cli._app import Device, Out, app, configure, distribute, interruptible, one_sentence
-from jspline.cli._output import pictures, prepare, whole, write_run
+from jspline.cli._output import pictures, refuse_folders, whole, write_run
 from jspline.cli._problem import check_seed
 from jspline.cli._progress import Progress
 from jspline.cli._sweep_file import Sweep
@@ -64,9 +63,11 @@ def sweep_command(
         if seed is not None:
             check_seed(seed)
             sweep.settings["seed"] = seed
+        if out is not None:
+            refuse_folders(*(out / name for name in (*FILES, "run.json")))
         _ = sweep.data  # read once, before anything is traced
     began = time.perf_counter()
-    with _bar(sweep, out) as progress, one_sentence(), interruptible(out, "--resume goes on from there"):
+    with _bar(sweep) as progress, one_sentence(), interruptible(out, "--resume goes on from there"):
         result = ensemble.flow(
             sweep.make,
             sweep.grid,
@@ -126,8 +127,8 @@ def _heading(sweep: Sweep) -> str:
 class _bar:
     """What is run, when nothing is refused any more; progress, with one number about what has come out so far."""
 
-    def __init__(self, sweep: Sweep, out: Path | None):
-        self.sweep, self.out, self.sums = sweep, out, np.zeros(2)
+    def __init__(self, sweep: Sweep):
+        self.sweep, self.sums = sweep, np.zeros(2)
         self.show: Progress | None = None
 
     def __enter__(self) -> Any:
@@ -139,8 +140,6 @@ class _bar:
 
     def update(self, done: int, total: int, values: dict[str, np.ndarray]) -> None:
         if self.show is None:
-            if self.out is not None:
-                prepare(self.out, *FILES, "run.json")
             typer.echo(_heading(self.sweep))
             words = "compiling" if done < total else "all were there"
             self.show = Progress(printable(self.sweep.name), total, "network", found=done, words=words)
