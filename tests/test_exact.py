@@ -426,7 +426,7 @@ def test_it_agrees_with_the_general_solver(key):
 THREE = Dataset([-0.75, -0.5, 0.125], [1.1, 0.1, 0.8])
 
 
-@pytest.mark.parametrize("width", [60, 20_000])
+@pytest.mark.parametrize("width", [60, pytest.param(20_000, marks=pytest.mark.full)])
 def test_three_points_stall_on_the_least_squares_line(width):
     """Boursier and Flammarion's early alignment, without output bias: the mean squared error is that of the line.
 

@@ -352,7 +352,7 @@ def test_a_burst_of_events_runs_slowly():
         plot.film_times(1.0, 9.0, 40, stills=[10.0])
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_film_of_figure_7_has_the_five_times_of_the_figure(tmp_path):
     """The arrays of the frames at the five times are those of the flow that the audit's figure draws."""
     times = _fig7.TIMES

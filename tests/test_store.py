@@ -284,9 +284,10 @@ def undisturbed(environment, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_three_kills_change_no_bit(environment, undisturbed, tmp_path):
+@pytest.mark.parametrize("kills", [(2,), pytest.param((1, 2, 1), marks=pytest.mark.full)], ids=["one", "three"])
+def test_kills_change_no_bit(environment, undisturbed, tmp_path, kills):
     rng = np.random.default_rng(0)
-    for devices in (1, 2, 1):
+    for devices in kills:
         process = program(environment, tmp_path, devices, 0.05)
         process.stdout.readline()  # some lanes are done
         time.sleep(float(rng.uniform(0, 0.3)))
@@ -298,20 +299,25 @@ def test_three_kills_change_no_bit(environment, undisturbed, tmp_path):
     xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "ensemble.nc").load())
 
 
+def pair(environment, folder, pause):
+    """Two processes that know of each other."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    each = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
+    return [program(environment, folder, 2, pause, **each, JAX_PROCESS_ID=str(i)) for i in range(2)]
+
+
 @pytest.mark.slow
-def test_two_processes_and_one_that_dies(environment, undisturbed, tmp_path):
-    def pair(folder, pause):
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            address = f"localhost:{free.getsockname()[1]}"
-        each = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
-        return [program(environment, folder, 2, pause, **each, JAX_PROCESS_ID=str(i)) for i in range(2)]
-
-    said = [finished(process) for process in pair(tmp_path / "both", 0.0)]
+def test_two_processes_do_the_work_of_one(environment, undisturbed, tmp_path):
+    said = [finished(process) for process in pair(environment, tmp_path, 0.0)]
     assert any("lanes_done 48" in each for each in said)
-    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "both" / "ensemble.nc").load())
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "ensemble.nc").load())
 
-    first, second = pair(tmp_path / "one", 0.2)
+
+@pytest.mark.full
+def test_of_two_processes_one_dies(environment, undisturbed, tmp_path):
+    first, second = pair(environment, tmp_path, 0.2)
     second.stdout.readline()
     second.send_signal(signal.SIGKILL)
     second.communicate()
@@ -320,6 +326,6 @@ def test_two_processes_and_one_that_dies(environment, undisturbed, tmp_path):
     first.kill()
     first.communicate()
     assert said != "lanes_done 48\n"
-    said = [finished(process) for process in pair(tmp_path / "one", 0.0)]
+    said = [finished(process) for process in pair(environment, tmp_path, 0.0)]
     assert any("lanes_done 48" in each for each in said)
-    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "one" / "ensemble.nc").load())
+    xr.testing.assert_identical(undisturbed, xr.open_dataset(tmp_path / "ensemble.nc").load())
