@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
-from tqdm import tqdm
 from typer.testing import CliRunner
 
 import jspline
@@ -235,16 +234,13 @@ def test_a_failing_write_leaves_nothing_half_done(tmp_path, csv, monkeypatch):
 def test_interruption_keeps_what_is_done(tmp_path, csv, monkeypatch, method, looks):
     """Ctrl-C, before the first look at the progress or at it: what was computed is written, and marked."""
 
-    class Bar(tqdm):
-        def update(self, n=1):
-            raise KeyboardInterrupt
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
 
     if looks == 0:
         for name in ("start", "flow"):
-            monkeypatch.setattr(
-                f"jspline.cli._integrate.{name}", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
-            )
-    monkeypatch.setattr("jspline.cli._integrate.tqdm", Bar)
+            monkeypatch.setattr(f"jspline.cli._integrate.{name}", interrupted)
+    monkeypatch.setattr("jspline.cli._progress.Progress.__call__", interrupted)
     out = tmp_path / "o"
     # So tight that 50 steps of the exact flow are not all.
     result = run("flow", csv, *SMALL, "--out", out, "--method", method, "--rtol", 1e-9)
