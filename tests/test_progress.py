@@ -64,7 +64,7 @@ def test_an_audit_says_each_claim():
 
 def test_a_sweep_says_its_tiles_and_takes_no_credit_for_what_was_there(capsys, monkeypatch):
     monkeypatch.setattr(_sweep, "_heading", lambda sweep: "The sweep.")
-    with _sweep._bar(SimpleNamespace(name="my", to_first_event=False), None) as progress:
+    with _sweep._bar(SimpleNamespace(name="my", to_first_event=False)) as progress:
         progress(40, 60, {})
         for done in (50, 60):
             progress(done, 60, {"loss": np.full(10, 0.5), "met": np.ones(10)})

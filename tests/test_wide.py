@@ -10,7 +10,7 @@ from test_exact import balanced_net, exact, theory_set_up
 import jspline
 from jspline import Dataset, flow
 from jspline.dynamics import RESULTS
-from jspline.dynamics.carry._respond import ERROR, RESPONSE
+from jspline.dynamics.carry._response import ERROR, RESPONSE
 
 
 @pytest.mark.parametrize(("seed", "scale"), [(0, 0.3), (1, 1.0), (2, 1.0), (3, 3.0), (4, 3.0)])

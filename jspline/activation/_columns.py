@@ -47,7 +47,7 @@ class Columns(eqx.Module):
                 would take as long as all the rest.
         """
         k = len(self.slope)
-        moments = self.active.pairs(p[None] * jnp.stack([z**2, z, jnp.ones_like(z)]), k)
+        moments = self.active.pairs(_weighted_powers(z, p), k)
         # Made before the matrix, or the compiler would put them together anew for every entry of it.
         slope, level = jax.lax.optimization_barrier(
             (jnp.append(self.slope.ravel(), 0), jnp.append(self.level.ravel(), bias))
@@ -85,13 +85,17 @@ class Columns(eqx.Module):
 
     def diagonal(self, z: Float[Array, " data"], p: Float[Array, " data"]) -> Float[Array, "k width"]:
         """The diagonal of `gram`, without the last entry; O(N + H)."""
-        xx, x1, one = self.active.over_data(p[None] * jnp.stack([z**2, z, jnp.ones_like(z)]))
+        xx, x1, one = self.active.over_data(_weighted_powers(z, p))
         return self.slope**2 * xx[None] + 2 * self.slope * self.level * x1[None] + self.level**2 * one[None]
 
     def dense(self, z: Float[Array, " data"]) -> Float[Array, "data params"]:
         """The columns themselves, N k H numbers."""
         values = z[:, None, None] * self.slope[None] + self.level[None]
         return jnp.where(self.active.mask()[:, None], values, 0).reshape(len(z), -1)
+
+
+def _weighted_powers(z: Float[Array, " data"], p: Float[Array, " data"]) -> Float[Array, "3 data"]:
+    return p[None] * jnp.stack([z**2, z, jnp.ones_like(z)])
 
 
 def residual_blocks(

@@ -141,7 +141,7 @@ class Ranks(eqx.Module):
         return jnp.where(self.right, self.size + 1, 0)
 
     def _turned_right(self) -> "Ranks":
-        return Ranks(self.rank, jnp.ones_like(self.right), self.size)
+        return self._with(self.rank, jnp.ones_like(self.right))
 
     # What is seen.
 
@@ -189,33 +189,35 @@ class Ranks(eqx.Module):
         """The cell in which these neurons see one datum more, next to those they see."""
         # Of one that sees none, the first datum is the last of those to the left.
         right = self.right & ~(who & self.nowhere & (datum == 0))
-        return self._with(jnp.where(who, jnp.where(right, datum, datum + 1), self.rank), right)
+        place = jnp.where(right, datum, datum + 1)
+        return self._with(jnp.where(who, place, self.rank), right).canonical(self._count)
 
     def removing(self, who: Bool[Array, " width"], datum: Int[Array, " width"]) -> "Ranks":
         """The cell in which these neurons do not see that datum, the outermost of those that they see."""
         # Of all data, losing the last one leaves those to the left.
         left = ~self.right | ((datum == self._count - 1) & (self.rank == 0) & (self._count > 1))
         place, seen = jnp.where(left, datum, datum + 1), who & self.sees(datum)
-        return self._with(jnp.where(seen, place, self.rank), jnp.where(seen, ~left, self.right))
+        rank, right = jnp.where(seen, place, self.rank), jnp.where(seen, ~left, self.right)
+        return self._with(rank, right).canonical(self._count)
 
     def dropping(self, who: Bool[Array, " width"]) -> "Ranks":
         """The cell in which these neurons see nothing."""
-        return Ranks(jnp.where(who, self._count, self.rank), self.right | who, self.size, self.counting)
+        return self._with(jnp.where(who, self._count, self.rank), self.right | who)
 
     def exchanging(self, who: Bool[Array, " width"], other: "Ranks") -> "Ranks":
         """The cell in which these neurons see what they see in another one."""
         rank, right = jnp.where(who, other.rank, self.rank), jnp.where(who, other.right, self.right)
-        return Ranks(rank, right, self.size, self.counting)
+        return self._with(rank, right)
 
     def take(self, who: Int[Array, " some"]) -> "Ranks":
         """Some of the neurons, by their numbers; beyond the last one, the last one."""
         rank, right = (leaf.at[who].get(mode="clip") for leaf in (self.rank, self.right))
-        return Ranks(rank, right, self.size, self.counting)
+        return self._with(rank, right)
 
     def put(self, who: Int[Array, " some"], other: "Ranks") -> "Ranks":
         """The cell in which some neurons, by their numbers, see what those of another one see: undoes `take`."""
         rank, right = self.rank.at[who].set(other.rank, mode="drop"), self.right.at[who].set(other.right, mode="drop")
-        return Ranks(rank, right, self.size, self.counting)
+        return self._with(rank, right)
 
     def same(self, other: "Ranks") -> Bool[Array, " width"]:
         """Which neurons see the same data in two cells."""
@@ -239,7 +241,8 @@ class Ranks(eqx.Module):
         return jnp.asarray(self.size, self.rank.dtype) if self.counting is None else self.counting
 
     def _with(self, rank: Array, right: Array) -> "Ranks":
-        return Ranks(rank, right, self.size, self.counting).canonical(self._count)
+        """Other places among the same data."""
+        return Ranks(rank, right, self.size, self.counting)
 
 
 def _take(values: Array, index: Array) -> Array:

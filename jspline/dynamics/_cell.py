@@ -1,18 +1,12 @@
-"""The flow inside one cell, where no neuron changes sides: a smooth field, and the linear systems of implicit steps.
+"""The flow inside one cell, where no neuron changes sides: a smooth field.
 
 In a cell the fit is linear in the neurons' activations, J is its Jacobian at the data (`push`) and the flow is
-theta' = J^T e (`gather`), e_n = p_n (y_n - f(x_n)). The Jacobian of the field is
+theta' = J^T e (`gather`), e_n = p_n (y_n - f(x_n)).
 
-    A - J^T diag(p) J,    A = one 3 x 3 block per neuron: (w, v) and (b, v) are coupled by X and E
+A neuron that slides on a datum keeps b = -w x_m: its field and its J are projected on that line. A parked one,
+(w, b) = 0, does not move.
 
-which is minus the Hessian of the loss: blocks plus rank N. So a system with I - g (A - J^T p J) takes the closed
-inverse of the blocks and one symmetric positive definite N x N system (Woodbury), or, when that is smaller, one on
-the parameter side. Both are assembled from running sums over the ranks.
-
-A neuron that slides on a datum keeps b = -w x_m: its field, its blocks and its J are projected on that line. A
-parked one, (w, b) = 0, does not move.
-
-Theory: docs/theory.md 6.5, 7.2.
+Theory: docs/theory.md 6.1, 7.2.
 """
 
 from typing import Any, NamedTuple
@@ -184,12 +178,22 @@ class FlowTerm(diffrax.AbstractTerm):
 
     def project(self, force: Force) -> Force:
         """On the line b = -w x_m for a neuron that slides, on 0 for a parked one (docs/theory.md 7.2)."""
-        x = self.pinned_x
-        along = (force.X - x * force.E) / (1 + x**2)
-        X = jnp.where(self.slides, along, force.X)
-        E = jnp.where(self.slides, -x * along, force.E)
-        parked = self.pin == PARKED
-        return Force(force.e, jnp.where(parked, 0, X), jnp.where(parked, 0, E), force.total)
+        X, E = projected(self, force.X, force.E)
+        return force._replace(X=X, E=E)
+
+
+def projected(term: FlowTerm, X: Float[Array, "*k width"], E: Float[Array, "*k width"]) -> tuple[Array, Array]:
+    """X and E on the line b = -w x_m for a neuron that slides, 0 for a parked one (docs/theory.md 7.2)."""
+    of_each = term.pinned_x, term.slides, term.pin == PARKED
+    x, slides, parked = (jnp.broadcast_to(leaf, X.shape) for leaf in of_each)
+    along = (X - x * E) / (1 + x**2)
+    X = jnp.where(slides, along, jnp.where(parked, 0, X))
+    return X, jnp.where(slides, -x * along, jnp.where(parked, 0, E))
+
+
+def in_cell(term: FlowTerm, active: Ranks, pin: Int[Array, " width"]) -> FlowTerm:
+    """The flow in another cell: what each neuron sees there, and what it slides on."""
+    return eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin.astype(term.pin.dtype)))
 
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:

@@ -1,4 +1,13 @@
-"""The linear systems of an implicit step, solved by structure: a block for each neuron, and one system for the data.
+"""The linear systems of an implicit step, solved by structure.
+
+The Jacobian of the field is
+
+    A - J^T diag(p) J,    A = one 3 x 3 block per neuron: (w, v) and (b, v) are coupled by X and E
+
+which is minus the Hessian of the loss: blocks plus rank N. So a system with I - g (A - J^T p J) takes the closed
+inverse of the blocks and one symmetric positive definite N x N system (Woodbury), or, when that is smaller, one on
+the parameter side. Both are assembled from sums over what is active. Of a neuron that slides, blocks and J are
+projected on its line.
 
 Theory: docs/theory.md 6.5.
 """
@@ -41,11 +50,11 @@ def factor(term: FlowTerm, net: ReLUNet, force: Force, g: Float[Array, ""]) -> S
     weight = jnp.sqrt(term.points.p)
     identity = jnp.eye(len(weight), dtype=weight.dtype)
     gram = weight[:, None] * _kernel(term, net, force, g, inverse_determinant) * weight[None]
-    factor = jnp.linalg.cholesky(identity + g * gram)
+    triangle = jnp.linalg.cholesky(identity + g * gram)
     # For few data the inverse: a product with it is one operation, also in a batch. For many it costs too much.
     invert = len(weight) <= 64
     if invert:
-        half = jax.scipy.linalg.solve_triangular(factor, identity, lower=True) * weight[None]
+        half = jax.scipy.linalg.solve_triangular(triangle, identity, lower=True) * weight[None]
         inverse = g * jnp.matmul(half.T, half, precision="highest")
 
     def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
@@ -54,7 +63,7 @@ def factor(term: FlowTerm, net: ReLUNet, force: Force, g: Float[Array, ""]) -> S
         if invert:
             change = jnp.matmul(inverse, change, precision="highest")
         else:
-            change = g * weight * jax.scipy.linalg.cho_solve((factor, True), weight * change)
+            change = g * weight * jax.scipy.linalg.cho_solve((triangle, True), weight * change)
         back = velocity(net, term.project(term.gather(change)))
         return jax.tree.map(jnp.subtract, r, block(back)), change
 
@@ -67,10 +76,10 @@ def _factor_parameters(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> 
     blocks = residual_blocks(force.X, force.E)
     hessian = _columns(term, net).gram(z, term.points.p, float(term.train_b0), blocks)
     matrix = jnp.eye(len(hessian), dtype=hessian.dtype) + g * hessian
-    factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
+    factored = jax.scipy.linalg.cho_factor(matrix, lower=True)
 
     def solve(r: ReLUNet) -> tuple[ReLUNet, Array]:
-        a = unflatten(jax.scipy.linalg.cho_solve(factor, flatten(r)))
+        a = unflatten(jax.scipy.linalg.cho_solve(factored, flatten(r)))
         return a, g * term.points.p * term.push(net, a)
 
     return solve

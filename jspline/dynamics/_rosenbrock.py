@@ -41,9 +41,9 @@ class Cubic(diffrax.AbstractLocalInterpolation):
         return [unflatten(net) for net, _ in (self.y0, self.c1, self.c2, self.c3)]
 
     @property
-    def impulses(self) -> list[Array]:
+    def impulse(self) -> Float[Array, "3 data"]:
         """The coefficients of the impulse: of theta, theta^2, theta^3."""
-        return [impulse for _, impulse in (self.c1, self.c2, self.c3)]
+        return jnp.stack([impulse for _, impulse in (self.c1, self.c2, self.c3)])
 
     def at(self, theta: Float[Array, ""]) -> ReLUNet:
         """The net at a fraction of the step."""

@@ -5,15 +5,14 @@ Theory: docs/theory.md 8.1.
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FlowTerm, weights_of
+from jspline.dynamics._cell import FlowTerm, in_cell, weights_of
 from jspline.dynamics._log import Events
-from jspline.dynamics.carry._respond import onset_weights
+from jspline.dynamics.carry._response import onset_weights
 from jspline.dynamics.carry._step import Carried, FrozenStep
 from jspline.dynamics.events import Meeting, Stretch, meet, turn
 
@@ -54,8 +53,8 @@ def carry(step: FrozenStep, limit: Float[Array, ""]) -> Carried:
 def _chunk(step: FrozenStep, carried: Carried, who: Int[Array, " chunk"], limit: Array) -> Carried:
     """Carry these neurons. Behind the last one there is number `width`, which does not count."""
     take = lambda leaf: leaf.at[..., who].get(mode="clip")  # noqa: E731
-    some = step.term.active.take(who), take(step.term.pin)
-    term, allowed = eqx.tree_at(lambda t: (t.active, t.pin), step.term, some), take(step.allowed.b)
+    term = in_cell(step.term, step.term.active.take(who), take(step.term.pin))
+    allowed = take(step.allowed.b)
     meeting = jax.tree.map(take, step.meeting).only(who < step.term.pin.size)
 
     begin = _Passes(
@@ -79,10 +78,10 @@ def _chunk(step: FrozenStep, carried: Carried, who: Int[Array, " chunk"], limit:
 
     put = lambda leaf, values: leaf.at[who].set(values, mode="drop")  # noqa: E731
     w, b, v = (put(leaf, values) for leaf, values in zip(weights_of(carried.net), new, strict=True))
-    cells = carried.term.active.put(who, end.term.active), put(carried.term.pin, end.term.pin)
+    active, pin = carried.term.active.put(who, end.term.active), put(carried.term.pin, end.term.pin)
     return carried._replace(
         net=ReLUNet(w, b, v, carried.net.b0),
-        term=eqx.tree_at(lambda t: (t.active, t.pin), carried.term, cells),
+        term=in_cell(carried.term, active, pin),
         counts=end.counts,
         log=end.log,
         parked=end.parked,

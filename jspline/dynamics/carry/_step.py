@@ -10,10 +10,8 @@ from jspline.dynamics._cell import FlowTerm
 from jspline.dynamics._implicit import Solver
 from jspline.dynamics._log import Events
 from jspline.dynamics._rosenbrock import Cubic
+from jspline.dynamics.carry._response import RESPONSE
 from jspline.dynamics.events import Meeting, Stretch, meet
-
-PULSES = 4
-"""Weighted sums of what the events change in the fit: three for the answer of the others, and the change itself."""
 
 
 class FrozenStep(NamedTuple):
@@ -28,7 +26,7 @@ class FrozenStep(NamedTuple):
         tolerance: what they allow the fit, a scalar.
         log: the event log so far, if there is one.
         patient: whether neurons may come back to a datum that lets them go (`meet`).
-        impulse: the coefficients of the integral of e, of theta, theta^2 and theta^3, `(3, data)`.
+        impulse: that of the dense output, `(3, data)`.
         ways: where each neuron goes.
         meeting: what each meets first.
         met_at: w, b and v of each where it does, or at the end, `(3, width)`.
@@ -65,7 +63,7 @@ class FrozenStep(NamedTuple):
         ways = Stretch.whole(term, dense)
         meeting = meet(term, ways, allowed.b, patient)
         met_at, first = ways.at(meeting.sigma), jnp.min(meeting.theta)
-        impulse = jnp.stack(dense.impulses)
+        impulse = dense.impulse
         return cls(term, start, dense, solve, allowed, tolerance, log, patient, impulse, ways, meeting, met_at, first)
 
     def nobody(self, limit: Float[Array, ""]) -> "Carried":
@@ -78,7 +76,7 @@ class FrozenStep(NamedTuple):
             log=self.log,
             parked=jnp.full_like(limit, jnp.inf),
             complete=jnp.ones((), bool),
-            pulses=jnp.zeros((PULSES, len(self.term.points.x)), limit.dtype),
+            pulses=jnp.zeros((len(RESPONSE) + 1, len(self.term.points.x)), limit.dtype),
             error=jnp.zeros_like(limit),
         )
 

@@ -5,13 +5,12 @@ Theory: docs/theory.md 7.2, 7.3, 7.4, 7.5.
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FREE, PARKED, FlowTerm, Force
+from jspline.dynamics._cell import FREE, PARKED, FlowTerm, Force, in_cell
 from jspline.dynamics.events._origin import ways_out
 from jspline.dynamics.events._path import Stretch, counted_from, pushes, turned_in_cell
 from jspline.dynamics.events._roots import first_fall, first_root
@@ -139,8 +138,8 @@ def turn(
     outer = inner + v * push[0] * (1 + x**2)
     stuck = meeting.hit & jnp.where(came_from_inside, inner > 0, outer < 0)
     enters = (meeting.hit & ~came_from_inside & ~stuck) | meeting.to_outer
-    active, pin = outside.active.adding(enters, meeting.datum), jnp.where(stuck, meeting.datum, outside.pin)
-    new = eqx.tree_at(lambda t: (t.active, t.pin), outside, (active, pin))
+    pin = jnp.where(stuck, meeting.datum, outside.pin)
+    new = in_cell(outside, outside.active.adding(enters, meeting.datum), pin)
 
     # Put those that stick exactly on their datum.
     z = jnp.where(stuck, w * x + b, 0) / (1 + x**2)
@@ -167,7 +166,7 @@ def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
     """
     active = term.active.removing(meeting.hit, meeting.datum).dropping(meeting.parked)
     pin = jnp.where(meeting.parked, PARKED, jnp.where(meeting.released, FREE, term.pin))
-    return eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin.astype(term.pin.dtype)))
+    return in_cell(term, active, pin)
 
 
 def lies_beyond(term: FlowTerm, net: ReLUNet) -> Bool[Array, ""]:
@@ -214,8 +213,7 @@ def start_on_data(term: FlowTerm, net: ReLUNet) -> tuple[FlowTerm, Force, Array,
     v = jnp.where(net.v != 0, net.v, net.w * force.X + net.b * force.E)
     stuck = on & (v * inner > 0) & (v * outer < 0)
     enters = on & (v * inner > 0) & (v * outer >= 0)
-    active, pin = term.active.adding(enters, which), jnp.where(stuck, which, term.pin).astype(term.pin.dtype)
-    new = eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin))
+    new = in_cell(term, term.active.adding(enters, which), jnp.where(stuck, which, term.pin))
     gained = jnp.where(enters, push, 0)
     force = force._replace(X=force.X + gained * at, E=force.E + gained)
     leaves = on & (v * inner <= 0) & (v * outer > 0)

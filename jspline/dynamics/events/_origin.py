@@ -5,14 +5,13 @@ Theory: docs/theory.md 7.8.
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FREE, PARKED, FlowTerm, Points
+from jspline.dynamics._cell import FREE, PARKED, FlowTerm, Points, in_cell
 from jspline.dynamics.events._path import counted_from
 
 
@@ -109,4 +108,4 @@ def depart(term: FlowTerm, net: ReLUNet, e: Array) -> tuple[FlowTerm, Bool[Array
     leaves = (term.pin == PARKED) & (way.rate > 0) & (net.v != 0)
     ways = Ranks(way.rank, way.right, term.active.size).canonical(term.points.count)
     active, pin = term.active.exchanging(leaves, ways), jnp.where(leaves, way.pin, term.pin)
-    return eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin)), leaves, leaves & way.nonunique
+    return in_cell(term, active, pin), leaves, leaves & way.nonunique

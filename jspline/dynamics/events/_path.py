@@ -8,8 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline.charts import ReLUNet
-from jspline.dynamics._cell import PARKED, FlowTerm
+from jspline.dynamics._cell import FlowTerm, projected, weights_of
 from jspline.dynamics._rosenbrock import Cubic
 from jspline.dynamics.events._roots import first_root
 
@@ -32,9 +31,9 @@ class Stretch(NamedTuple):
     @classmethod
     def whole(cls, term: FlowTerm, dense: Cubic) -> "Stretch":
         """The whole step, on its dense output."""
-        impulse = jnp.stack(dense.impulses)
-        push = pushes(term, *term.sums(impulse), impulse[:, term.pin])
-        return cls(jnp.zeros_like(term.pinned_x), jnp.stack([stacked(net) for net in dense.nets]), push)
+        push = pushes(term, *term.sums(dense.impulse), dense.impulse[:, term.pin])
+        cubic = jnp.stack([jnp.stack(weights_of(net)) for net in dense.nets])
+        return cls(jnp.zeros_like(term.pinned_x), cubic, push)
 
     @classmethod
     def place(cls, y: Float[Array, "3 width"]) -> "Stretch":
@@ -59,10 +58,6 @@ class Stretch(NamedTuple):
         return first_root(*(jnp.sign(w[0]) * coefficient for coefficient in w))
 
 
-def stacked(net: ReLUNet) -> Float[Array, "3 width"]:
-    return jnp.stack([net.w, net.b, net.v])
-
-
 def pushes(term: FlowTerm, X: Array, E: Array, own: Array) -> Float[Array, "3 2 width"]:
     x = term.pinned_x[None]
     inner = E + x * X
@@ -83,11 +78,7 @@ def turned_in_cell(term: FlowTerm, y: Array, X: Array, E: Array) -> Float[Array,
 
     Theory: docs/theory.md 6.3.
     """
-    x = term.pinned_x[None]
-    along = (X - x * E) / (1 + x**2)
-    parked = (term.pin == PARKED)[None]
-    X = jnp.where(term.slides[None], along, jnp.where(parked, 0, X))
-    E = jnp.where(term.slides[None], -x * along, jnp.where(parked, 0, E))
+    X, E = projected(term, X, E)
 
     def rate(X: Array, E: Array, y: Array) -> Array:
         w, b, v = y

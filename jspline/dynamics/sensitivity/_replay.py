@@ -34,9 +34,7 @@ def _replay(tape: Tape, points: Points, k: Array, y: Array, at: Values) -> Array
     """The parameters at the end of step k, as a function of those at its start and of the points."""
     points = eqx.tree_at(values, points, at)
     old, term = tape.cell(k, points), tape.cell(k + 1, points)
-    net = unflatten(y)
-
-    net = through_events(net, old, term)
+    net = through_events(unflatten(y), old, term)
     return flatten(rodas(term, net, term.force(net), tape.h[k], _differentiable)[0])
 
 
