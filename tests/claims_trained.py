@@ -6,11 +6,11 @@ Made up, so that nothing rests on a stored file; `jspline audit` trains the netw
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from jspline.claims import _fig7 as fig7
-from jspline.claims import _fig10 as fig10
-from jspline.claims import _table1 as table1
-from jspline.claims import _table2 as table2
-from jspline.claims import _table3 as table3
+from jspline.claims.paper import _fig7 as fig7
+from jspline.claims.paper import _fig10 as fig10
+from jspline.claims.paper import _table1 as table1
+from jspline.claims.paper import _table2 as table2
+from jspline.claims.paper import _table3 as table3
 
 
 def _spread(rng, middle, count, size=0.3):

@@ -14,17 +14,17 @@ from typer.testing import CliRunner
 
 import jspline
 from jspline import claims, plot
-from jspline.claims import _cor1 as cor1
-from jspline.claims import _eq6 as eq6
-from jspline.claims import _eq7 as eq7
-from jspline.claims import _lit_mulayoff as mulayoff
-from jspline.claims import _text_clusters as clusters
-from jspline.claims import _text_extrema as extrema
-from jspline.claims import _text_signs as signs
 from jspline.claims._audit import describe
 from jspline.claims._claim import Run
 from jspline.claims._decide import LEVEL, above, distributed, equal, exponent, frequencies, mean, more_often, share
 from jspline.claims._programs import compiled, in_tiles, side_by_side
+from jspline.claims.literature import _mulayoff as mulayoff
+from jspline.claims.paper import _cor1 as cor1
+from jspline.claims.paper import _eq6 as eq6
+from jspline.claims.paper import _eq7 as eq7
+from jspline.claims.paper import _text_clusters as clusters
+from jspline.claims.paper import _text_extrema as extrema
+from jspline.claims.paper import _text_signs as signs
 from jspline.cli import app
 from jspline.cli._page import draw_figures, page
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import jspline
 from jspline import plot
-from jspline.claims import _fig7
+from jspline.claims.paper import _fig7
 from jspline.cli import app
 from jspline.cli._film import watch, write
 from jspline.cli._problem import choose_law, pose

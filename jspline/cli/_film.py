@@ -15,7 +15,7 @@ import xarray as xr
 from jspline import flow, plot, rescale
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
-from jspline.claims import _fig7
+from jspline.claims.paper import _fig7
 from jspline.cli._app import Device, Seed, app, configure, on_host, one_sentence
 from jspline.cli._encode import need, write_gif, write_mp4
 from jspline.cli._output import pictures, prepare, whole, write_run

@@ -4,7 +4,7 @@ A large first layer means the kernel regime and cubic splines, a small one the a
 knots at the data. Breakpoints uniform on [-3/2, 3/2], v = 0; |w| = alpha / sqrt(H). As H grows the usual scaling, both
 layers of order 1 and a factor of 1 / sqrt(H), is alpha as H^1/4, and freezes the breakpoints; a factor of 1 / H is
 alpha constant, and does not. Stated: the two targets, and the exponents of H. Independent: fits and positions of
-exact flows to convergence (see `_flows.py` and `_lit_flows.py`). Decision: binomial tests over networks; slopes of
+exact flows to convergence (see both `_flows.py`). Decision: binomial tests over networks; slopes of
 logarithms.
 """
 
@@ -19,8 +19,8 @@ from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import exponent, more_often
 from jspline.claims._flows import ALPHAS, flows
 from jspline.claims._flows import X as DATA
-from jspline.claims._lit_flows import LANES, LOOKS, WIDTH, ends
-from jspline.claims._lit_maennel import X, Y
+from jspline.claims.literature._flows import LANES, LOOKS, WIDTH, ends
+from jspline.claims.literature._maennel import X, Y
 from jspline.plot.paper import two_regimes
 
 WIDTHS = np.array([25, 50, 100, 200])

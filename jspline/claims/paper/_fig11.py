@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most, counted, more_often
-from jspline.claims._fig6 import features
+from jspline.claims.paper._fig6 import features
 from jspline.datasets import sharp_gap, smooth_gap
 from jspline.plot import paper
 

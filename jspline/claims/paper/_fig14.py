@@ -12,7 +12,7 @@ import numpy as np
 
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most, share, share_at_least
-from jspline.claims._fig4 import lonely
+from jspline.claims.paper._fig4 import lonely
 from jspline.landscape import lonely_bound, lonely_probability, remark_1
 from jspline.plot import paper
 

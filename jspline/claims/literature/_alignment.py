@@ -17,7 +17,7 @@ import numpy as np
 
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most, more_often
-from jspline.claims._lit_flows import LANES, LOOKS, WIDTH, Ends, balanced, counts, ends
+from jspline.claims.literature._flows import LANES, LOOKS, WIDTH, Ends, balanced, counts, ends
 from jspline.plot.paper import alignment
 
 X, Y = np.array([-0.75, -0.5, 0.125]), np.array([1.1, 0.1, 0.8])

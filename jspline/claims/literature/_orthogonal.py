@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most, counted
-from jspline.claims._lit_flows import LANES, LOOKS, Ends, balanced, directions, ends
+from jspline.claims.literature._flows import LANES, LOOKS, Ends, balanced, directions, ends
 from jspline.plot.paper import saddles
 
 X, Y = np.array([-0.5, 2.0]), np.array([-1.0, 1.0])

@@ -15,7 +15,7 @@ import numpy as np
 
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import exponent, more_often
-from jspline.claims._lit_flows import LANES, LOOKS, Ends, balanced, counts, ends
+from jspline.claims.literature._flows import LANES, LOOKS, Ends, balanced, counts, ends
 from jspline.plot.paper import quantized
 
 X = np.array([-1.0, -0.4, 0.1, 0.5, 1.0])

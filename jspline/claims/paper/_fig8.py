@@ -11,7 +11,7 @@ import numpy as np
 
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most
-from jspline.claims._fig6 import features
+from jspline.claims.paper._fig6 import features
 from jspline.plot import paper
 
 N, H, STEPS = 4, 12, 4_000

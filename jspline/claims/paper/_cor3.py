@@ -16,7 +16,7 @@ import numpy as np
 from jspline.claims._case import Case, lonely_case
 from jspline.claims._claim import Claim, Evidence, Run
 from jspline.claims._decide import at_least, at_most, counted
-from jspline.claims._th4 import gradients
+from jspline.claims.paper._th4 import gradients
 from jspline.landscape import is_lonely
 
 BETA, FACING = np.array([1 / 2, 4 / 3, 5 / 3, 5 / 2]), np.array([1.0, 1.0, -1.0, -1.0])

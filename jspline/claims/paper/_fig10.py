@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline.claims import _table3 as spiky
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import above, more_often
 from jspline.claims._training import Starts, Trained, descents, flows
+from jspline.claims.paper import _table3 as spiky
 from jspline.datasets import Dataset, sharp_gap, smooth_gap
 from jspline.init import Gaussian, glorot, he
 from jspline.plot import paper

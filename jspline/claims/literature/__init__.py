@@ -1,0 +1,25 @@
+"""What others have published about these networks, one module for a publication."""
+
+from jspline.claims._claim import Claim
+from jspline.claims.literature import (
+    _alignment,
+    _appella,
+    _holzmueller,
+    _jin,
+    _maennel,
+    _mulayoff,
+    _orthogonal,
+    _williams,
+)
+
+CLAIMS: tuple[Claim, ...] = (
+    _williams.CLAIM,
+    _alignment.CLAIM,
+    _orthogonal.CLAIM,
+    _maennel.CLAIM,
+    _holzmueller.CLAIM,
+    _jin.CLAIM,
+    _mulayoff.CLAIM,
+    _appella.CLAIM,
+)
+"""All of them, in the order in which the audit has them."""
