@@ -11,6 +11,7 @@ import numpy as np
 
 import jspline
 from benchmarks._report import duration, in_turns, machine, middle_and_most, table
+from jspline.dynamics import Diffrax, Exact
 
 ROWS = {100.0: 1e4, 10.0: 1e4, 3.0: 1e4, 1.0: 1e3, 0.1: 1e3}  # end time by scale
 DRAWS = 10
@@ -42,7 +43,7 @@ def problem(draw: int, scale: float) -> tuple[jspline.ReLUNet, jspline.Dataset]:
 
 def exact(smoke: bool) -> Callable[..., jspline.dynamics.Solution]:
     """The flow as both tables take it, compiled. A log costs time; smoke shares the one that the accuracy wants."""
-    flow = partial(jspline.flow, rtol=1e-5, atol=1e-8, loss_tol=1e-14, events=LOG if smoke else 0)
+    flow = partial(jspline.flow, rtol=1e-5, atol=1e-8, loss_tol=1e-14, method=Exact(events=LOG if smoke else 0))
     jax.block_until_ready(flow(*problem(0, 1.0), 0.0))
     return flow
 
@@ -126,7 +127,7 @@ def _rival(
 ) -> jspline.dynamics.Solution:
     solver, steps = RIVALS[name]
     return jspline.flow(
-        net, data, t1, rtol=1e-6, atol=1e-8, loss_tol=target, method="diffrax", solver=solver, max_steps=steps
+        net, data, t1, rtol=1e-6, atol=1e-8, loss_tol=target, method=Diffrax(solver=solver), max_steps=steps
     )
 
 

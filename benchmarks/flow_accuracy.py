@@ -11,7 +11,7 @@ import numpy as np
 import jspline
 from benchmarks._report import machine, middle_and_most, table
 from benchmarks.flow import LOG, how, problem
-from jspline.dynamics import KINDS, Events, Solution
+from jspline.dynamics import KINDS, Events, Exact, Solution
 
 SCALES = (0.1, 1.0, 10.0, 100.0)
 DRAWS = 10
@@ -107,7 +107,9 @@ def _random_flow(key: jax.Array, rtol: float, t1: float) -> tuple[jax.Array, jax
 
 
 def _run(draw: int, scale: float, t1: float, rtol: float) -> Solution:
-    return jspline.flow(*problem(draw, scale), t1, rtol=rtol, atol=1e-3 * rtol, events=LOG, max_steps=100_000_000)
+    return jspline.flow(
+        *problem(draw, scale), t1, rtol=rtol, atol=1e-3 * rtol, method=Exact(events=LOG), max_steps=100_000_000
+    )
 
 
 def departure(one: Solution, other: Solution) -> list[str]:

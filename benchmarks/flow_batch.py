@@ -13,7 +13,7 @@ import numpy as np
 import jspline
 from benchmarks._report import duration, machine, middle_and_most, table
 from benchmarks.flow import dataset, network
-from jspline.dynamics import Running, Solution, advance, finish, result_names, start
+from jspline.dynamics import Diffrax, Running, Solution, advance, finish, result_names, start
 
 LANES = 1_000
 PLAIN_LANES = 100
@@ -75,7 +75,7 @@ def rival(
     chart: Literal["nn", "spline"], steps: int, nets: jspline.ReLUNet, data: jspline.Dataset, t1: float
 ) -> Solution:
     """So many steps of Tsit5."""
-    flow = partial(jspline.flow, rtol=1e-6, atol=1e-8, loss_tol=1e-14, method="diffrax", chart=chart, max_steps=steps)
+    flow = partial(jspline.flow, rtol=1e-6, atol=1e-8, loss_tol=1e-14, method=Diffrax(chart=chart), max_steps=steps)
     return jax.vmap(lambda net: flow(net, data, t1))(nets)
 
 

@@ -28,7 +28,7 @@ from jspline.dynamics.carry._respond import respond
 FIGURE = Path(__file__).with_name("flow_wide.png")
 WIDTHS = (60, 600, 6_000, 20_000, 100_000, 1_000_000)
 DESCENT_SECONDS = 60.0
-ALIGNMENT: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-9, "train_b0": False}
+ALIGNMENT: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-9}
 
 
 def balanced(width: int, scale: float = 1e-3) -> jspline.ReLUNet:
@@ -38,16 +38,18 @@ def balanced(width: int, scale: float = 1e-3) -> jspline.ReLUNet:
     return jspline.ReLUNet(w, b, jnp.hypot(w, b) * jax.random.rademacher(k[1], (width,), w.dtype), jnp.zeros(()))
 
 
-def three_points() -> jspline.Dataset:
+def three_points() -> jspline.Problem:
     """Boursier and Flammarion's."""
-    return jspline.Dataset(jnp.array([-0.75, -0.5, 0.125]), jnp.array([1.1, 0.1, 0.8]))
+    data = jspline.Dataset(jnp.array([-0.75, -0.5, 0.125]), jnp.array([1.1, 0.1, 0.8]))
+    return jspline.Problem(data, train_b0=False)
 
 
-def forty_points() -> jspline.Dataset:
+def forty_points() -> jspline.Problem:
     """Theirs too: x uniform on [-1, 1], y piecewise linear; weights that make L the mean squared error."""
     x = jax.random.uniform(jax.random.key(7), (40,), minval=-1.0, maxval=1.0)
     corners = ([-1, -0.7, -0.55, -0.4, 0, 0.5, 0.6, 0.7, 1], [0, 0.7, 0.5, 1, 0, 1, 0.6, 0.7, 0])
-    return jspline.Dataset(x, jnp.interp(x, *map(jnp.asarray, corners)), jnp.full(40, 2 / 40))
+    data = jspline.Dataset(x, jnp.interp(x, *map(jnp.asarray, corners)), jnp.full(40, 2 / 40))
+    return jspline.Problem(data, train_b0=False)
 
 
 def uniform(width: int, scale: float) -> jspline.ReLUNet:
@@ -75,17 +77,17 @@ def widths(smoke: bool) -> str:
     flow = partial(jspline.flow, **ALIGNMENT)
     sizes = WIDTHS[:1] if smoke else WIDTHS
     steps: dict[str, list[int]] = {"three points, t = 10,000": [], "forty points, t = 2,000": []}
-    for name, data, t1, most in (
+    for name, problem, t1, most in (
         ("three points, t = 10,000", three_points(), 1e4, 10**6),
         ("forty points, t = 2,000", forty_points(), 2e3, 20_000),
     ):
         for width in sizes:
             if width > most:
                 continue
-            solution, took = _once(flow, balanced(width), data, 0.01 if smoke else t1)
+            solution, took = _once(flow, balanced(width), problem, 0.01 if smoke else t1)
             count = {key: int(solution.stats[f"num_{key}"]) for key in ("steps", "crossings", "slides", "shortened")}
             steps[name].append(count["steps"])
-            error = 2 * float(solution.loss) / data.size if data.size == 3 else float(solution.loss)
+            error = 2 * float(solution.loss) / 3 if problem.data.size == 3 else float(solution.loss)
             row = [name, f"{width:,}", *(f"{count[key]:,}" for key in ("steps", "shortened", "crossings", "slides"))]
             rows.append([*row, f"{error:.10f}", how(solution), duration(took)])
     header = ["data", "width", "steps", "shortened", "crossings", "slides", "mean squared error", "ended", "time"]
@@ -113,13 +115,13 @@ def descent(smoke: bool) -> str:
     """Forty points at H = 20,000: the flow to t = 2,000, and as much gradient descent as a minute allows."""
     jax.config.update("jax_enable_x64", True)
     width, t1, eta = (60, 0.01, 1e-3) if smoke else (20_000, 2e3, 1e-3)
-    net, data = balanced(width), forty_points()
-    solution, took = _once(partial(jspline.flow, **ALIGNMENT), net, data, t1)
+    net, problem = balanced(width), forty_points()
+    solution, took = _once(partial(jspline.flow, **ALIGNMENT), net, problem, t1)
 
     @jax.jit
     def steps(net: jspline.ReLUNet) -> jspline.ReLUNet:
         def one(_: int, net: jspline.ReLUNet) -> jspline.ReLUNet:
-            grad = jspline.objective.value_and_grad(net, data)[1]
+            grad = jspline.objective.value_and_grad(net, problem)[1]
             new = jax.tree.map(lambda leaf, slope: leaf - eta * slope, net, grad)
             return jspline.ReLUNet(new.w, new.b, new.v, net.b0)
 
@@ -131,7 +133,7 @@ def descent(smoke: bool) -> str:
         net, done = jax.block_until_ready(steps(net)), done + 100
     spent = time.perf_counter() - began
     whole = spent / done * t1 / eta
-    losses = [f"{float(jspline.loss(each, data)):.8f}" for each in (solution.net, net)]
+    losses = [f"{float(jspline.loss(each, problem)):.8f}" for each in (solution.net, net)]
     flow_steps = f"{int(solution.stats['num_steps']):,}"
     rows = [
         ["exact flow", flow_steps, f"{float(solution.t):g}", losses[0], duration(took), "", ""],
@@ -176,12 +178,17 @@ def profile(smoke: bool) -> str:
     rows = []
     for size, width in first[:1] if smoke else [*first, *more]:
         if size == 3:
-            data, net, options, t1 = three_points(), balanced(width), ALIGNMENT, 1e4
+            problem, net, options, t1 = three_points(), balanced(width), ALIGNMENT, 1e4
         elif size == 40:
-            data, net, options, t1 = forty_points(), balanced(width), ALIGNMENT, 2e3
+            problem, net, options, t1 = forty_points(), balanced(width), ALIGNMENT, 2e3
         else:
-            data, net, options, t1 = sine(size), uniform(width, 1.0), {"rtol": 1e-5, "atol": 1e-8}, 1e3
-        run = advance(start(net, data, t1, **options), 3 if smoke else 20)
+            problem, net, options, t1 = (
+                jspline.Problem(sine(size)),
+                uniform(width, 1.0),
+                {"rtol": 1e-5, "atol": 1e-8},
+                1e3,
+            )
+        run = advance(start(net, problem, t1, **options), 3 if smoke else 20)
         rows.append([f"{size}", f"{width:,}", *_pieces(run)])
     header = ["N", "width", "met", "step, frozen", "of it factor", "who meets", "carry", "respond", "a whole attempt"]
     return f"{table(header, rows)}\n\nMedian of 3 calls. {machine()}."

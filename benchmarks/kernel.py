@@ -10,6 +10,7 @@ import numpy as np
 import jspline
 from benchmarks._report import machine, middle_and_most, table
 from jspline import init, kernel
+from jspline.problem import Problem
 
 DATA = 12
 WIDTH = 30
@@ -65,7 +66,7 @@ def reach(smoke: bool) -> str:
     def gap(fit: Callable, other: np.ndarray = natural) -> float:
         return float(np.max(np.abs(np.asarray(fit(grid)) - other)))
 
-    wide = lambda r: kernel.weighted_spline(data, init.UniformBreakpoints(-r, r), train_b0=False)  # noqa: E731
+    wide = lambda r: kernel.weighted_spline(Problem(data, train_b0=False), init.UniformBreakpoints(-r, r))  # noqa: E731
     gaps = [gap(wide(r)) for r in REACHES]
     rows = [[f"{r:g}", f"{each:.3e}"] for r, each in zip(REACHES, gaps, strict=True)]
     rows.append(["power from 10 on", _power(REACHES[1:], gaps[1:])])
@@ -77,9 +78,9 @@ def reach(smoke: bool) -> str:
     early = np.asarray(kernel.weighted_spline(data, law, EARLY)(grid))
     found, rows = [], []
     for width in widths:
-        end = kernel.min_norm(_even(width), data, train_b0=False)
+        end = kernel.min_norm(_even(width), Problem(data, train_b0=False))
         nets = [init.flat(law.sample(width, key=jax.random.key(seed))) for seed in range(seeds)]
-        random = [gap(kernel.min_norm(net, data, train_b0=False), infinite) for net in nets]
+        random = [gap(kernel.min_norm(net, Problem(data, train_b0=False)), infinite) for net in nets]
         found.append((gap(kernel.flow(_even(width), data, EARLY), early), gap(end, infinite), float(np.median(random))))
         cells = [f"{each:.3e}" for each in (gap(end), *found[-1][:2])]
         rows.append([f"{width:,}", *cells, middle_and_most(random, "{:.1e}".format)])

@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 import jspline
 from benchmarks._report import duration, machine, medians, table
-from jspline.dynamics import Change, Sensitivity, sensitivity
+from jspline.dynamics import Change, Diffrax, Sensitivity, sensitivity
 
 SIZES = [(12, 20, 30.0, 1e-8), (12, 20, 30.0, 1e-5), (20, 40, 30.0, 1e-8), (20, 200, 30.0, 1e-6), (100, 40, 30.0, 1e-6)]
 STEPS = 3_000
@@ -84,7 +84,7 @@ def rivals(smoke: bool) -> str:
 
     ours = {f"exact, {rtol:.0e}": gradient(rtol=rtol, max_steps=STEPS) for rtol in ((1e-5,) if smoke else (1e-5, 1e-8))}
     theirs = {
-        name: gradient(rtol=rtol, max_steps=4_000 if smoke else 16_000, method="diffrax", solver=solver)
+        name: gradient(rtol=rtol, max_steps=4_000 if smoke else 16_000, method=Diffrax(solver=solver))
         for name, (solver, rtol) in list(RIVALS.items())[: 1 if smoke else None]
     }
     tight = gradient(rtol=1e-7 if smoke else 1e-11, max_steps=STEPS)

@@ -1,8 +1,8 @@
 """Shallow univariate ReLU networks as the continuous piecewise-linear splines they are.
 
-Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad` compose over it. The loss is
-1/2 sum_n p_n (f(x_n) - y_n)^2 everywhere. The dtype follows the inputs: for float64, which flows want, call
-`jax.config.update("jax_enable_x64", True)` first.
+Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad` compose over it. The loss of a data set
+is 1/2 sum_n p_n (f(x_n) - y_n)^2 everywhere; a `Problem` says otherwise. The dtype follows the inputs: for float64,
+which flows want, call `jax.config.update("jax_enable_x64", True)` first.
 """
 
 import importlib as _importlib
@@ -26,6 +26,7 @@ from jspline.datasets import Dataset
 from jspline.descent import train
 from jspline.dynamics import flow
 from jspline.objective import loss, predict, value_and_grad
+from jspline.problem import Problem
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ __all__ = [
     "Dataset",
     "OneSided",
     "Polar",
+    "Problem",
     "ReLUNet",
     "Spline",
     "__version__",

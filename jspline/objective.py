@@ -1,7 +1,7 @@
-"""The loss L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2, its gradient, and predictions, in the time it takes to sort.
+"""The loss L = constant + sum_n p_n l(f(x_n), y_n), its gradient, and predictions, in the time it takes to sort.
 
-With e_n = p_n (y_n - f(x_n)) and, for each neuron, E_i the sum of e_n and X_i that of e_n x_n over the data it is
-active on, the gradient is
+With e_n = -p_n l'(f(x_n), y_n), which is p_n (y_n - f(x_n)) for the square loss l = (f - y)^2 / 2, and, for each
+neuron, E_i the sum of e_n and X_i that of e_n x_n over the data it is active on, the gradient is
 
     dL/dw_i = -v_i X_i    dL/db_i = -v_i E_i    dL/dv_i = -(w_i X_i + b_i E_i)    dL/db0 = -sum_n e_n
 
@@ -21,10 +21,13 @@ from typing import Any, NamedTuple, TypeVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import check_choice, check_data, check_net
+from jspline._checks import check_choice, check_net
 from jspline.activation import Method, activation
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
+from jspline.problem import Loss, Problem, Squared, as_problem, only_data
+
+__all__ = ["Loss", "Point", "Squared", "Sums", "loss", "predict", "relevant_sums", "value_and_grad"]
 
 Point = TypeVar("Point", bound=ReLUNet | Spline)
 
@@ -47,34 +50,44 @@ class Sums(NamedTuple):
     total: Float[Array, ""]
 
 
-def predict(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
+def predict(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
     """f(x_n) at the data, `(data,)`."""
-    fit, _ = _forward(_net(net), data, method)
+    fit, _ = _forward(_net(net), as_problem(problem, inputs=1).data, method)
     return fit
 
 
-def loss(net: ReLUNet | Spline, data: Dataset, *, method: Method = "auto") -> Float[Array, ""]:
-    """L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2. Note the half: the mean squared error is this with p_n = 2/N."""
-    fit = predict(net, data, method=method)
-    return _half_square(data.y - fit, data)
+def loss(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, ""]:
+    """L = constant + sum_n p_n l(f(x_n), y_n), of a data set 1/2 sum_n p_n (y_n - f(x_n))^2.
+
+    Note the half: the mean squared error is this with p_n = 2/N.
+    """
+    problem = as_problem(problem, decay=False, inputs=1, biases=True)
+    return _loss(predict(net, problem, method=method), problem)
 
 
-def value_and_grad(net: Point, data: Dataset, *, method: Method = "auto") -> tuple[Float[Array, ""], Point]:
+def value_and_grad(
+    net: Point, problem: Problem | Dataset, *, method: Method = "auto"
+) -> tuple[Float[Array, ""], Point]:
     """The loss and its gradient; the gradient is of the same kind and width as the net (of a `Spline`, with s = 0).
 
-    relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it.
+    relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it. Without `train_b0` that of b0 is 0.
     """
-    sums = relevant_sums(_net(net), data, method=method)
+    problem = as_problem(problem, decay=False, inputs=1, biases=True)
+    fit, sum_over_active = _forward(_net(net), problem.data, method)
+    e = _force(fit, problem)
+    X, E, Z = sum_over_active(e)
     grad: Any
+    b0 = -jnp.sum(e) if problem.train_b0 else jnp.zeros_like(fit[0])
     if isinstance(net, Spline):
-        grad = Spline(beta=net.mu * sums.E, mu=-net.s * sums.Z, s=jnp.zeros_like(net.s), b0=-sums.total)
+        grad = Spline(beta=net.mu * E, mu=-net.s * Z, s=jnp.zeros_like(net.s), b0=b0)
     else:
-        grad = ReLUNet(w=-net.v * sums.X, b=-net.v * sums.E, v=-sums.Z, b0=-sums.total)
-    return _half_square(sums.residual, data), grad
+        grad = ReLUNet(w=-net.v * X, b=-net.v * E, v=-Z, b0=b0)
+    return _loss(fit, problem), grad
 
 
-def relevant_sums(net: ReLUNet, data: Dataset, *, method: Method = "auto") -> Sums:
+def relevant_sums(net: ReLUNet, problem: Problem | Dataset, *, method: Method = "auto") -> Sums:
     """The sums that gradient and flow are made of (the paper's relevant residuals, section 2.1)."""
+    data = only_data(problem)
     fit, sum_over_active = _forward(net, data, method)
     residual = data.y - fit
     e = data.weight * residual
@@ -92,7 +105,6 @@ def _forward(
     """The fit at the data, and the map from e to (X, E, Z)."""
     check_choice(method=method, choices=("auto", "sorted", "dense"))
     check_net(net)
-    check_data(data)
     active = activation(net.w, net.b, data.x, method)
     centre = data.middle
     x, b = data.x - centre, net.b + net.w * centre
@@ -105,5 +117,11 @@ def _forward(
     return net.b0 + slope * x + intercept, sum_over_active
 
 
-def _half_square(residual: Array, data: Dataset) -> Array:
-    return data.constant + jnp.sum(data.weight * residual**2) / 2
+def _loss(fit: Array, problem: Problem) -> Array:
+    data = problem.data
+    return data.constant + jnp.sum(data.weight * problem.loss.value(fit, data.y))
+
+
+def _force(fit: Array, problem: Problem) -> Array:
+    """e_n = -p_n l'(f_n, y_n)."""
+    return problem.data.weight * problem.loss.force(fit, problem.data.y)

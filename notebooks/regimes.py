@@ -65,7 +65,7 @@ with plot.style():
     ax.plot(grid, natural, color="black", lw=1, label="natural cubic spline")
     for colour, reach in zip(plot.COLOURS, (1.0, 3.0, 100.0), strict=False):
         law = jspline.init.UniformBreakpoints(-reach, reach)
-        fit = jspline.kernel.weighted_spline(data, law, train_b0=False)(grid)
+        fit = jspline.kernel.weighted_spline(jspline.Problem(data, train_b0=False), law)(grid)
         ax.plot(grid, fit, color=colour, label=f"breakpoints on [-{reach:g}, {reach:g}]")
         print(f"R = {reach:g}: largest gap {float(jnp.max(jnp.abs(fit - natural))):.1e}")
     ax.plot(data.x, data.y, "o", color="black")

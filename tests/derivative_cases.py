@@ -33,6 +33,7 @@ from jspline import (
 from jspline.activation import Mask, Ranks
 from jspline.charts import OneSided
 from jspline.ensemble import Moments
+from jspline.problem import Problem
 
 X = np.array([-1.3, -0.7, -0.2, 0.1, 0.4, 0.9, 1.6])
 Y = np.array([0.3, -0.8, 0.5, 1.1, -0.4, 0.2, 0.7])
@@ -164,7 +165,7 @@ def loss_and_gradient(net, data):
         "objective.loss": [objective.loss(net, data, method=m) for m in methods],
         "objective.value_and_grad": [objective.value_and_grad(net, data, method=m) for m in methods],
         "objective.relevant_sums": [objective.relevant_sums(net, data, method=m) for m in methods],
-        "dynamics.net_field": [dynamics.net_field(net, data, train_b0=train_b0) for train_b0 in (True, False)],
+        "dynamics.net_field": [dynamics.net_field(net, Problem(data, train_b0=train_b0)) for train_b0 in (True, False)],
     }
 
 
@@ -233,7 +234,10 @@ def matrices(net, data):
     direction = jnp.linspace(-1.0, 1.0, 16)
     return {
         "curvature.hessian": [curvature.hessian(net, data), curvature.hessian(net, data, method="autodiff")],
-        "curvature.gram": [curvature.gram(net, data), curvature.gram(net, data, method="dense", train_b0=False)],
+        "curvature.gram": [
+            curvature.gram(net, data),
+            curvature.gram(net, Problem(data, train_b0=False), method="dense"),
+        ],
         "curvature.jacobian": curvature.jacobian(net, data),
         "curvature.hvp": [curvature.hvp(net, data, direction, matrix=m) for m in ("hessian", "gram")],
         "curvature.ntk": curvature.ntk(net, data.x, jnp.asarray(AT)),
@@ -305,7 +309,7 @@ TERM = eqx.tree_at(lambda t: t.pin, TERM, jnp.asarray([-1, 3, -1, -2, -1], jnp.i
 
 
 def cell(train_b0):
-    return dynamics.FlowTerm(TERM.points, TERM.active, TERM.pin, train_b0)
+    return dynamics.FlowTerm(TERM.points, TERM.active, TERM.pin, jnp.asarray(train_b0))
 
 
 @case((NET, EQUAL, Y), (SILENT, NET, Y), dear=True)
@@ -411,7 +415,7 @@ def curved(beta):
 
 @case(*((net, data, 0.7) for net, data in [*POINTS, (FLAT, WEIGHTLESS)]))
 def lazy(net, data, t):
-    return {"kernel.flow": [kernel.flow(net, data, t, train_b0=train_b0) for train_b0 in (True, False)]}
+    return {"kernel.flow": [kernel.flow(net, Problem(data, train_b0=train_b0), t) for train_b0 in (True, False)]}
 
 
 SPREAD = ReLUNet([1.0, -1.0, 1.0, -1.0, 1.0], [0.9, -0.45, -0.25, 0.65, 2.0], V, 0.2)  # a fit without null directions

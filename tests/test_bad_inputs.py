@@ -796,12 +796,16 @@ for name in ("flow", "start", "sensitivity"):
 for what, given in {
     "max_steps zero": {"max_steps": 0}, "max_steps fraction": {"max_steps": 10.5},
     "max_steps true": {"max_steps": True},
-    "method": {"method": "euler"}, "chart": {"chart": "fourier"}, "chart for the exact": {"chart": "spline"},
-    "until": {"until": "bored"}, "events negative": {"events": -1}, "events fraction": {"events": 1.5},
+    "method": {"method": "euler"}, "a method's class": {"method": dynamics.Exact},
     "ts backwards": {"ts": [1.0, 0.5]}, "ts beyond": {"ts": [0.5, 2.0]}, "ts matrix": {"ts": [[0.5]]},
     "ts nan": {"ts": [float("nan")]}, "ts negative": {"ts": [-1.0, 0.5]}, "ts word": {"ts": "all"},
 }.items():  # fmt: skip
     CALLS["dynamics.flow"][what] = lambda p, given=given: dynamics.flow(p.net, p.data, 1.0, **STRICT, **given)
+for what, given in {
+    "until": {"until": "bored"}, "events negative": {"events": -1}, "events fraction": {"events": 1.5},
+}.items():  # fmt: skip
+    also("dynamics.Exact", **{what: lambda p, given=given: dynamics.Exact(**given)})
+also("dynamics.Diffrax", chart=lambda p: dynamics.Diffrax(chart="fourier"))
 also("dynamics.condense", biases=lambda p: dynamics.condense(p.net), a_batch=lambda p: dynamics.condense(p.nets))
 also("dynamics.nothing_follows", a_batch=lambda p: dynamics.nothing_follows(p.nets, p.data))
 also("dynamics.charge_drift", no_net=lambda p: dynamics.charge_drift(p.net, None))

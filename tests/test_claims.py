@@ -221,7 +221,7 @@ FAULTS = {
     "th5": [{"gram": lambda net, data: 2 * jspline.gram(net, data)}],
     "th6": [{"charge": lambda net: net.v**2 - net.w**2 + net.b**2}],
     "th7": [
-        {"limit": lambda spline, data, train_b0: spline}  # where it begins
+        {"limit": lambda spline, problem: spline}  # where it begins
     ],
     "cor1": [
         {"gaussian": lambda w, b, v: cor1.gaussian(b, w, v)},
@@ -245,7 +245,11 @@ FAULTS = {
         {"printed": jspline.landscape.lonely_probability},
     ],
     "remark2": [
-        {"modes": functools.partial(jspline.zero_modes, train_b0=False)},
+        {
+            "modes": lambda net, data, **options: jspline.zero_modes(
+                net, jspline.Problem(data, train_b0=False), **options
+            )
+        },
         {"own": {"as it is": 1, "one v = 0": 3, "one w = 0 < b": 2, "one w = 0 > b": 3}},  # scale counted twice
     ],
     "text-expansion": [{"random": -1.0}, {"printed": -0.5}],
@@ -303,7 +307,7 @@ FAULTS = {
     "lit-jin": [
         {"power": 0.0},
         {"line": lambda x, y: np.polyval(np.polyfit(x, y, 1), x)},  # of least squares
-        {"wide": lambda data, law, train_b0: jspline.kernel.natural_cubic(data)},
+        {"wide": lambda problem, law: jspline.kernel.natural_cubic(problem.data)},
     ],
     "lit-mulayoff": [
         {"weight": lambda beta, s, x: mulayoff.weight(beta, -s, x)},

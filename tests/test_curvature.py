@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 
 import jspline
 from jspline import Dataset, ReLUNet, Spline, curvature
+from jspline.problem import Problem
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 ELSEWHERE = np.array([0.25, -3.0, 1.0, 0.3])
@@ -70,8 +71,8 @@ def pairs(point, data, vector):
         "jacobian": (curvature.jacobian(point, data), J),
         "diagonal": (curvature._lanczos.gram_diagonal(point, data, True), jnp.diag(H)),
         # Without b0, the last row and column are gone (of the kernel, its 1).
-        "no b0": (jspline.hessian(point, data, train_b0=False), H[:-1, :-1]),
-        "hvp, no b0": (jspline.hvp(point, data, vector[:-1], train_b0=False), H[:-1, :-1] @ vector[:-1]),
+        "no b0": (jspline.hessian(point, Problem(data, train_b0=False)), H[:-1, :-1]),
+        "hvp, no b0": (jspline.hvp(point, Problem(data, train_b0=False), vector[:-1]), H[:-1, :-1] @ vector[:-1]),
         "ntk, no b0": (jspline.ntk(point, away, data.x, train_b0=False), (K @ J.T) - 1),
         # Vectors may be nets, as gradients are.
         "hvp of a net": (curvature._parameters.flat(jspline.hvp(point, data, tangent), True), H @ vector),
@@ -192,7 +193,7 @@ def test_the_matrix_of_a_dead_net_has_zeros():
     """Bug: ARPACK's error of a starting vector that is zero."""
     net, data = ReLUNet([1.0, 1.0], [-9.0, -9.0], [1.0, 1.0]), Dataset([0.0, 1.0, 2.0], [0.0, 1.0, 0.0])
     for which in ("largest", "smallest"):
-        found = curvature.extreme_eigenvalues(net, data, 3, which=which, train_b0=False)
+        found = curvature.extreme_eigenvalues(net, Problem(data, train_b0=False), 3, which=which)
         np.testing.assert_array_equal(found.values, 0)
         np.testing.assert_array_equal(found.vectors @ found.vectors.T, np.eye(3))
         found = curvature.extreme_eigenvalues(net, data, 2, which=which)
@@ -320,7 +321,7 @@ def test_escape_by_lanczos_agrees_with_the_dense_way(key, monkeypatch):
 
 def check_census(net, data, matrix, train_b0=True, tol=None):
     """Counts add up to the eigenvalues that autodiff's matrix has at 0; vectors are null, and independent."""
-    modes = jspline.zero_modes(net, data, matrix=matrix, tol=tol, train_b0=train_b0)
+    modes = jspline.zero_modes(net, Problem(data, train_b0=train_b0), matrix=matrix, tol=tol)
     H, J, _ = jax.jit(by_autodiff)(net, data)
     full = np.asarray(H if matrix == "hessian" else J.T @ (data.weight[:, None] * J))
     full = full if train_b0 else full[:-1, :-1]

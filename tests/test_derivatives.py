@@ -136,7 +136,7 @@ def symmetric(operator, one, other):
 def on_line(term, step):
     """The part of a step that a neuron which slides or is parked can take, and b0."""
     q = term.project(Force(term.points.p, step.w, step.b, step.b0))
-    return ReLUNet(q.X, q.E, step.v, step.b0 if term.train_b0 else jnp.zeros(()))
+    return ReLUNet(q.X, q.E, step.v, jnp.where(term.train_b0, step.b0, 0))
 
 
 def pairs():

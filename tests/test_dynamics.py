@@ -1,7 +1,5 @@
 """The three fields against each other and against the gradient; the flow against hand-solved cases and itself."""
 
-import functools
-
 import diffrax
 import equinox as eqx
 import jax
@@ -16,8 +14,13 @@ import jspline
 from jspline import Dataset, ReLUNet, dynamics
 from jspline.dynamics import RESULTS, net_field, polar_field, spline_field
 
-flow = functools.partial(jspline.flow, method="diffrax")
-"""The general method is what is tested here; for the exact one see test_exact.py."""
+
+def flow(net, data, *args, train_b0=True, chart="nn", solver=None, stepsize_controller=None, **options):
+    """By the general method, which is what is tested here; for the exact one see test_exact.py."""
+    method = dynamics.Diffrax(solver, chart, stepsize_controller)
+    problem = data if train_b0 else jspline.Problem(data, train_b0=False)
+    return jspline.flow(net, problem, *args, method=method, **options)
+
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-13}
 
@@ -29,7 +32,10 @@ def test_the_field_is_minus_the_gradient(key, dtype, train_b0):
     expected = jax.tree.map(lambda g: -g, jax.grad(plain_loss)(net, data))
     if not train_b0:
         expected = eqx.tree_at(lambda n: n.b0, expected, jnp.zeros_like(expected.b0))
-    assert relative(net_field(net, data, train_b0=train_b0), expected) <= {"float64": 1e-12, "float32": 1e-5}[dtype]
+    assert (
+        relative(net_field(net, jspline.Problem(data, train_b0=train_b0)), expected)
+        <= {"float64": 1e-12, "float32": 1e-5}[dtype]
+    )
 
 
 @jax.jit
@@ -330,15 +336,7 @@ BAD = {"rtol": 1e-3, "atol": 1e-6}
         ({"t1": 1.0, "ts": [0.5, 1.2], **BAD}, ValueError, "`ts` must increase"),
         ({"t1": 1.0, "ts": 0.5, **BAD}, ValueError, "`ts` must be a vector"),
         ({"t1": 1.0, "chart": "mu", **BAD}, ValueError, "`chart` must be 'nn', 'spline' or 'polar'"),
-        ({"t1": 1.0, "method": "rk", **BAD}, ValueError, "`method` must be 'exact' or 'diffrax'"),
         ({"t1": 1.0, "max_steps": np.int64(0), **BAD}, ValueError, "`max_steps` must be a whole number"),
-        ({"t1": 1.0, "method": "exact", "chart": "polar", **BAD}, ValueError, "are for method='diffrax'"),
-        ({"t1": 1.0, "method": "exact", "solver": diffrax.Tsit5(), **BAD}, ValueError, "are for method='diffrax'"),
-        ({"t1": 1.0, "until": "first_event", **BAD}, ValueError, "need method='exact'"),
-        ({"t1": 1.0, "events": 3, **BAD}, ValueError, "need method='exact'"),
-        ({"t1": 1.0, "method": "exact", "until": "crossing", **BAD}, ValueError, "`until` must be None or"),
-        ({"t1": 1.0, "method": "exact", "events": -1, **BAD}, ValueError, "`events` must be a whole number"),
-        ({"method": "exact", **BAD}, ValueError, "nothing ends the flow"),
     ],
 )
 def test_bad_options_are_one_sentence(options, error, message, unchecked):
@@ -348,6 +346,36 @@ def test_bad_options_are_one_sentence(options, error, message, unchecked):
     # The same inside jit, where the options are known although the net is not.
     with pytest.raises(error, match=message):
         jax.jit(lambda n: flow(n, data, **options).loss)(net)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"t1": 1.0, "method": "rk"}, ValueError, "`method` must be 'exact' or 'diffrax'"),
+        ({"t1": 1.0, "train_b0": False}, TypeError, r"`train_b0` has moved to the problem: jspline.Problem\("),
+        ({"t1": 1.0, "chart": "polar"}, TypeError, r"`chart` has moved to the method: .*Diffrax\("),
+        ({"t1": 1.0, "solver": diffrax.Tsit5()}, TypeError, r"`solver` has moved to the method: .*Diffrax\("),
+        ({"t1": 1.0, "until": "first_event"}, TypeError, r"`until` has moved to the method: .*Exact\("),
+        ({"t1": 1.0, "events": 3}, TypeError, r"`events` has moved to the method: .*Exact\("),
+        ({}, ValueError, "nothing ends the flow"),
+    ],
+)
+def test_bad_options_of_the_exact_flow_are_one_sentence(options, error, message):
+    with pytest.raises(error, match=message):
+        jspline.flow(ReLUNet([1.0], [0.5], [0.3]), Dataset([0.0, 1.0], [0.0, 1.0]), **BAD, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (dynamics.Exact, {"until": "crossing"}, "`until` must be None or"),
+        (dynamics.Exact, {"events": -1}, "`events` must be a whole number"),
+        (dynamics.Diffrax, {"chart": "mu"}, "`chart` must be 'nn', 'spline' or 'polar'"),
+    ],
+)
+def test_methods_refuse_what_they_do_not_know(make, options, message, unchecked):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
 
 
 def test_bad_nets_are_one_sentence():

@@ -284,7 +284,8 @@ def test_collect_is_the_sum_on_any_number_of_devices(key):
 
 
 WIDTH = 24
-EVENT = {"rtol": 1e-8, "atol": 1e-11, "until": "first_event", "grad_tol": 1e-9, "events": 4, "max_steps": 400}
+METHOD = jspline.dynamics.Exact(until="first_event", events=4)
+EVENT = {"rtol": 1e-8, "atol": 1e-11, "grad_tol": 1e-9, "max_steps": 400, "method": METHOD}
 
 
 @jax.jit

@@ -139,7 +139,9 @@ CASES = of_laws() | {
     "dynamics.charge_drift": lambda p: dynamics.charge_drift(p.net, p.net),
     "dynamics.condense": lambda p: dynamics.condense(ReLUNet(p.net.w, 0 * p.net.b, p.net.v)),
     "dynamics.finish": lambda p: dynamics.finish(flowed(p)),
-    "dynamics.flow": lambda p: dynamics.flow(p.net, p.data, 0.1, ts=[0.0, 0.1], events=3, **FLOW),
+    "dynamics.flow": lambda p: dynamics.flow(
+        p.net, p.data, 0.1, ts=[0.0, 0.1], method=dynamics.Exact(events=3), **FLOW
+    ),
     "dynamics.net_field": lambda p: dynamics.net_field(p.net, p.data),
     "dynamics.nothing_follows": lambda p: dynamics.nothing_follows(ReLUNet(p.net.w, 0 * p.net.b, p.net.v), p.data),
     "dynamics.polar_field": lambda p: dynamics.polar_field(p.net.to_polar(), p.data),
@@ -258,7 +260,7 @@ READ += [
 
 
 def wide(p):
-    return kernel.weighted_spline(p.data.merged(), p.laws["Gaussian"])
+    return kernel.weighted_spline(p.data, p.laws["Gaussian"])
 
 
 def test_no_function_is_left_out():

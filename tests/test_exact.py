@@ -13,11 +13,12 @@ from jax.flatten_util import ravel_pytree
 
 import jspline
 from jspline import Dataset, ReLUNet, flow
-from jspline.dynamics import KINDS, RESULTS, Points, Rosenbrock, advance, cell, finish, result_names, start
+from jspline.dynamics import KINDS, RESULTS, Exact, Points, Rosenbrock, advance, cell, finish, result_names, start
 from jspline.dynamics._cell import FREE, PARKED
 from jspline.dynamics._charge import settled
 from jspline.dynamics._implicit import factor
 from jspline.dynamics.events import departure, first_root
+from jspline.problem import Problem
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -45,7 +46,7 @@ def events_of(sol):
     return [(float(log.time[i]), KINDS[int(log.kind[i])], int(log.neuron[i]), int(log.datum[i])) for i in range(count)]
 
 
-def exact(net, data, t1=jnp.inf, *, width=20, size=10, **options):
+def exact(net, data, t1=jnp.inf, *, width=20, size=10, train_b0=True, until=None, **options):
     """`flow`, padded with dead neurons and data of weight 0 to a common shape, which compiles once; with a log.
 
     Neither changes anything, which the tests rely on, and so test.
@@ -54,7 +55,7 @@ def exact(net, data, t1=jnp.inf, *, width=20, size=10, **options):
     pad = lambda leaf, value, n: jnp.concatenate([leaf, jnp.full((n,), value, leaf.dtype)])  # noqa: E731
     wide = ReLUNet(pad(net.w, 0.0, dead), pad(net.b, -1.0, dead), pad(net.v, 0.5, dead), net.b0)
     far = Dataset(pad(data.x, 3.0, gone), pad(data.y, 7.0, gone), pad(data.weight, 0.0, gone), constant=data.constant)
-    sol = flow(wide, far, t1, events=500, **options)
+    sol = flow(wide, Problem(far, train_b0=train_b0), t1, method=Exact(until, events=500), **options)
     assert not jnp.any(sol.events.datum >= data.size)
     np.testing.assert_array_equal(sol.net.b[net.width :], -1)
     trim = ReLUNet(sol.net.w[: net.width], sol.net.b[: net.width], sol.net.v[: net.width], sol.net.b0)
@@ -75,7 +76,7 @@ def crowded_cell(width, size, train_b0=True):
     if width > 4:
         w, b = w.at[1].set(-0.5).at[2].set(0.0), b.at[1].set(0.5 * data.x[4]).at[2].set(0.0)
     net = ReLUNet(w, b, v, 0.3)
-    term = cell(net, Points(data), train_b0)
+    term = cell(net, Points(data), jnp.asarray(train_b0))
     pin = term.pin.at[0].set(2)
     if width > 4:
         pin = pin.at[1].set(4).at[2].set(PARKED)
@@ -321,7 +322,7 @@ def test_the_first_root_of_a_cubic(dtype, start):
 def test_a_parked_neuron_is_at_rest():
     """Whatever the answer of the step to other events did to it: (w, b) = 0, and v has all of the charge."""
     origin = ReLUNet([1.0, 0.6], [0.0, 0.3], [2.0, -0.7], 0.0)
-    term = cell(origin, Points(frozen([-1.0, -0.5, 0.0], [-2.0, 2.5, -1.0])), train_b0=False)
+    term = cell(origin, Points(frozen([-1.0, -0.5, 0.0], [-2.0, 2.5, -1.0])), jnp.asarray(False))
     term = eqx.tree_at(lambda t: t.pin, term, term.pin.at[0].set(PARKED))
     net, _ = settled(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin, term.alive)
     np.testing.assert_allclose([net.w[0], net.b[0], net.v[0]], [0.0, 0.0, 3**0.5], rtol=1e-14)
@@ -467,7 +468,9 @@ def test_two_orthogonal_points_go_from_saddle_to_saddle():
     """Boursier, Pillaud-Vivien and Flammarion: a plateau at L = 1/2, then one breakpoint for each sign of v."""
     data = Dataset([-0.5, 2.0], [-1.0, 1.0])
     times = jnp.geomspace(1.0, 1e4, 40)
-    sol = flow(balanced_net(0, 1e-6, 60), data, 1e4, rtol=1e-5, atol=1e-12, ts=times, loss_tol=1e-14, train_b0=False)
+    sol = flow(
+        balanced_net(0, 1e-6, 60), Problem(data, train_b0=False), 1e4, rtol=1e-5, atol=1e-12, ts=times, loss_tol=1e-14
+    )
     assert sol.result == RESULTS.interpolated
     losses = jax.vmap(lambda net: jspline.loss(net, data))(sol.nets)
     assert jnp.any(jnp.abs(losses - 0.5) < 1e-2)
@@ -502,7 +505,7 @@ def test_charges_stay_and_counts_match_the_log():
         assert kinds[1::2] == ["release"] * len(kinds[1::2])
         assert kinds[::2] == ["slide"] * len(kinds[::2])
 
-    short = flow(net, data, 100.0, rtol=1e-5, atol=1e-8, events=5)
+    short = flow(net, data, 100.0, rtol=1e-5, atol=1e-8, method=Exact(events=5))
     assert bool(short.events.overflow)
     assert int(short.events.total) == len(log)
     np.testing.assert_allclose(short.events.time, sol.events.time[:5])

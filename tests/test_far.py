@@ -8,7 +8,7 @@ from event_by_event import EventByEvent
 
 import jspline
 from jspline import Dataset, ReLUNet, flow
-from jspline.dynamics import RESULTS
+from jspline.dynamics import RESULTS, Diffrax
 
 
 def case(seed, offset, scale=1.0):
@@ -84,7 +84,7 @@ def test_rest_is_judged_alike_wherever_the_data_lie(offset, scale, height):
     net = ReLUNet(net.w, net.b + 0.25, net.v, net.b0)
     for factor, name in ((0.999, "end_time"), (1.001, "stationary")):
         for chart in ("nn", "polar"):
-            sol = flow(net, data, 1e-20, grad_tol=factor * rest(net, data), method="diffrax", chart=chart, **options)
+            sol = flow(net, data, 1e-20, grad_tol=factor * rest(net, data), method=Diffrax(chart=chart), **options)
             assert sol.result == getattr(RESULTS, name)
 
 

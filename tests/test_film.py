@@ -81,7 +81,7 @@ def flowed():
     data = jspline.Dataset([-1.0, -0.4, 0.3, 0.3, 0.9], [0.5, -0.7, 0.2, 1.0, -0.4], [1.0, 0.5, 2.0, 1.0, 1.0])
     net = jspline.init.he(6).sample(6, key=jax.random.key(4))
     ts = jnp.concatenate([jnp.zeros(1), jnp.geomspace(1e-3, 10.0, 15)])
-    return jspline.flow(net, data, 10.0, rtol=1e-4, atol=1e-7, ts=ts, events=100), data
+    return jspline.flow(net, data, 10.0, rtol=1e-4, atol=1e-7, ts=ts, method=jspline.dynamics.Exact(events=100)), data
 
 
 def test_everything_is_written_and_agrees(made):

@@ -18,6 +18,7 @@ import pytest
 
 import jspline
 from jspline import ensemble
+from jspline.dynamics import Exact
 from jspline.ensemble._fingerprint import fingerprint
 from jspline.ensemble._store import Store
 
@@ -80,10 +81,7 @@ OPTIONS = {
     "ts": [jnp.array([0.5]), jnp.array([0.25])],
     "loss_tol": [1e-3],
     "grad_tol": [1e-3],
-    "until": ["first_event"],
-    "events": [3],
-    "stepsize_controller": [PID, FINER],
-    "train_b0": [False],
+    "method": [Exact(until="first_event"), Exact(events=3), Exact(None, 0, PID), Exact(None, 0, FINER)],
 }
 TABLES = {
     ensemble.run: ({"fn": draw, "grid": GRID, "tile": 4}, {"fn": [draw_other], **SEEN}),
@@ -120,7 +118,7 @@ def test_no_argument_of_a_run_escapes(function, known):
     named = {name for name, each in parameters.items() if each.kind is not each.VAR_KEYWORD}
     assert named == set(others) | set(UNSEEN)
     if named != set(parameters):  # the rest goes to `start`
-        assert set(inspect.signature(jspline.dynamics.start).parameters) - {"net", "data"} == set(OPTIONS)
+        assert set(inspect.signature(jspline.dynamics.start).parameters) - {"net", "problem"} == set(OPTIONS)
         others = {**others, **OPTIONS}
     seen = {known(function, base): "nothing"}
     assert known(function, base) in seen

@@ -8,6 +8,7 @@ from scipy.linalg import expm
 
 import jspline
 from jspline import Dataset, ReLUNet, Spline, datasets, init, kernel
+from jspline.problem import Problem
 
 
 def hat_spline(x, y):
@@ -87,7 +88,7 @@ def problem(width=40, size=7, dtype="float64"):
     return ReLUNet(*parts), data
 
 
-kernel_flow = jax.jit(kernel.flow, static_argnames="train_b0")
+kernel_flow = jax.jit(kernel.flow)
 
 
 def features(net, data, train_b0):
@@ -106,13 +107,13 @@ def test_linear_flow_is_a_matrix_exponential(train_b0):
     generator[:-1, :-1], generator[:-1, -1] = -phi.T @ (p[:, None] * phi), phi.T @ (p * target)
     for t in (0.0, 0.1, 3.0, 30.0):
         reference = (expm(generator * t) @ np.append(start, 1))[:-1]
-        found = kernel_flow(net, data, t, train_b0=train_b0)
+        found = kernel_flow(net, Problem(data, train_b0=train_b0), t)
         theta = np.append(found.v, found.b0) if train_b0 else found.v
         np.testing.assert_allclose(theta, reference, atol=1e-10)
         np.testing.assert_array_equal(found.w, net.w)
     # And at its end, the pseudo-inverse: the interpolant of least norm from the start.
     reference = start + np.linalg.pinv(phi) @ (target - phi @ start)
-    found = kernel_flow(net, data, jnp.inf, train_b0=train_b0)
+    found = kernel_flow(net, Problem(data, train_b0=train_b0), jnp.inf)
     theta = np.append(found.v, found.b0) if train_b0 else found.v
     np.testing.assert_allclose(theta, reference, atol=1e-10)
     np.testing.assert_allclose(found(data.x), data.y, atol=1e-10)
@@ -132,7 +133,7 @@ def test_min_norm_of_a_spline_is_theorem_7():
     ahead = np.asarray(data.x)[:, None] - beta
     phi = np.where(s * ahead > 0, ahead, 0)
     reference = spline.mu + np.linalg.pinv(phi) @ (np.asarray(data.y) - 0.3 - phi @ np.asarray(spline.mu))
-    found = kernel.min_norm(spline, data, train_b0=False)
+    found = kernel.min_norm(spline, Problem(data, train_b0=False))
     np.testing.assert_allclose(found.mu, reference, atol=1e-10)
     np.testing.assert_array_equal(found.beta, spline.beta)
 
@@ -186,7 +187,7 @@ def both_curvatures(fit):
 
 def test_gap_to_the_natural_spline_falls_as_one_over_the_range():
     natural, ranges = kernel.natural_cubic(DATA8)(GRID8), [1.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
-    fits = [kernel.weighted_spline(DATA8, init.UniformBreakpoints(-r, r), train_b0=False) for r in ranges]
+    fits = [kernel.weighted_spline(Problem(DATA8, train_b0=False), init.UniformBreakpoints(-r, r)) for r in ranges]
     gaps = [np.max(np.abs(fit(GRID8) - natural)) for fit in fits]
     np.testing.assert_allclose([gaps[0], gaps[1], gaps[-1]], [1.1e-2, 8.9e-4, 8.6e-6], rtol=0.05)
     slope = np.polyfit(np.log(ranges[1:]), np.log(gaps[1:]), 1)[0]
@@ -236,8 +237,8 @@ def test_weighted_spline_is_the_minimum_norm_function_of_its_features(law):
         beta = np.interp(place, law.cdf_beta(grid := np.linspace(-400, 400, 800_001)), grid)
         square = np.minimum(0.7 / np.abs(beta), 1) ** 2 / 2
     w = np.concatenate([np.sqrt(square), -np.sqrt(square)]) / (2 * count) ** 0.5
-    net = kernel.min_norm(ReLUNet(w, -w * np.tile(beta, 2), 0 * w), DATA8, train_b0=False)
-    fit = kernel.weighted_spline(DATA8, law, train_b0=False)
+    net = kernel.min_norm(ReLUNet(w, -w * np.tile(beta, 2), 0 * w), Problem(DATA8, train_b0=False))
+    fit = kernel.weighted_spline(Problem(DATA8, train_b0=False), law)
     np.testing.assert_allclose(fit(DATA8.x), DATA8.y, atol=1e-10)
     np.testing.assert_allclose(fit(GRID8), net(GRID8), atol=2e-3)
     # The curvature that the kernel's form implies is the one that nu and the PDE give.
@@ -305,23 +306,23 @@ def noisy(size):
 @pytest.mark.parametrize("b0", [0, 1])
 def test_weighted_spline_is_the_interpolant_of_its_kernel_in_60_digits(size, b0):
     data, at = noisy(size), np.linspace(-1.2, 1.2, 9)
-    fit = kernel.weighted_spline(data, init.Gaussian(1.0, 1.0, 1.0), train_b0=bool(b0))
+    fit = kernel.weighted_spline(Problem(data, train_b0=bool(b0)), init.Gaussian(1.0, 1.0, 1.0))
     exact = interpolant_by_kernel(data.x, data.y, at, [(0, 1, 1)], b0)
     np.testing.assert_allclose(fit(at), exact, rtol=1e-11, atol=1e-12)
     if size > 40:
         return
     # And as the limit of finite times, once the slowest mode has come to its end.
-    late = kernel.weighted_spline(data, init.Gaussian(1.0, 1.0, 1.0), 1e16, train_b0=bool(b0))
+    late = kernel.weighted_spline(Problem(data, train_b0=bool(b0)), init.Gaussian(1.0, 1.0, 1.0), 1e16)
     np.testing.assert_allclose(late(at), exact, rtol=1e-6)
 
 
 def test_weighted_spline_interpolates_a_thousand_random_data_and_their_mirror_image():
     data, at = noisy(1000), np.linspace(-1.2, 1.2, 400)
-    fit = kernel.weighted_spline(data, init.Gaussian(1.0, 1.0, 1.0), train_b0=False)
+    fit = kernel.weighted_spline(Problem(data, train_b0=False), init.Gaussian(1.0, 1.0, 1.0))
     assert np.max(np.abs(fit(data.x) - data.y)) <= 1e-10 * np.max(np.abs(data.y))
     assert fit.residual <= 1e-10
     assert fit.jump <= 1e-13
-    mirrored = kernel.weighted_spline(Dataset(-data.x, data.y), init.Gaussian(1.0, 1.0, 1.0), train_b0=False)
+    mirrored = kernel.weighted_spline(Problem(Dataset(-data.x, data.y), train_b0=False), init.Gaussian(1.0, 1.0, 1.0))
     np.testing.assert_allclose(mirrored(-at), fit(at), rtol=1e-9, atol=1e-9)
     # Twice integrated, f'' is f: between two data apart from its chord, by a rule of Simpson on each interval.
     x, ends = np.asarray(data.x), np.asarray(fit.value)
@@ -334,7 +335,7 @@ def test_weighted_spline_interpolates_a_thousand_random_data_and_their_mirror_im
 @pytest.mark.full
 def test_weighted_spline_interpolates_a_hundred_thousand_random_data():
     data = noisy(100_000)
-    fit = kernel.weighted_spline(data, init.Gaussian(1.0, 1.0, 1.0), train_b0=False)
+    fit = kernel.weighted_spline(Problem(data, train_b0=False), init.Gaussian(1.0, 1.0, 1.0))
     assert np.max(np.abs(fit(data.x) - data.y)) <= 1e-10 * np.max(np.abs(data.y))
     assert fit.jump <= 1e-13
     np.testing.assert_allclose(kernel.natural_cubic(data)(data.x), data.y, rtol=1e-10, atol=1e-12)
@@ -354,10 +355,12 @@ def test_data_much_wider_than_the_breakpoints_of_their_law(width):
     if width == 1:
         np.testing.assert_allclose(exact[1:5], [0.493, 0.0706, 1.217, 0.515], atol=5e-4)
     law = init.Gaussian(1.0, width, 1.0)
-    fit = kernel.weighted_spline(Dataset(WIDE_X, WIDE_Y), law, train_b0=False)
+    fit = kernel.weighted_spline(Problem(Dataset(WIDE_X, WIDE_Y), train_b0=False), law)
     np.testing.assert_allclose(fit(WIDE_AT), exact, atol=1e-9)
-    given = {"moments": (1.0, 0.0, width**2), "train_b0": False}
-    fit = kernel.weighted_spline(Dataset(WIDE_X, WIDE_Y), squared_cauchy(width), **given)
+    moments = (1.0, 0.0, width**2)
+    fit = kernel.weighted_spline(
+        Problem(Dataset(WIDE_X, WIDE_Y), train_b0=False), squared_cauchy(width), moments=moments
+    )
     np.testing.assert_allclose(fit(WIDE_AT), exact, atol=1e-9)
 
 
@@ -365,7 +368,7 @@ def test_a_density_of_two_scales_is_resolved():
     narrow, broad = squared_cauchy(1e-3, 3.0, 0.5), squared_cauchy(1.0)
     moments = (1.25, 0.75, 1 + 0.25 * (9 + 1e-6))
     fit = kernel.weighted_spline(
-        Dataset(WIDE_X, WIDE_Y), lambda beta: narrow(beta) + broad(beta), moments=moments, train_b0=False
+        Problem(Dataset(WIDE_X, WIDE_Y), train_b0=False), lambda beta: narrow(beta) + broad(beta), moments=moments
     )
     exact = interpolant_by_kernel(WIDE_X, WIDE_Y, WIDE_AT, [(3, 1e-3, 0.5), (0, 1, 1)])
     np.testing.assert_allclose(fit(WIDE_AT), exact, atol=1e-10)
@@ -422,7 +425,9 @@ def test_traced_data_with_ties_and_weights_of_zero_are_merged_too():
         traced = jax.jit(lambda data, t: kernel.weighted_spline(data, law, t))(data, t)
         np.testing.assert_allclose(traced(at), known(at), atol=1e-12)
         np.testing.assert_allclose(traced.residual, known.residual, atol=1e-12)
-    one = kernel.weighted_spline(Dataset([0.5, 0.5], [1.0, 3.0]), init.UniformBreakpoints(-1.0, 2.0), train_b0=False)
+    one = kernel.weighted_spline(
+        Problem(Dataset([0.5, 0.5], [1.0, 3.0]), train_b0=False), init.UniformBreakpoints(-1.0, 2.0)
+    )
     beta = -1 + 3 * (np.arange(3000) + 0.5) / 3000
     both = lambda x: np.where((x - beta) * (0.5 - beta) > 0, (x - beta) * (0.5 - beta), 0).sum()  # noqa: E731
     np.testing.assert_allclose(one(at), [2 * both(x) / both(0.5) for x in at], rtol=1e-5, atol=1e-5)

@@ -12,6 +12,7 @@ from landscape_cases import cases, changed, made, sizes
 
 import jspline
 from jspline import Dataset, landscape
+from jspline.dynamics import Exact
 
 PASS, REPELLER, ATTRACTOR = range(3)
 N, H = 6, 4
@@ -80,8 +81,8 @@ DATA = Dataset([-2.0, -1.2, -0.3, 0.4, 1.1, 2.0], [0.5, 1.5, -0.5, 1.0, -1.0, 0.
 
 def flow(number, ts):
     net = random_net(jax.random.fold_in(jax.random.key(5), number), H)
-    options = {"rtol": 1e-6, "atol": 1e-9, "grad_tol": 1e-10, "events": LOG, "max_steps": 3000}
-    return jspline.flow(net, DATA, 1e4, ts=ts, **options)
+    options = {"rtol": 1e-6, "atol": 1e-9, "grad_tol": 1e-10, "max_steps": 3000}
+    return jspline.flow(net, DATA, 1e4, ts=ts, method=Exact(events=LOG), **options)
 
 
 @functools.cache

@@ -87,7 +87,7 @@ def stretched(p):
 
 
 def wide(p, t=jnp.inf):
-    return kernel.weighted_spline(p.data, p.law, t, train_b0=False)
+    return kernel.weighted_spline(jspline.Problem(p.data, train_b0=False), p.law, t)
 
 
 def standard(p):

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import jspline
-from jspline.dynamics import OBSTACLES, RESULTS, Change, advance, sensitivity, start
+from jspline.dynamics import OBSTACLES, RESULTS, Change, Diffrax, Exact, advance, sensitivity, start
 from jspline.dynamics.sensitivity._map import _apply
 from jspline.dynamics.sensitivity._saltation import Jumps
 from jspline.dynamics.sensitivity._tape import _obstacles
@@ -104,7 +104,7 @@ def with_derivative(size, width, train_b0):
         rng = np.random.default_rng([size, width, seed])
         net = jspline.init.Balanced(1 / np.sqrt(width)).sample(width, key=jax.random.key(seed))
         data = jspline.Dataset(rng.uniform(-1, 1, size), rng.normal(size=size), rng.uniform(0.5, 1.5, size))
-        s = solve(net, data, 16.0, train_b0=train_b0)
+        s = solve(net, jspline.Problem(data, train_b0=train_b0), 16.0)
         if s.obstacle == OBSTACLES.none:
             yield s
 
@@ -258,7 +258,7 @@ def test_events_without_speed_have_no_derivative(make, low, high, kind, t1):
     ],
 )
 def test_obstacles_are_named(net, x, e, t1, name):
-    s = solve(jspline.ReLUNet(*net, 0.0), frozen(x, e), t1, train_b0=False, rtol=1e-9, atol=1e-15)
+    s = solve(jspline.ReLUNet(*net, 0.0), jspline.Problem(frozen(x, e), train_b0=False), t1, rtol=1e-9, atol=1e-15)
     assert s.obstacle == getattr(OBSTACLES, name), OBSTACLES[s.obstacle]
     assert np.all(np.isfinite(flat(s.forward(s.solution.net)))) == (name == "none")
 
@@ -266,7 +266,7 @@ def test_obstacles_are_named(net, x, e, t1, name):
 def test_two_things_at_one_time_are_noticed():
     """A step after which one neuron has moved on, and two events were counted."""
     net, data = problem(0)
-    run = start(net, data, 5.0, **TOLERANCES, until="first_event")
+    run = start(net, data, 5.0, **TOLERANCES, method=Exact(until="first_event"))
     steps = [run]
     while not steps[-1].done:
         steps.append(advance(steps[-1], 1))
@@ -347,14 +347,14 @@ def test_the_derivative_at_rest_holds_the_time_of_the_end():
 
 def test_diffrax_agrees_where_nothing_is_met():
     (net, data), rates = problem(0), change(direction(0), 0.0)
-    t1 = 0.8 * jspline.flow(net, data, 5.0, **TOLERANCES, until="first_event").t
+    t1 = 0.8 * jspline.flow(net, data, 5.0, **TOLERANCES, method=Exact(until="first_event")).t
     s = solve(net, data, t1)
     assert all(s.solution.stats[f"num_{kind}"] == 0 for kind in ("crossings", "slides", "releases"))
     wanted = problem(1)[0]
 
     def value(net, x, y, weight):
         moved = eqx.tree_at(lambda d: (d.x, d.y, d.weight), data, (x, y, weight))
-        end = jspline.flow(net, moved, t1, method="diffrax", solver=diffrax.Dopri8(), **TOLERANCES, max_steps=200).net
+        end = jspline.flow(net, moved, t1, method=Diffrax(solver=diffrax.Dopri8()), **TOLERANCES, max_steps=200).net
         return sum(jnp.sum(a * b) for a, b in zip(jax.tree.leaves(end), jax.tree.leaves(wanted), strict=True))
 
     gradient = jax.grad(value, argnums=(0, 1, 2, 3))(net, data.x, data.y, data.weight)

@@ -44,16 +44,19 @@ MOST = "must be at most 2,147,483,647; got"
 
 CASES = {
     "flow, max_steps": (lambda: jspline.flow(NET, DATA, 1.0, max_steps=HUGE, **TOL), f"`max_steps` {MOST} {HUGE}."),
-    "flow, events": (lambda: jspline.flow(NET, DATA, 1.0, events=HUGE, **TOL), f"`events` {MOST} {HUGE}."),
+    "flow, events": (
+        lambda: jspline.flow(NET, DATA, 1.0, method=dynamics.Exact(events=HUGE), **TOL),
+        f"`events` {MOST} {HUGE}.",
+    ),
     "flow, a log": (
-        lambda: jspline.flow(NET, DATA, 1.0, events=LARGE, **TOL),
+        lambda: jspline.flow(NET, DATA, 1.0, method=dynamics.Exact(events=LARGE), **TOL),
         "A log of 2,147,483,647 events takes 42",
     ),
     "sensitivity": (
         lambda: dynamics.sensitivity(NET, DATA, 1.0, max_steps=LARGE, **TOL),
         "A record of 2,147,483,647 steps of 3 neurons takes ",
     ),
-    "start": (lambda: dynamics.start(NET, DATA, 1.0, events=HUGE, **TOL), f"`events` {MOST}"),
+    "start": (lambda: dynamics.start(NET, DATA, 1.0, method=dynamics.Exact(events=HUGE), **TOL), f"`events` {MOST}"),
     "advance": (lambda: dynamics.advance(dynamics.start(NET, DATA, 1.0, **TOL), HUGE), f"`steps` {MOST}"),
     "train, steps": (lambda: descent.train(NET, DATA, optax.sgd(0.1), HUGE), f"`steps` {MOST}"),
     "train, records": (lambda: descent.train(NET, DATA, optax.sgd(0.1), 3, records=HUGE), f"`records` {MOST}"),

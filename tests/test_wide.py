@@ -11,6 +11,7 @@ import jspline
 from jspline import Dataset, flow
 from jspline.dynamics import RESULTS
 from jspline.dynamics.carry._response import ERROR, RESPONSE
+from jspline.problem import Problem
 
 
 @pytest.mark.parametrize(("seed", "scale"), [(0, 0.3), (1, 1.0), (2, 1.0), (3, 3.0), (4, 3.0)])
@@ -72,7 +73,9 @@ def test_clusters_stay_together():
     corners = ([-1, -0.7, -0.55, -0.4, 0, 0.5, 0.6, 0.7, 1], [0, 0.7, 0.5, 1, 0, 1, 0.6, 0.7, 0])
     data = Dataset(x, jnp.interp(x, *map(jnp.asarray, corners)), jnp.full(40, 2 / 40))
     net = balanced_net(0, 1e-3 / 300**0.5, 300)
-    loose, tight = (flow(net, data, 2000.0, rtol=rtol, atol=1e-5 * rtol, train_b0=False) for rtol in (1e-5, 1e-6))
+    loose, tight = (
+        flow(net, Problem(data, train_b0=False), 2000.0, rtol=rtol, atol=1e-5 * rtol) for rtol in (1e-5, 1e-6)
+    )
     assert loose.result == tight.result == RESULTS.end_time
     assert int(loose.stats["num_crossings"]) > 5000
     assert int(loose.stats["num_steps"]) <= 400

@@ -34,7 +34,7 @@ class Columns(eqx.Module):
         self,
         z: Float[Array, " data"],
         p: Float[Array, " data"],
-        bias: float,
+        bias: float | Array,
         blocks: tuple[Float[Array, "k width"], Float[Array, "k width"]] | None = None,
     ) -> Float[Array, "params params"]:
         """J^T diag(p) J, neurons running faster than k, with the constant column `bias` as the last; O(N + params^2).
@@ -65,7 +65,7 @@ class Columns(eqx.Module):
     def kernel(
         self,
         z: Float[Array, " data"],
-        bias: float,
+        bias: float | Array,
         rows: Int[Array, " n"] | None = None,
         others: Int[Array, " m"] | None = None,
     ) -> Float[Array, "n m"]:

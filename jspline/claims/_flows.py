@@ -13,6 +13,7 @@ from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset
 from jspline.dynamics import Solution, flow
 from jspline.init import UniformBreakpoints
+from jspline.problem import Problem
 
 SIZE, WIDTH, REACH, TILE = 10, 60, 1.5, 8
 X = np.linspace(-1, 1, SIZE)
@@ -77,8 +78,10 @@ def flows(budget: Budget, seed: int) -> Flows:
 
     def one(alpha: Any, init: Any) -> dict[str, Any]:
         net, data = make(alpha, jax.random.fold_in(jax.random.key(seed), init))
-        options: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-8, "loss_tol": 1e-9, "grad_tol": 1e-9, "train_b0": False}
-        return measure(flow(net, data, 1e4, ts=jnp.asarray(TIMES), max_steps=5_000, **options), data)
+        options: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-8, "loss_tol": 1e-9, "grad_tol": 1e-9}
+        return measure(
+            flow(net, Problem(data, train_b0=False), 1e4, ts=jnp.asarray(TIMES), max_steps=5_000, **options), data
+        )
 
     lanes = np.repeat(ALPHAS, inits), np.tile(np.arange(inits), len(ALPHAS))
     found = in_tiles(compiled(jax.vmap(one)), lanes, TILE)

@@ -34,7 +34,7 @@ from jspline.cli._problem import (
 )
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
-from jspline.dynamics import KINDS, RESULTS, Solution, result_names
+from jspline.dynamics import KINDS, RESULTS, Exact, Solution, result_names
 
 FIGURE_7 = "figure_7"
 FORMATS, PACES, THEMES = ("html", "mp4", "gif"), ("events", "log"), ("light", "dark")
@@ -229,7 +229,7 @@ def run(
 
     def solve(times: np.ndarray) -> Solution:
         ts, atol = jnp.asarray(times, net.b0.dtype), 1e-3 * rtol
-        sol = flow(net, data, ts[-1], rtol=rtol, atol=atol, ts=ts, events=EVENTS, max_steps=max_steps)
+        sol = flow(net, data, ts[-1], rtol=rtol, atol=atol, ts=ts, max_steps=max_steps, method=Exact(events=EVENTS))
         return jax.block_until_ready(sol)
 
     with Progress("film", 2, "flow") as show:

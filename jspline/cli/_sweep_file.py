@@ -15,7 +15,7 @@ from jspline import kernel, rescale
 from jspline.charts import ReLUNet
 from jspline.cli._problem import choose_law, pose, warn_of_merging
 from jspline.datasets import NAMES, Dataset, six_points
-from jspline.dynamics import RESULTS, Solution, condense, nothing_follows
+from jspline.dynamics import RESULTS, Exact, Solution, condense, nothing_follows
 
 SHIPPED = Path(__file__).parent.parent / "sweeps"
 SIX_POINTS = "six_points"
@@ -144,7 +144,8 @@ class Sweep:
 
     def flow_options(self) -> dict[str, Any]:
         """For `jspline.ensemble.flow`; the absolute tolerance is 1e-3 of the relative one."""
-        return {**self.options, "atol": 1e-3 * self.options["rtol"]}
+        options = {name: value for name, value in self.options.items() if name != "until"}
+        return {**options, "atol": 1e-3 * self.options["rtol"], "method": Exact(until=self.options.get("until"))}
 
     def make(self, point: dict[str, Any], key: PRNGKeyArray) -> tuple[ReLUNet, Dataset]:
         """A network of the sweep and its data."""

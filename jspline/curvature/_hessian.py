@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_like, check_choice, check_data, check_memory
+from jspline._checks import Reals, as_like, check_choice, check_memory
 from jspline._programs import compiled
 from jspline._scale import middle
 from jspline.activation import columns, residual_blocks
@@ -27,30 +27,30 @@ from jspline.charts import ReLUNet, Spline
 from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
 from jspline.objective import loss, predict, relevant_sums, value_and_grad
+from jspline.problem import Problem, b0_moved, data_and_b0
 
 Matrix = Literal["hessian", "gram"]
 
 
+@b0_moved
 @compiled
 def hessian(
     net: ReLUNet | Spline,
-    data: Dataset,
+    problem: Problem | Dataset,
     *,
     method: Literal["structured", "autodiff"] = "structured",
-    train_b0: bool = True,
 ) -> Float[Array, "params params"]:
     """The exact Hessian of the loss at any point, residual terms included, `(3 width + 1, 3 width + 1)`.
 
-    Rows and columns are all w, then all b, all v, and b0 last; without `train_b0` the last is left out. For a `Spline`
+    Rows and columns are all w, then all b, all v, and b0 last; if that does not move it is left out. For a `Spline`
     they are all beta, all mu, and b0: `(2 width + 1, 2 width + 1)`. Where a breakpoint is on a datum, the loss has a
     second derivative on either side only; this is the one of the side where the datum is not seen.
 
     Args:
         net: a net of width H, or a spline.
-        data: N data.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         method: "structured" sums over sorted data, O(N + H^2), the size of the output; "autodiff" is `jax.hessian` of
             the dense loss, the reference.
-        train_b0: whether b0 is a parameter.
 
     Raises:
         ValueError: for another method, or when the matrix would not fit into memory.
@@ -58,7 +58,7 @@ def hessian(
     Numerical caveat: an entry between a right- and a left-facing neuron is the difference of two sums, accurate
     relative to these sums, not to itself.
     """
-    check_data(data)
+    data, train_b0 = data_and_b0(problem)
     check_choice(method=method, choices=("structured", "autodiff"))
     check_fits(net, train_b0)
     if method == "autodiff":
@@ -76,57 +76,58 @@ def hessian(
     return _structured(net, data, train_b0, blocks)
 
 
+@b0_moved
 @compiled
 def gram(
     net: ReLUNet | Spline,
-    data: Dataset,
+    problem: Problem | Dataset,
     *,
     method: Literal["structured", "dense"] = "structured",
-    train_b0: bool = True,
 ) -> Float[Array, "params params"]:
     """J^T diag(p) J, in the order of `hessian`: the Hessian at a critical point where no v_i is 0 (theorem 5).
 
     "structured" is O(N + H^2) by sums over sorted data, "dense" makes J, `(N, 3 H + 1)`, and multiplies. Positive
     semi-definite. Raises `ValueError` for another method, or when the matrix would not fit into memory.
     """
-    check_data(data)
+    data, train_b0 = data_and_b0(problem)
     check_choice(method=method, choices=("structured", "dense"))
     check_fits(net, train_b0)
     if method == "dense":
-        J = jacobian(net, data, train_b0=train_b0)
+        J = jacobian(net, problem)
         return jnp.matmul(J.T, data.weight[:, None] * J, precision="highest")
     return _structured(net, data, train_b0, None)
 
 
+@b0_moved
 @compiled
-def jacobian(net: ReLUNet | Spline, data: Dataset, *, train_b0: bool = True) -> Float[Array, "data params"]:
+def jacobian(net: ReLUNet | Spline, problem: Problem | Dataset) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
-    check_data(data)
+    data, train_b0 = data_and_b0(problem)
     J = columns(net, data.x, data.middle).dense(data.x - data.middle)
     return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
 
 
+@b0_moved
 @compiled
 def hvp(
     net: ReLUNet | Spline,
-    data: Dataset,
+    problem: Problem | Dataset,
     vector: Reals | ReLUNet | Spline,
     *,
     matrix: Matrix = "hessian",
-    train_b0: bool = True,
 ) -> Float[Array, " params"] | ReLUNet | Spline:
     """The product of the Hessian (or of the Gram matrix) with a vector, O((N + H) log N) and without the matrix.
 
     Args:
         net: a net of width H, or a spline.
-        data: N data.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         vector: in the order of `hessian`, `(3 width + 1,)`, or a `ReLUNet` (a `Spline`) that holds it, as a gradient
             does. The product comes back in the same form.
         matrix: "hessian" or "gram".
-        train_b0: whether b0 is a parameter; if not, `vector` is one shorter, or its b0 is ignored.
 
     Raises `ValueError` for a vector of another length. It is the derivative of the sorted gradient along the vector.
     """
+    data, train_b0 = data_and_b0(problem)
     if not isinstance(vector, type(net)):
         expected = (size(net, train_b0),)
         vector = as_like(net.b0, vector=vector)  # type: ignore[arg-type]  # it is of another chart, or no point

@@ -19,7 +19,6 @@ from jspline._checks import (
     as_key,
     as_like,
     check_choice,
-    check_data,
     check_memory,
     check_positive,
     check_scalar,
@@ -33,6 +32,7 @@ from jspline.charts import ReLUNet, Spline
 from jspline.curvature._hessian import Matrix, operator
 from jspline.curvature._parameters import size
 from jspline.datasets import Dataset
+from jspline.problem import Problem, b0_moved, data_and_b0
 
 
 class Extremes(eqx.Module):
@@ -101,15 +101,15 @@ class SpectralDensity(eqx.Module):
         return jnp.mean(each, axis=-1), root(jnp.var(each, axis=-1, ddof=1) / len(self.nodes))
 
 
+@b0_moved
 @on_host
 def extreme_eigenvalues(
     net: ReLUNet | Spline,
-    data: Dataset,
+    problem: Problem | Dataset,
     k: int = 6,
     *,
     which: str = "largest",
     matrix: Matrix = "hessian",
-    train_b0: bool = True,
 ) -> Extremes:
     """The k largest or smallest (most negative) eigenvalues and their eigenvectors, by ARPACK, at any width.
 
@@ -118,11 +118,10 @@ def extreme_eigenvalues(
 
     Args:
         net: a net of width H, or a spline.
-        data: N data.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         k: how many, at least 1 and below the number of parameters.
         which: "largest" or "smallest".
         matrix: "hessian" or "gram".
-        train_b0: whether b0 is a parameter.
 
     Raises:
         ValueError: for an argument out of range, under `jax.jit`, or when ARPACK does not converge.
@@ -130,6 +129,7 @@ def extreme_eigenvalues(
     Numerical caveat: of a multiple eigenvalue fewer copies may be found than there are, and others in their place.
     """
     check_choice(which=which, choices=("largest", "smallest"))
+    data, train_b0 = data_and_b0(problem)
     P = size(net, train_b0)
     if isinstance(k, (int, np.integer)) and k >= P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
@@ -155,15 +155,15 @@ def extreme_eigenvalues(
     return Extremes(values, vectors, jnp.linalg.norm(residual, axis=1))
 
 
+@b0_moved
 def spectral_density(
     net: ReLUNet | Spline,
-    data: Dataset,
+    problem: Problem | Dataset,
     *,
     key: PRNGKeyArray,
     steps: int = 64,
     probes: int = 10,
     matrix: Matrix = "hessian",
-    train_b0: bool = True,
 ) -> SpectralDensity:
     """The density of the eigenvalues by stochastic Lanczos quadrature, at any width.
 
@@ -172,18 +172,18 @@ def spectral_density(
 
     Args:
         net: a net of width H, or a spline.
-        data: N data.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         key: of the random probes.
         steps: Lanczos steps, the nodes of each probe.
         probes: how many, at least 2.
         matrix: "hessian" or "gram".
-        train_b0: whether b0 is a parameter.
 
     Raises:
         ValueError: for fewer than 1 step or 2 probes, or when the vectors would not fit into memory.
 
     Nodes and weights have derivatives as long as there are more distinct eigenvalues than steps; `trace` always has.
     """
+    data, train_b0 = data_and_b0(problem)
     key = as_key(key)
     check_whole(steps=steps)
     check_whole(least=2, probes=probes)
@@ -247,6 +247,5 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
 @compiled
 def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
-    check_data(data)
     diagonal = columns(net, data.x, data.middle).diagonal(data.x - data.middle, data.weight)
     return jnp.append(diagonal.ravel(), jnp.sum(data.weight)) if train_b0 else diagonal.ravel()

@@ -18,13 +18,15 @@ from jspline.curvature._lanczos import extreme_eigenvalues, gram_diagonal
 from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
 from jspline.objective import relevant_sums, value_and_grad
+from jspline.problem import Problem, b0_moved, data_and_b0, only_data
 
 DENSE = 1500
 """Up to so many parameters one negative eigenvalue is looked for among all, beyond by Lanczos's method."""
 
 
+@b0_moved
 def spectrum(
-    net: ReLUNet | Spline, data: Dataset, *, matrix: Matrix = "hessian", train_b0: bool = True
+    net: ReLUNet | Spline, problem: Problem | Dataset, *, matrix: Matrix = "hessian"
 ) -> Float[Array, " params"]:
     """All eigenvalues in increasing order, `(3 width + 1,)`, zeros included.
 
@@ -36,9 +38,8 @@ def spectrum(
 
     Args:
         net: a net of width H, or a spline.
-        data: N data.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         matrix: "hessian" or "gram".
-        train_b0: whether b0 is a parameter.
 
     Raises:
         ValueError: for another matrix, or when the matrix would not fit into memory.
@@ -48,11 +49,12 @@ def spectrum(
     derivative, and the derivative in a weight of 0 is NaN.
     """
     check_kind(ReLUNet, Spline, net=net)
+    data, train_b0 = data_and_b0(problem)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
     if matrix == "hessian" and not _coincide(net, data, train_b0):
-        return jnp.linalg.eigvalsh(hessian(net, data, train_b0=train_b0))
+        return jnp.linalg.eigvalsh(hessian(net, problem))
     if data.size >= size(net, train_b0):
-        return jnp.linalg.eigvalsh(gram(net, data, train_b0=train_b0))
+        return jnp.linalg.eigvalsh(gram(net, problem))
     check_memory(
         f"A kernel of {data.size:,} x {data.size:,} data",
         data.size**2 * data.x.dtype.itemsize,
@@ -107,8 +109,9 @@ class Theorem5(NamedTuple):
     reason: str
 
 
+@b0_moved
 @on_host
-def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0: bool = True) -> Theorem5:
+def theorem5(net: ReLUNet, problem: Problem | Dataset, *, tol: float | None = None) -> Theorem5:
     """Whether theorem 5 holds at a net: is the Hessian the Gram matrix, hence positive semi-definite?
 
     It is if and only if q_i = (X_i, E_i) = 0 for every neuron. At a critical point with **all v_i != 0** it always is.
@@ -118,17 +121,17 @@ def theorem5(net: ReLUNet, data: Dataset, *, tol: float | None = None, train_b0:
 
     Args:
         net: concrete, on the host.
-        data: likewise.
+        problem: likewise, as data or as what is to be done with them.
         tol: what counts as zero for the gradient and the q_i; by default 10^-8 (10^-3 in float32) times the square
             root of the largest diagonal entry of the Gram matrix and of the weights times y^2, the size of what they
             are sums of.
-        train_b0: whether b0 is a parameter.
 
     Raises `ValueError` when the net holds NaN or infinity.
 
     Theory: docs/theory.md 5.4.
     """
     check_kind(ReLUNet, net=net)
+    data, train_b0 = data_and_b0(problem)
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     if tol is not None:
         check_positive(strict=False, tol=tol)
@@ -170,10 +173,9 @@ class Escape(NamedTuple):
     gradient: float
 
 
+@b0_moved
 @on_host
-def escape_direction(
-    net: ReLUNet | Spline, data: Dataset, *, tol: float | None = None, train_b0: bool = True
-) -> Escape | None:
+def escape_direction(net: ReLUNet | Spline, problem: Problem | Dataset, *, tol: float | None = None) -> Escape | None:
     """The direction of the most negative curvature, or None if no eigenvalue is below -tol.
 
     At a critical point it is the way down that gradient flow cannot find; theorem 5 as printed says there is none, and
@@ -182,10 +184,10 @@ def escape_direction(
 
     Args:
         net: a net of width H, or a spline.
-        data: N data.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         tol: by default the number of parameters times machine epsilon times the trace.
-        train_b0: whether b0 is a parameter.
     """
+    data, train_b0 = data_and_b0(problem)
     P = size(net, train_b0)
     if tol is not None:
         check_positive(strict=False, tol=tol)
@@ -193,10 +195,10 @@ def escape_direction(
         trace = jnp.sum(gram_diagonal(net, data, train_b0)) + jnp.max(_pull(net, data))
         tol = float(P * jnp.finfo(net.b0.dtype).eps * trace)
     if P <= DENSE:
-        values, vectors = jnp.linalg.eigh(hessian(net, data, train_b0=train_b0))
+        values, vectors = jnp.linalg.eigh(hessian(net, problem))
         value, vector = values[0], vectors[:, 0]
     else:
-        found = extreme_eigenvalues(net, data, 1, which="smallest", train_b0=train_b0)
+        found = extreme_eigenvalues(net, problem, 1, which="smallest")
         value, vector = found.values[0], found.vectors[0]
     if not value < -tol:
         return None
@@ -228,7 +230,7 @@ class DeltaSlopes(NamedTuple):
         return seen, mu - seen
 
 
-def delta_slopes(spline: Spline, data: Dataset) -> DeltaSlopes:
+def delta_slopes(spline: Spline, problem: Problem | Dataset) -> DeltaSlopes:
     """The loss as a function of the delta-slopes alone, which is quadratic: its modes. O(N H min(N, H)).
 
     The modes have derivatives where the singular values are distinct and none is 0; elsewhere these are NaN.
@@ -236,7 +238,8 @@ def delta_slopes(spline: Spline, data: Dataset) -> DeltaSlopes:
     Theory: docs/theory.md 5.7.
     """
     check_kind(Spline, spline=spline)
-    Phi = jacobian(spline, data, train_b0=False)[:, spline.width :]
+    data = only_data(problem)
+    Phi = jacobian(spline, data)[:, spline.width : 2 * spline.width]
     U, S, Vt = jnp.linalg.svd(jnp.sqrt(data.weight)[:, None] * Phi, full_matrices=False)
     rank = jnp.sum(S / S[0] > max(Phi.shape) * jnp.finfo(S.dtype).eps)
     return DeltaSlopes(U, S, Vt.T, rank)

@@ -26,12 +26,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import check_choice, check_data, check_finite, check_kind, check_positive, on_host
+from jspline._checks import check_choice, check_finite, check_kind, check_positive, on_host
 from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature._hessian import Matrix, check_fits, hessian, jacobian
 from jspline.datasets import Dataset
 from jspline.objective import relevant_sums
+from jspline.problem import Problem, b0_moved, data_and_b0, only_data
 
 CAUSES = ("dead", "silent", "constant", "scale", "functional", "unexplained")
 """Kinds of null directions: of dead neurons, of those with v = 0, of those with w = 0 < b, the scale symmetry of the
@@ -73,9 +74,10 @@ class ZeroModes(NamedTuple):
         return "\n".join(lines + [f"{self.counts[c]:8d}  {told[c]}" for c in CAUSES if self.counts[c]])
 
 
+@b0_moved
 @on_host
 def zero_modes(
-    net: ReLUNet, data: Dataset, *, matrix: Matrix = "hessian", tol: float | None = None, train_b0: bool = True
+    net: ReLUNet, problem: Problem | Dataset, *, matrix: Matrix = "hessian", tol: float | None = None
 ) -> ZeroModes:
     """The null directions of the Hessian or the Gram matrix, each with its cause (remark 2, corrected).
 
@@ -84,12 +86,11 @@ def zero_modes(
 
     Args:
         net: a concrete net of width H.
-        data: N concrete data.
+        problem: N concrete data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
         matrix: "hessian" or "gram".
         tol: eigenvalues (and |q_i|, which are eigenvalues of R) of at most `tol` times the largest are 0. By default
             rounding: (3 H + 1) eps for what is found by eigenvalues, and, where the matrix is a Gram matrix, the square
             of max(N, 3 H + 1) eps, since singular values of J are found as sharply as that.
-        train_b0: whether b0 is a parameter.
 
     Raises:
         ValueError: for another matrix, under `jax.jit`, for NaN in the net, or when the matrix would not fit into
@@ -98,14 +99,14 @@ def zero_modes(
     Numerical caveat: at the end of a flow q is small but not 0. Give a `tol` well above |q| over the largest eigenvalue
     to see the Hessian as one of a critical point, or take matrix="gram".
     """
-    check_data(data)
+    data, train_b0 = data_and_b0(problem)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
     check_kind(ReLUNet, net=net)
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     if tol is not None:
         check_positive(strict=False, tol=tol)
     check_fits(net, train_b0)
-    J, q = (np.array(part) for part in _ingredients(net, data, train_b0))
+    J, q = (np.array(part) for part in _ingredients(net, problem))
     P, eps = J.shape[1], np.finfo(J.dtype).eps
     largest = float(np.linalg.norm(J, 2)) ** 2
     small = float(P * eps if tol is None else tol) * largest
@@ -120,7 +121,7 @@ def zero_modes(
     structural = np.concatenate(list(vectors.values()))
     vectors["functional"] = _beyond(seen, structural)
     if np.any(q):
-        values, modes = np.linalg.eigh(np.asarray(hessian(net, data, train_b0=train_b0)))
+        values, modes = np.linalg.eigh(np.asarray(hessian(net, problem)))
         tolerance = (P * eps if tol is None else tol) * np.max(np.abs(values))
         null = modes[:, np.abs(values) <= tolerance].T
         vectors["unexplained"] = _beyond(null, np.concatenate([structural, vectors["functional"]]))
@@ -134,10 +135,10 @@ def zero_modes(
 
 
 @compiled
-def _ingredients(net: ReLUNet, data: Dataset, train_b0: bool) -> tuple[Array, Array]:
+def _ingredients(net: ReLUNet, problem: Problem | Dataset) -> tuple[Array, Array]:
     """diag(sqrt p) J, `(data, params)`, and q_i = (X_i, E_i), `(width, 2)`."""
-    sums = relevant_sums(net, data)
-    J = jnp.sqrt(data.weight)[:, None] * jacobian(net, data, train_b0=train_b0)
+    sums, weight = relevant_sums(net, problem), only_data(problem).weight
+    J = jnp.sqrt(weight)[:, None] * jacobian(net, problem)
     return J, jnp.stack([sums.X, sums.E], axis=1)
 
 

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import check_data
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
+from jspline.problem import Problem, only_data
 
 EPSILON = 1e-5
 """Added to the variance."""
@@ -32,9 +32,9 @@ class BatchNormNet(eqx.Module):
     b0: Float[Array, ""]
 
     @classmethod
-    def from_net(cls, net: ReLUNet, data: Dataset) -> "BatchNormNet":
+    def from_net(cls, net: ReLUNet, problem: Problem | Dataset) -> "BatchNormNet":
         """The net that computes the same function on all the data at once."""
-        check_data(data)
+        data = only_data(problem)
         mean, root = _statistics(net.w, net.b, data.x)
         return cls(net.w, net.b, root, mean, net.v, net.b0)
 

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jspline._checks import (
     as_key,
-    check_data,
     check_memory,
     check_positive,
     check_scalar,
@@ -28,6 +27,7 @@ from jspline.curvature import lanczos, tridiagonal
 from jspline.datasets import Dataset
 from jspline.descent._batch_norm import outputs
 from jspline.objective import value_and_grad
+from jspline.problem import Problem, only_data
 
 Net = TypeVar("Net", bound=eqx.Module)
 
@@ -76,7 +76,7 @@ FORWARD_ONLY = "`train` has derivatives in forward mode only: use `jax.jvp`, or 
 
 def train(
     net: Net,
-    data: Dataset,
+    problem: Problem | Dataset,
     optimizer: optax.GradientTransformation,
     steps: int,
     *,
@@ -92,7 +92,7 @@ def train(
 
     Args:
         net: a `ReLUNet`, a `BatchNormNet` or a `DeepNet`.
-        data: what to fit.
+        problem: what to fit.
         optimizer: any optax optimizer. Those that ask for the value, its gradient or the function (line searches,
             `optax.lbfgs`, `optax.polyak_sgd`) get those of the step: with mini-batches, of its batch.
         steps: how many.
@@ -109,7 +109,7 @@ def train(
         TypeError: for what is no net, no optimizer or no key.
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
-    check_data(data)
+    data = only_data(problem, train_b0=True)
     check_whole(steps=steps, records=records, batch_size=1 if batch_size is None else batch_size)
     drawn, kept = 0 if batch_size is None else batch_size, min(records, steps)
     check_memory(f"A batch of {drawn:,} data", 6 * drawn * data.x.dtype.itemsize, "take fewer")
@@ -172,13 +172,13 @@ def train(
 
 
 @compiled
-def sharpness(net: Net, data: Dataset, *, iterations: int = 50) -> Float[Array, ""]:
+def sharpness(net: Net, problem: Problem | Dataset, *, iterations: int = 50) -> Float[Array, ""]:
     """The largest eigenvalue of the Hessian of the loss, by Lanczos's method.
 
     As many iterations as parameters make it exact; 50 give the largest eigenvalue to several digits unless the next
     ones are as close. For gradient descent to be stable it must stay below 2 / eta.
     """
-    check_data(data)
+    data = only_data(problem, train_b0=True)
     check_whole(iterations=iterations)
     flat, restore = ravel_pytree(net)
     steps = min(iterations, flat.size)

@@ -19,62 +19,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet
-from jspline.datasets import Dataset
+from jspline.problem import Points
 
 FREE, PARKED = -1, -2
 """Values of `FlowTerm.pin` where no datum is slid on."""
-
-
-class Points(eqx.Module):
-    """The data as the flow sees them: equal x merged, zero weights gone. The shape stays, so `count` are meant.
-
-    Attributes:
-        x: distinct inputs in increasing order, `(data,)`; behind the first `count`, the last of them again.
-        y: their mean outputs, `(data,)`.
-        p: their total weights, `(data,)`; 0 behind the first `count`.
-        index: place of each in the data set, `(data,)`.
-        count: how many there are, a scalar. Every loss is at least the `Dataset.tie_constant` above that of these.
-    """
-
-    x: Float[Array, " data"]
-    y: Float[Array, " data"]
-    p: Float[Array, " data"]
-    index: Int[Array, " data"]
-    count: Int[Array, ""]
-
-    def __init__(self, data: Dataset):
-        size = data.size
-        order = jnp.argsort(data.weight <= 0)  # stable: the data that weigh come first, sorted
-        x, y, p = data.x[order], data.y[order], data.weight[order]
-        new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(x) != 0]) & (p > 0)
-        group = jnp.maximum(jnp.cumsum(new) - 1, 0)
-        place = jnp.where(new, group, size)
-        self.count = jnp.sum(new, dtype=jnp.int32)
-        self.index = jnp.zeros(size, jnp.int32).at[place].set(order.astype(jnp.int32), mode="drop")
-        last = jnp.max(jnp.where(new, x, x[0]))
-        self.x = jnp.full_like(x, last).at[place].set(x, mode="drop")
-        first = jnp.zeros_like(y).at[place].set(y, mode="drop")
-        self.p = jax.ops.segment_sum(p, group, size)
-        offset = jax.ops.segment_sum(p * (y - first[group]), group, size)
-        self.y = first + offset / jnp.where(self.p > 0, self.p, 1)
-
-    @property
-    def centre(self) -> Float[Array, ""]:
-        """Sums of x are formed around it: data near x = 1000 would lose everything in float32."""
-        return (self.x[0] + self.x[-1]) / 2
-
-    @property
-    def half_range(self) -> Float[Array, ""]:
-        """How far the data reach to either side of the centre."""
-        return (self.x[-1] - self.x[0]) / 2
-
-    @property
-    def middle(self) -> Float[Array, ""]:
-        """Half way between the least and the largest y; 0 without data."""
-        weighs, some = self.p > 0, self.count > 0
-        low = jnp.min(jnp.where(weighs | ~some, self.y, jnp.inf))
-        high = jnp.max(jnp.where(weighs | ~some, self.y, -jnp.inf))
-        return jnp.where(some, low / 2 + high / 2, 0)
 
 
 class Force(NamedTuple):
@@ -114,7 +62,7 @@ class FlowTerm(diffrax.AbstractTerm):
     points: Points
     active: Ranks
     pin: Int[Array, " width"]
-    train_b0: bool = eqx.field(static=True)
+    train_b0: Bool[Array, ""]
 
     def vf(self, t: Any, y: ReLUNet, args: None) -> ReLUNet:
         """The velocity."""
@@ -168,7 +116,7 @@ class FlowTerm(diffrax.AbstractTerm):
     def gather(self, e: Float[Array, " data"]) -> Force:
         """The sums of e: J^T e, up to the projection of `project` and the factors of `velocity`."""
         (X,), (E,) = self.sums(e[None])
-        return Force(e, X, E, jnp.sum(e) if self.train_b0 else jnp.zeros_like(E[0]))
+        return Force(e, X, E, jnp.where(self.train_b0, jnp.sum(e), 0))
 
     def sums(self, e: Float[Array, "k data"]) -> tuple[Float[Array, "k width"], Float[Array, "k width"]]:
         """The sums of e x and of e over the active data of each neuron, for several e at once."""
@@ -217,7 +165,7 @@ def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
     return ReLUNet(w, b, v, vector[-1])
 
 
-def cell(net: ReLUNet, points: Points, train_b0: bool) -> FlowTerm:
+def cell(net: ReLUNet, points: Points, train_b0: Bool[Array, ""]) -> FlowTerm:
     """The cell a net is in, breakpoints on data counted as inactive (relu'(0) = 0)."""
     active = Ranks.of(net.w, net.b, points.x).canonical(points.count)
     return FlowTerm(points, active, jnp.full(net.w.shape, FREE, jnp.int32), train_b0)

@@ -21,6 +21,7 @@ from jspline._roots import root
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.objective import predict
+from jspline.problem import Problem, only_data
 
 
 def condense(net: ReLUNet) -> ReLUNet:
@@ -65,13 +66,13 @@ def _atoms(net: ReLUNet, side: int) -> tuple[Float[Array, "3"], Float[Array, "3"
     return side * size, size * place
 
 
-def nothing_follows(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:
+def nothing_follows(net: ReLUNet, problem: Problem | Dataset) -> Bool[Array, ""]:
     """Whether it is certain that no breakpoint meets a datum any more, in the gradient flow from this net.
 
     Args:
         net: all of its breakpoints still between the same two data, the last negative and the first positive one, as
             in a flow that began with all of them at 0 and has met nothing since.
-        data: without x = 0, and with data on both sides.
+        problem: data without x = 0, and with some on both sides.
 
     False means undecided. With q = (X, E) of a side, G the sum of p (x, 1)(x, 1)^T over its data, lambda the least
     eigenvalue that is not 0 and D the excess of the loss over that of the best line of each side: D <= |q|^2 / (2
@@ -83,6 +84,7 @@ def nothing_follows(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:
 
     Theory: docs/theory.md 11.2.
     """
+    data = only_data(problem)
     fit = predict(net, data)
     e = data.weight * (data.y - fit)
     square, slowest, least, norm = (

@@ -18,11 +18,12 @@ from jaxtyping import Array, Bool, PyTree
 from jspline._programs import compiled
 from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset
-from jspline.dynamics._cell import Points, cell
+from jspline.dynamics._cell import cell
 from jspline.dynamics._field import net_field, polar_field, spline_field
 from jspline.dynamics._sizes import at_rest
 from jspline.dynamics._solution import RESULTS, Options, Solution, charge_drift, codes, judge, slope
 from jspline.objective import loss
+from jspline.problem import Points, Problem
 
 
 class Chart(eqx.Module):
@@ -37,7 +38,7 @@ class Chart(eqx.Module):
         """The net with these coordinates."""
 
     @abc.abstractmethod
-    def field(self, state: PyTree, data: Dataset, train_b0: bool) -> PyTree:
+    def field(self, state: PyTree, problem: Problem) -> PyTree:
         """The time derivative of the state."""
 
 
@@ -50,8 +51,8 @@ class NetChart(Chart):
     def net(self, state: ReLUNet) -> ReLUNet:
         return state
 
-    def field(self, state: ReLUNet, data: Dataset, train_b0: bool) -> ReLUNet:
-        return net_field(state, data, train_b0=train_b0)
+    def field(self, state: ReLUNet, problem: Problem) -> ReLUNet:
+        return net_field(state, problem)
 
 
 class SplineChart(Chart):
@@ -72,9 +73,9 @@ class SplineChart(Chart):
         beta, mu, b0 = state
         return Spline(beta, mu, self.s, b0).to_net(self.charge)
 
-    def field(self, state: tuple[Array, ...], data: Dataset, train_b0: bool) -> tuple[Array, ...]:
+    def field(self, state: tuple[Array, ...], problem: Problem) -> tuple[Array, ...]:
         beta, mu, b0 = state
-        rate = spline_field(Spline(beta, mu, self.s, b0), self.charge, data, train_b0=train_b0)
+        rate = spline_field(Spline(beta, mu, self.s, b0), self.charge, problem)
         return rate.beta, rate.mu, rate.b0
 
 
@@ -94,9 +95,9 @@ class PolarChart(Chart):
         r, theta, b0 = state
         return Polar(r, theta, self.charge, b0).to_net()
 
-    def field(self, state: tuple[Array, ...], data: Dataset, train_b0: bool) -> tuple[Array, ...]:
+    def field(self, state: tuple[Array, ...], problem: Problem) -> tuple[Array, ...]:
         r, theta, b0 = state
-        rate = polar_field(Polar(r, theta, self.charge, b0), data, train_b0=train_b0)
+        rate = polar_field(Polar(r, theta, self.charge, b0), problem)
         return rate.r, rate.theta, rate.b0
 
 
@@ -106,17 +107,17 @@ CHARTS: dict[str, type[Chart]] = {"nn": NetChart, "spline": SplineChart, "polar"
 @compiled
 def integrate(
     net: ReLUNet,
-    data: Dataset,
+    problem: Problem,
     options: Options,
     chart_name: str,
     solver: diffrax.AbstractSolver,
     controller: diffrax.AbstractStepSizeController,
     max_steps: int,
-    train_b0: bool,
     stops_early: bool,
 ) -> Solution:
     """The flow of one net by `diffrax.diffeqsolve`."""
     chart = NetChart() if chart_name == "nn" else CHARTS[chart_name](net)
+    data = problem.data
     least, points = data.tie_constant(), Points(data)
     # A neuron without a breakpoint has no place in the spline chart: then the start is returned, whatever comes out.
     misfit = jnp.any(net.degenerate()) if chart_name == "spline" else jnp.asarray(False)
@@ -126,7 +127,7 @@ def integrate(
 
     def stationary(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         point = chart.net(state)
-        term = cell(point, points, train_b0)
+        term = cell(point, points, options.train_b0)
         return at_rest(term, point, term.force(point), options.grad_tol)
 
     def left_chart(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
@@ -144,7 +145,7 @@ def integrate(
     if options.ts is not None:
         saveat["ts"] = diffrax.SubSaveAt(ts=options.ts)
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, state, args: chart.field(state, data, train_b0)),
+        diffrax.ODETerm(lambda t, state, args: chart.field(state, problem)),
         solver,
         t0=jnp.zeros_like(options.t1),
         t1=options.t1,
@@ -173,7 +174,7 @@ def integrate(
         net=last,
         t=t,
         loss=loss(last, data),
-        grad_norm=slope(last, data, train_b0),
+        grad_norm=slope(last, data, options.train_b0),
         ts=options.ts,
         nets=nets,
         events=None,

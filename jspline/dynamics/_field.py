@@ -19,20 +19,21 @@ from jaxtyping import Array, Float
 from jspline.charts import Polar, ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import relevant_sums
+from jspline.problem import Problem, as_problem
 
 
-def net_field(net: ReLUNet, data: Dataset, *, train_b0: bool = True) -> ReLUNet:
+def net_field(net: ReLUNet, problem: Problem | Dataset) -> ReLUNet:
     """(w', b', v', b0'): minus the gradient. Regular everywhere."""
-    sums = relevant_sums(net, data)
-    return ReLUNet(w=net.v * sums.X, b=net.v * sums.E, v=sums.Z, b0=_b0(sums.total, train_b0))
+    sums = relevant_sums(net, problem)
+    return ReLUNet(w=net.v * sums.X, b=net.v * sums.E, v=sums.Z, b0=_b0(sums.total, problem))
 
 
-def spline_field(spline: Spline, charge: Float[Array, " width"], data: Dataset, *, train_b0: bool = True) -> Spline:
+def spline_field(spline: Spline, charge: Float[Array, " width"], problem: Problem | Dataset) -> Spline:
     """(beta', mu', 0, b0'), closed by the charge, `(width,)`. Singular where w = 0: there beta is at infinity.
 
     A neuron with mu = 0 and charge >= 0 has (w, b) = 0. It does not move.
     """
-    sums = relevant_sums(spline.unit_net(), data)
+    sums = relevant_sums(spline.unit_net(), problem)
     net = spline.to_net(charge)
     moves = (net.w != 0).astype(net.w.dtype)
     ratio = moves * net.v / jnp.where(net.w == 0, 1, net.w)
@@ -41,14 +42,14 @@ def spline_field(spline: Spline, charge: Float[Array, " width"], data: Dataset, 
         beta=-ratio * (sums.E + spline.beta * sums.X),
         mu=moves * (net.v**2 * sums.X + net.w**2 * spline.s * sums.Z),
         s=jnp.zeros_like(spline.s),
-        b0=_b0(sums.total, train_b0),
+        b0=_b0(sums.total, problem),
     )
 
 
-def polar_field(polar: Polar, data: Dataset, *, train_b0: bool = True) -> Polar:
+def polar_field(polar: Polar, problem: Problem | Dataset) -> Polar:
     """(r', theta', 0, b0'). Regular at w = 0, singular at (w, b) = 0, where the neuron does not move."""
     cos, sin = jnp.cos(polar.theta), jnp.sin(polar.theta)
-    sums = relevant_sums(ReLUNet(w=cos, b=sin, v=polar.r, b0=polar.b0), data)
+    sums = relevant_sums(ReLUNet(w=cos, b=sin, v=polar.r, b0=polar.b0), problem)
     net = polar.to_net()
     rho = jnp.hypot(net.w, net.b)
     moves = (rho > 0).astype(rho.dtype)
@@ -58,9 +59,9 @@ def polar_field(polar: Polar, data: Dataset, *, train_b0: bool = True) -> Polar:
         r=moves * (net.v**2 + rho**2) * sums.Z,
         theta=ratio * (cos * sums.E - sin * sums.X),
         charge=jnp.zeros_like(polar.charge),
-        b0=_b0(sums.total, train_b0),
+        b0=_b0(sums.total, problem),
     )
 
 
-def _b0(total: Array, train_b0: bool) -> Array:
-    return total if train_b0 else jnp.zeros_like(total)
+def _b0(total: Array, problem: Problem | Dataset) -> Array:
+    return total if as_problem(problem).train_b0 else jnp.zeros_like(total)

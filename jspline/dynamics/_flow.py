@@ -14,15 +14,11 @@ from jaxtyping import Array
 from jspline._checks import (
     Reals,
     as_like,
-    check_choice,
-    check_data,
     check_finite,
-    check_memory,
     check_net,
     check_positive,
     check_scalar,
     check_whole,
-    given,
     is_concrete,
     is_zero,
 )
@@ -30,15 +26,25 @@ from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics import _running
 from jspline.dynamics._compile import compiled
-from jspline.dynamics._diffrax import CHARTS, integrate
+from jspline.dynamics._diffrax import integrate
+from jspline.dynamics._methods import Diffrax, Exact, Method, as_method
 from jspline.dynamics._running import Running
 from jspline.dynamics._solution import Options, Solution
 from jspline.dynamics.sensitivity import Sensitivity, differentiate, linearize
+from jspline.problem import Problem, as_problem, moved
+
+MOVED = {
+    "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
+    **dict.fromkeys(("until", "events"), "the method: method=jspline.dynamics.Exact(until=..., events=...)"),
+    **dict.fromkeys(("chart", "solver"), "the method: method=jspline.dynamics.Diffrax(solver=..., chart=...)"),
+    "stepsize_controller": "the method: method=jspline.dynamics.Exact(stepsize_controller=...)",
+}
 
 
+@moved(**MOVED)
 def flow(
     net: ReLUNet,
-    data: Dataset,
+    problem: Problem | Dataset,
     t1: ArrayLike = jnp.inf,
     *,
     rtol: ArrayLike,
@@ -46,14 +52,8 @@ def flow(
     ts: Reals | None = None,
     loss_tol: ArrayLike = 0.0,
     grad_tol: ArrayLike = 0.0,
-    until: Literal["first_event"] | None = None,
-    events: int | np.integer = 0,
-    method: Literal["exact", "diffrax"] = "exact",
-    chart: Literal["nn", "spline", "polar"] = "nn",
-    solver: diffrax.AbstractSolver | None = None,
-    stepsize_controller: diffrax.AbstractStepSizeController | None = None,
     max_steps: int | np.integer = 10_000,
-    train_b0: bool = True,
+    method: Method = "exact",
 ) -> Solution:
     """Gradient flow d theta / dt = -grad L from a net, on the loss L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2.
 
@@ -63,7 +63,7 @@ def flow(
 
     Args:
         net: where to start.
-        data: what to fit.
+        problem: what to fit: data, or a `Problem` of square loss without decay.
         t1: the end time; may be infinite if a tolerance below ends the flow. Then give `grad_tol` beside `loss_tol`:
             a flow that ends in a local minimum never meets the latter, and spends all its steps.
         rtol, atol: relative and absolute tolerance of a step. They have no default: they mean nothing across problems.
@@ -72,16 +72,9 @@ def flow(
         grad_tol: stop once the gradient is at most this times the length of the parameters, both in the coordinates
             in which the data lie about 0 and x fills [-1, 1]: where they lie, and in what unit x is, does not matter.
             0 for never.
-        until: "first_event" stops when a breakpoint first meets a datum; for method="exact".
-        events: capacity of the event log, `Solution.events`; for method="exact".
-        method: "exact" locates every crossing, slide and release, and takes implicit steps in between: to
-            convergence in hundreds of steps. "diffrax" hands the field to `diffrax.diffeqsolve`, as if it were smooth.
-        chart: the coordinates that are integrated, for method="diffrax": "nn" (w, b, v), "spline" (beta, mu, closed
-            by the charge) or "polar" (r, theta).
-        solver: any diffrax solver; `diffrax.Tsit5()` by default.
-        stepsize_controller: any diffrax controller; `diffrax.PIDController(rtol, atol)` by default.
         max_steps: the most steps to try, accepted or not.
-        train_b0: whether the output bias moves.
+        method: `Exact(...)`, or "exact": every crossing, slide and release located, implicit steps in between.
+            `Diffrax(...)`, or "diffrax": a general solver, on the field as if it were smooth.
 
     Returns:
         A `Solution`. Look at its `result`: running out of steps, NaN or divergence do not raise, since they must not
@@ -107,46 +100,49 @@ def flow(
     a jump, which costs it many steps and, across the jump, its order.
     """
     # Check.
-    _check_choices(method, chart, solver, until, events, max_steps)
-    _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol, until)
-    if chart == "spline":
-        _check_breakpoints(net)
+    problem, method = _known(problem), as_method(method)
+    stops_first = isinstance(method, Exact) and method.until is not None
+    check_whole(max_steps=max_steps)
+    _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
 
     # Convert.
-    options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
-    controller = _controller(stepsize_controller, options)
+    options = _options(net, problem, t1, rtol, atol, ts, loss_tol, grad_tol, stops_first)
+    controller = _controller(method, options)
 
     # Compile and integrate.
-    if method == "exact":
+    if isinstance(method, Exact):
         steps = jnp.asarray(max_steps, jnp.int32)
         # Only where JAX traces it can the flow be differentiated: with room for a record of its steps.
-        room = 0 if is_concrete((net, data, options)) else int(max_steps)
-        return compiled(_exact, traced=room > 0)(net, data, options, controller, train_b0, int(events), steps, room)
+        traced = not is_concrete((net, problem, options))
+        room, on_the_way = int(max_steps) if traced else 0, traced and stops_first
+        run = compiled(_exact, traced=traced)
+        return run(net, problem.data, options, controller, int(method.events), steps, room, on_the_way)
+    if method.chart == "spline":
+        _check_breakpoints(net)
     return integrate(
         net,
-        data,
+        problem,
         options,
-        chart,
-        diffrax.Tsit5() if solver is None else solver,
+        method.chart,
+        diffrax.Tsit5() if method.solver is None else method.solver,
         controller,
         int(max_steps),
-        train_b0,
         stops_early=not is_zero(loss_tol, grad_tol),
     )
 
 
+@moved(**MOVED)
 def sensitivity(
     net: ReLUNet,
-    data: Dataset,
+    problem: Problem | Dataset,
     t1: ArrayLike = jnp.inf,
     *,
     rtol: ArrayLike,
     atol: ArrayLike,
     loss_tol: ArrayLike = 0.0,
     grad_tol: ArrayLike = 0.0,
-    stepsize_controller: diffrax.AbstractStepSizeController | None = None,
     max_steps: int | np.integer = 10_000,
-    train_b0: bool = True,
+    method: Exact | Literal["exact"] = "exact",
 ) -> Sensitivity:
     """The exact flow together with its derivative: with respect to the first net, the data and the end time.
 
@@ -163,16 +159,19 @@ def sensitivity(
     Numerical caveat: the derivative is as accurate as the flow, where no event is nearly tangential: a breakpoint that
     meets a datum at speed z' moves the event by 1 / z' of what was changed.
     """
-    _check_choices("exact", "nn", None, None, 0, max_steps)
-    _check_values(net, data, t1, None, loss_tol, grad_tol, rtol, atol, None)
-    options = _options(net, t1, rtol, atol, None, loss_tol, grad_tol, None)
-    controller = _controller(stepsize_controller, options)
-    return compiled(linearize)(net, data, options, controller, train_b0, int(max_steps))
+    problem, method = _known(problem), _exactly(method)
+    if method.until is not None or method.events:
+        raise ValueError(TO_THE_END)
+    check_whole(max_steps=max_steps)
+    _check_values(net, problem.data, t1, None, loss_tol, grad_tol, rtol, atol, False)
+    options = _options(net, problem, t1, rtol, atol, None, loss_tol, grad_tol, False)
+    return compiled(linearize)(net, problem.data, options, _controller(method, options), int(max_steps))
 
 
+@moved(**MOVED)
 def start(
     net: ReLUNet,
-    data: Dataset,
+    problem: Problem | Dataset,
     t1: ArrayLike = jnp.inf,
     *,
     rtol: ArrayLike,
@@ -180,22 +179,18 @@ def start(
     ts: Reals | None = None,
     loss_tol: ArrayLike = 0.0,
     grad_tol: ArrayLike = 0.0,
-    until: Literal["first_event"] | None = None,
-    events: int | np.integer = 0,
-    stepsize_controller: diffrax.AbstractStepSizeController | None = None,
-    train_b0: bool = True,
+    method: Exact | Literal["exact"] = "exact",
 ) -> Running:
     """The exact flow as a value, before its first step; arguments as for `jspline.flow`.
 
     `finish(advance(start(...), max_steps))` is `flow(...)`. A `Running` is a PyTree of arrays: under `jax.vmap` it is a
     batch of flows, and it can be saved, restored and gone on with. `state.done` says whether it has ended.
     """
-    _check_values(net, data, t1, ts, loss_tol, grad_tol, rtol, atol, until)
-    _check_events(until, events)
-    options = _options(net, t1, rtol, atol, ts, loss_tol, grad_tol, until)
-    return compiled(_running.start)(
-        net, data, options, _controller(stepsize_controller, options), train_b0, int(events)
-    )
+    problem, method = _known(problem), _exactly(method)
+    stops_first = method.until is not None
+    _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
+    options = _options(net, problem, t1, rtol, atol, ts, loss_tol, grad_tol, stops_first)
+    return compiled(_running.start)(net, problem.data, options, _controller(method, options), int(method.events))
 
 
 def advance(state: Running, steps: int | np.integer | Array) -> Running:
@@ -216,25 +211,24 @@ def _exact(
     data: Dataset,
     options: Options,
     controller: diffrax.AbstractStepSizeController,
-    train_b0: bool,
     capacity: int,
     max_steps: Array,
     room: int,
+    on_the_way: bool,
 ) -> Solution:
-    run = _running.start(net, data, options, controller, train_b0, capacity)
+    """The flow to its end; `room` for a record of its steps, and whether it may stop `on_the_way`, for derivatives."""
+    run = _running.start(net, data, options, controller, capacity)
     return _running.finish(_running.advance(run, max_steps))
 
 
 @_exact.def_jvp
 def _(primals: tuple, tangents: tuple) -> tuple[Solution, Solution]:
-    net, data, options, controller, train_b0, capacity, _, room = primals
-    if options.ts is not None or options.until is not None or capacity:
-        raise ValueError(
-            "Derivatives go through `net`, `t`, `loss` and `grad_norm`: leave out `ts`, `until` and `events`."
-        )
+    net, data, options, controller, capacity, _, room, on_the_way = primals
+    if options.ts is not None or on_the_way or capacity:
+        raise ValueError(TO_THE_END)
     if jax.tree.leaves((eqx.tree_at(lambda o: o.t1, tangents[2], None, is_leaf=_is_none), tangents[3])):
         raise ValueError("The flow has no derivative with respect to its tolerances.")
-    s = linearize(net, data, options, controller, train_b0, room)
+    s = linearize(net, data, options, controller, room)
     net, data, t1 = (
         jax.tree.map(lambda rate, of: jnp.zeros_like(of) if rate is None else rate, rates, of, is_leaf=_is_none)
         for rates, of in ((tangents[0], net), (tangents[1], data), (tangents[2].t1, options.t1))
@@ -246,53 +240,52 @@ def _is_none(leaf: Any) -> bool:
     return leaf is None
 
 
+TO_THE_END = "Derivatives go through `net`, `t`, `loss` and `grad_norm`: leave out `ts`, `until` and `events`."
+
+
+def _known(problem: Problem | Dataset) -> Problem:
+    return as_problem(problem, square=True, decay=False, inputs=1, biases=True)
+
+
+def _exactly(method: Exact | Literal["exact"]) -> Exact:
+    exact = as_method(method)
+    if not isinstance(exact, Exact):
+        raise ValueError("This is for the exact flow: `method` must be 'exact' or jspline.dynamics.Exact(...).")
+    return exact
+
+
 def _options(
     net: ReLUNet,
+    problem: Problem,
     t1: ArrayLike,
     rtol: ArrayLike,
     atol: ArrayLike,
     ts: Reals | None,
     loss_tol: ArrayLike,
     grad_tol: ArrayLike,
-    until: Literal["first_event"] | None,
+    stops_first: bool,
 ) -> Options:
     def array(value: Reals) -> Array:
         return jnp.asarray(value, net.w.dtype)
 
     # A grid that ends at t1 may end within rounding beyond it.
     times = None if ts is None else jnp.minimum(as_like(net.w, ts=ts), array(t1))
-    return Options(array(t1), array(rtol), array(atol), array(loss_tol), array(grad_tol), times, until)
+    return Options(
+        t1=array(t1),
+        rtol=array(rtol),
+        atol=array(atol),
+        loss_tol=array(loss_tol),
+        grad_tol=array(grad_tol),
+        ts=times,
+        train_b0=jnp.asarray(problem.train_b0),
+        until_first=jnp.asarray(stops_first),
+        to_each=jnp.asarray(False),
+    )
 
 
-def _controller(
-    controller: diffrax.AbstractStepSizeController | None, options: Options
-) -> diffrax.AbstractStepSizeController:
-    return diffrax.PIDController(rtol=options.rtol, atol=options.atol) if controller is None else controller
-
-
-def _check_choices(
-    method: str,
-    chart: str,
-    solver: diffrax.AbstractSolver | None,
-    until: str | None,
-    events: int | np.integer,
-    max_steps: int | np.integer,
-) -> None:
-    check_choice(choices=("exact", "diffrax"), method=method)
-    check_choice(choices=tuple(CHARTS), chart=chart)
-    if method == "exact" and (solver is not None or chart != "nn"):
-        raise ValueError("`chart` and `solver` are for method='diffrax'; the exact flow has its own.")
-    if method == "diffrax" and (until is not None or events):
-        raise ValueError("`until` and `events` need method='exact': a general solver does not see events.")
-    _check_events(until, events)
-    check_whole(max_steps=max_steps)
-
-
-def _check_events(until: str | None, events: int | np.integer) -> None:
-    if until is not None and not (isinstance(until, str) and until == "first_event"):
-        raise ValueError(f"`until` must be None or 'first_event'; got {given(until)}.")
-    check_whole(least=0, events=events)
-    check_memory(f"A log of {events:,} events", 20 * events, "`events` is its capacity, so ask for fewer")
+def _controller(method: Exact | Diffrax, options: Options) -> diffrax.AbstractStepSizeController:
+    given = method.stepsize_controller
+    return diffrax.PIDController(rtol=options.rtol, atol=options.atol) if given is None else given
 
 
 def _check_values(
@@ -304,10 +297,9 @@ def _check_values(
     grad_tol: Any,
     rtol: Any,
     atol: Any,
-    until: str | None,
+    stops_first: bool,
 ) -> None:
     check_net(net)
-    check_data(data)
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
@@ -318,7 +310,7 @@ def _check_values(
     if is_concrete(t1):
         if not np.asarray(t1) >= 0:
             raise ValueError(f"`t1` must be zero or positive; got {float(t1):g}.")
-        if np.isinf(t1) and is_zero(loss_tol, grad_tol) and until is None:
+        if np.isinf(t1) and is_zero(loss_tol, grad_tol) and not stops_first:
             raise ValueError("With `t1` infinite nothing ends the flow: give `t1`, `loss_tol`, `grad_tol` or `until`.")
     if ts is not None:
         as_like(net.w, ts=ts)

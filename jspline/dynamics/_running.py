@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.dynamics._cell import PARKED, FlowTerm, Force, Points, cell, velocity
+from jspline.dynamics._cell import PARKED, FlowTerm, Force, cell, velocity
 from jspline.dynamics._charge import returned, settled
 from jspline.dynamics._implicit import Solver
 from jspline.dynamics._log import Events
@@ -30,6 +30,7 @@ from jspline.dynamics._solution import NAMES, Options, Solution, codes, judge, l
 from jspline.dynamics.carry import Carried, FrozenStep, Looks, Reached, flips, reach
 from jspline.dynamics.events import depart, lies_beyond, start_on_data
 from jspline.objective import loss
+from jspline.problem import Points
 
 SOLVER, ORDER = Rosenbrock(), 4
 CODE = {name: index for index, name in enumerate(NAMES)}
@@ -77,11 +78,10 @@ def start(
     data: Dataset,
     options: Options,
     controller: diffrax.AbstractStepSizeController,
-    train_b0: bool,
     capacity: int,
 ) -> Running:
     """The flow before its first step."""
-    term, force, stuck, nonunique = start_on_data(cell(net, Points(data), train_b0), net)
+    term, force, stuck, nonunique = start_on_data(cell(net, Points(data), options.train_b0), net)
     t = jnp.zeros_like(options.t1)
     h = jnp.minimum(_first_step(term, net, force, options), options.t1)
     _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, ORDER)
@@ -161,8 +161,8 @@ def attempt(run: Running) -> Running:
     tried = _frozen_step(run)
     step = _events_of(run, tried)
     looks = None if run.options.ts is None else Looks(run.options.ts, _put(run), run.nets, run.saved)
-    until_first = run.options.until is not None
-    reached = reach(step, until_first=until_first, enabled=tried.keep & ~run.done, looks=looks)
+    to_first = run.options.until_first | run.options.to_each
+    reached = reach(step, to_first=to_first, enabled=tried.keep & ~run.done, looks=looks)
     end = reached.carried
     net, drift = settled(end.net, end.term, run.start, run.term.alive)
     departed = _depart(end.term, net, end.term.force(net), tried.keep)
@@ -292,7 +292,7 @@ def _ended(run: Running, met: Array) -> Running:
         "end_time": run.t >= options.t1,
         "stationary": rests | endless,
         "interpolated": (options.loss_tol > 0) & (least <= options.loss_tol),
-        "first_event": met & (options.until == "first_event"),
+        "first_event": met & options.until_first,
         "not_finite": ~(jnp.isfinite(speed) & jnp.isfinite(least)),
     }
     code, done = run.code, run.done

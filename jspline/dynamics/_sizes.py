@@ -17,8 +17,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FlowTerm, Force, Points, velocity
+from jspline.dynamics._cell import FlowTerm, Force, velocity
 from jspline.dynamics._solution import length
+from jspline.problem import Points
 
 
 def seen(points: Points, net: ReLUNet) -> ReLUNet:

@@ -1,12 +1,12 @@
 """What a flow is asked for and what it returns: options, the last net, how it ended, what it met and what it cost."""
 
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jspline._checks import check_kind, check_one_width, is_concrete
 from jspline._roots import root
@@ -77,9 +77,13 @@ def result_codes(result: RESULTS) -> Int[Array, "..."]:
 
 
 class Options(eqx.Module):
-    """The arguments of `flow` that say when to stop and what to keep; changing the arrays compiles nothing.
+    """What of the arguments of `flow` the engine asks; changing the arrays compiles nothing.
 
-    `until="each_event"` ends a step at each event, and not the flow.
+    Attributes:
+        t1, rtol, atol, loss_tol, grad_tol, ts: as there.
+        train_b0: whether the output bias moves.
+        until_first: whether the first event ends the flow.
+        to_each: whether each event ends a step.
     """
 
     t1: Array
@@ -88,7 +92,9 @@ class Options(eqx.Module):
     loss_tol: Array
     grad_tol: Array
     ts: Array | None
-    until: Literal["first_event", "each_event"] | None = eqx.field(static=True, default=None)
+    train_b0: Array
+    until_first: Array
+    to_each: Array
 
 
 class Solution(eqx.Module):
@@ -169,13 +175,13 @@ def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:
     return jnp.max(jnp.abs(charge(end) - charge(start)) / jnp.where(size > 0, size, 1))
 
 
-def slope(net: ReLUNet, data: Dataset, train_b0: bool) -> Float[Array, ""]:
+def slope(net: ReLUNet, data: Dataset, train_b0: Bool[Array, ""]) -> Float[Array, ""]:
     """The length of the gradient."""
     _, grad = value_and_grad(net, data)
     return length(grad, train_b0)
 
 
-def length(net: ReLUNet, train_b0: bool) -> Float[Array, ""]:
+def length(net: ReLUNet, train_b0: Bool[Array, ""]) -> Float[Array, ""]:
     """|theta|, of all parameters that move."""
     square = jnp.sum(net.w**2 + net.b**2 + net.v**2)
-    return root(square + net.b0**2 if train_b0 else square)
+    return root(square + jnp.where(train_b0, net.b0, 0) ** 2)

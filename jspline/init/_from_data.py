@@ -13,7 +13,6 @@ from jspline._checks import (
     as_key,
     as_like,
     check_choice,
-    check_data,
     check_neurons,
     check_positive,
     check_scalar,
@@ -22,6 +21,7 @@ from jspline._checks import (
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.init._law import Law, orientations
+from jspline.problem import Problem, as_problem
 
 
 class FromData(Law):
@@ -51,12 +51,12 @@ class FromData(Law):
 
     def __init__(
         self,
-        data: Dataset,
+        problem: Problem | Dataset,
         rule: Literal["quantiles", "curvature"] = "quantiles",
         scale: ArrayLike = 1.0,
         sigma_v: ArrayLike = 1.0,
     ):
-        check_data(data)
+        data = as_problem(problem, inputs=1).data
         if not is_concrete(data):
             raise ValueError("`FromData` needs a concrete data set: make the law outside jax.jit and jax.vmap.")
         self.scale, self.sigma_v = as_floats(scale=scale, sigma_v=sigma_v)

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 
 from jspline._checks import (
     as_like,
-    check_data,
     check_kind,
     check_net,
     check_one_width,
@@ -27,11 +26,13 @@ from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import predict
+from jspline.problem import Problem, b0_moved, data_and_b0
 
 Net = TypeVar("Net", ReLUNet, Spline)
 
 
-def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net:
+@b0_moved
+def flow(net: Net, problem: Problem | Dataset, t: ArrayLike) -> Net:
     """Gradient flow to time t with frozen breakpoints: w and b at rest, v (and b0) moving. Exact for every t.
 
     mu' = W^2 Phi^T e with W = diag(w) and Phi_ni = (x_n - beta_i)_{s_i}, the limit of gradient flow from a large scale
@@ -40,9 +41,8 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
 
     Args:
         net: where to start. A `Spline` is taken with |w| = 1, which makes the flow theorem 7's, and comes back as one.
-        data: what to fit, N data.
+        problem: what to fit, N data.
         t: the time, zero or positive; may be infinite. For several, `jax.vmap`.
-        train_b0: whether the output bias moves.
 
     Raises:
         ValueError: when t is negative.
@@ -56,10 +56,10 @@ def flow(net: Net, data: Dataset, t: ArrayLike, *, train_b0: bool = True) -> Net
     derivative at constant rank, and with the data of weight 0 left out.
     """
     if isinstance(net, Spline):
-        moved = flow(net.unit_net(), data, t, train_b0=train_b0)
+        moved = flow(net.unit_net(), problem, t)
         return eqx.tree_at(lambda n: (n.mu, n.b0), net, (net.s * moved.v, moved.b0))
     check_net(net)
-    check_data(data)
+    data, train_b0 = data_and_b0(problem)
     return _flow(net, data, as_time(t, net.w), train_b0)
 
 
@@ -70,7 +70,8 @@ def _flow(net: ReLUNet, data: Dataset, t: Array, train_b0: bool) -> ReLUNet:
     return eqx.tree_at(lambda n: (n.v, n.b0), net, (net.v + gain, net.b0 + gain_b0))
 
 
-def min_norm(net: Net, data: Dataset, *, train_b0: bool = True) -> Net:
+@b0_moved
+def min_norm(net: Net, problem: Problem | Dataset) -> Net:
     """Where `flow` ends: the interpolant that minimises sum_i (mu_i - mu0_i)^2 / w_i^2 (+ (b0 - b0_0)^2 if trained).
 
     Theorem 7; its l2 norm of mu is that of a `Spline` here, or of a net whose |w_i| are all 1. Where the features
@@ -78,7 +79,7 @@ def min_norm(net: Net, data: Dataset, *, train_b0: bool = True) -> Net:
 
     Theory: docs/theory.md 10.1.
     """
-    return flow(net, data, jnp.inf, train_b0=train_b0)
+    return flow(net, problem, jnp.inf)
 
 
 class LazyDistance(NamedTuple):

@@ -12,25 +12,25 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.interpolate import CubicSpline
 
-from jspline._checks import check_data
 from jspline.charts import Polar, ReLUNet, Spline
 from jspline.datasets import Dataset
+from jspline.problem import Problem, only_data
 
 GRID = 1000
 """Points of the uniform grid on which `regime` measures distances."""
 
 
-def natural_cubic(data: Dataset) -> CubicSpline:
+def natural_cubic(problem: Problem | Dataset) -> CubicSpline:
     """The natural cubic spline through the merged data: f'' = 0 at both ends. A scipy object; call it.
 
     Raises:
         ValueError: for fewer than two distinct x, or under `jax.jit`.
     """
-    merged = _at_least_two(data)
+    merged = _at_least_two(problem)
     return CubicSpline(np.asarray(merged.x), np.asarray(merged.y), bc_type="natural")
 
 
-def regime(net: ReLUNet | Spline | Polar, data: Dataset) -> Float[Array, ""]:
+def regime(net: ReLUNet | Spline | Polar, problem: Problem | Dataset) -> Float[Array, ""]:
     """The regime index d_lin / (d_lin + d_cub) of a fit: 0 at the linear interpolant, 1 at the natural cubic spline.
 
     d_lin and d_cub are root mean square distances to the two on a uniform grid of 1000 points over the merged data.
@@ -40,7 +40,7 @@ def regime(net: ReLUNet | Spline | Polar, data: Dataset) -> Float[Array, ""]:
     Raises:
         ValueError: for fewer than two distinct x, or under `jax.jit` of the data.
     """
-    merged = _at_least_two(data)
+    merged = _at_least_two(problem)
     x, y = np.asarray(merged.x), np.asarray(merged.y)
     grid = np.linspace(x[0], x[-1], GRID)
     linear, cubic = np.interp(grid, x, y), natural_cubic(merged)(grid)
@@ -51,9 +51,8 @@ def regime(net: ReLUNet | Spline | Polar, data: Dataset) -> Float[Array, ""]:
     return to_linear / (to_linear + to_cubic)
 
 
-def _at_least_two(data: Dataset) -> Dataset:
-    check_data(data)
-    merged = data.merged()
+def _at_least_two(problem: Problem | Dataset) -> Dataset:
+    merged = only_data(problem).merged()
     if merged.size < 2:
         raise ValueError("At least two distinct x are needed to interpolate.")
     return merged

@@ -21,13 +21,14 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_like, check_data, is_concrete
+from jspline._checks import Reals, as_like, is_concrete
 from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.init import Law
 from jspline.kernel import _weight
 from jspline.kernel._linear import as_time, grown
 from jspline.kernel._weight import Element, Weight
+from jspline.problem import Problem, b0_moved, data_and_b0
 
 
 class WideFit(eqx.Module):
@@ -78,14 +79,14 @@ class WideFit(eqx.Module):
         return _weight.weight(self.law, self.moments).nu(x) * _bend(self, x)
 
 
+@b0_moved
 def weighted_spline(
-    data: Dataset,
+    problem: Problem | Dataset,
     law: Law | Callable[[Array], Array],
     t: ArrayLike = jnp.inf,
     *,
     moments: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
     about: ArrayLike = 0.0,
-    train_b0: bool = True,
 ) -> WideFit:
     """The function that infinitely many neurons learn in the linear regime from a flat start, at time t.
 
@@ -96,14 +97,13 @@ def weighted_spline(
     more data there get the line of least squares, as from `min_norm`.
 
     Args:
-        data: what to fit; zero weights and ties are merged.
+        problem: what to fit; zero weights and ties are merged. An output bias that moves adds 1 to the kernel.
         law: `Gaussian`, `Uniform` or `UniformBreakpoints`; or nu as a function of an array, with its `moments`. Time
             and kernel are those of a net with |w| over sqrt(H) in place of |w| (which `UniformBreakpoints` samples), so
-            for the others b0's part of the kernel is 1 / H: leave b0 out.
+            for the others b0's part of the kernel is 1 / H: leave b0 out, `Problem(data, train_b0=False)`.
         t: the time, zero or positive; may be infinite.
         moments: for nu as a function: the integrals of nu, (beta - about) nu and (beta - about)^2 nu. Where nu lies far
             from 0 they need an `about` near it.
-        train_b0: whether the output bias moves: adds 1 to the kernel.
 
     Raises:
         ValueError: for another law, a function without moments or with those of no density, or a negative time.
@@ -115,7 +115,7 @@ def weighted_spline(
     Numerical caveat: between two data that are 1 / r times as far apart as nu is wide, f keeps its digits less r^-2.
     At finite times modes of relative rate under (N eps)^2 are lost.
     """
-    check_data(data)
+    data, train_b0 = data_and_b0(problem)
     if is_concrete(data):
         data = data.merged()
     known = _weight.moments(law, moments, about, data.x)

@@ -8,13 +8,14 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import check_data, check_net, given, is_concrete
+from jspline._checks import check_net, given, is_concrete
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
+from jspline.problem import Problem, only_data
 
 
-def as_net(point: ReLUNet | Spline, data: Dataset) -> ReLUNet:
-    """The net; for a spline one with |w| = 1 and the same breakpoints to the last bit. Both are unbatched."""
+def posed(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet, Dataset]:
+    """The net, for a spline one with |w| = 1 and the same breakpoints to the last bit; and the data. Both unbatched."""
     match point:
         case ReLUNet():
             net = point
@@ -23,10 +24,10 @@ def as_net(point: ReLUNet | Spline, data: Dataset) -> ReLUNet:
         case _:
             raise TypeError(f"The landscape is that of a ReLUNet or a Spline; got {type(point).__name__}.")
     check_net(net)
-    check_data(data)
+    data = only_data(problem)
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
-    return net
+    return net, data
 
 
 def as_index(i: Any, size: int, name: str, of: str) -> Array:

@@ -24,7 +24,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jspline._checks import (
-    check_data,
     check_most,
     check_neurons,
     check_positive,
@@ -37,10 +36,11 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_net
+from jspline.landscape._arguments import posed
 from jspline.landscape._lonely import sizes
 from jspline.landscape._pieces import data_before, pieces
 from jspline.objective import predict
+from jspline.problem import Problem, data_and_b0, only_data
 
 LARGEST = 20_000
 """Of exact counts: this takes half a second, and five times more half a minute."""
@@ -91,12 +91,12 @@ class Criticality(eqx.Module):
         return "Not critical: the weighted residuals do not add up to 0, so b0 moves."
 
 
-def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = None) -> Criticality:
+def is_critical(net: ReLUNet | Spline, problem: Problem | Dataset, tol: ArrayLike | None = None) -> Criticality:
     """Whether 0 is a gradient of the loss, in Clarke's sense where a breakpoint lies on a datum (theorem 4, repaired).
 
     Args:
         net: the point; of a spline, the scales do not matter.
-        data: the data.
+        problem: the data, or what is to be done with them. An output bias that does not move need not rest.
         tol: how large the sums of residuals, and their moments about the middle of the data, may be, relative to what
             they would be if every residual were as large as the largest |y - m| or |f - m|, m the middle of y, and
             all terms of one sign. The square root of the rounding unit by default: 1.5e-8 in float64.
@@ -106,15 +106,16 @@ def is_critical(net: ReLUNet | Spline, data: Dataset, tol: ArrayLike | None = No
 
     Theory: docs/theory.md 4.1, 4.2.
     """
-    net = as_net(net, data)
+    net, data = posed(net, problem)
+    _, train_b0 = data_and_b0(problem)
     tolerance = jnp.finfo(net.w.dtype).eps ** 0.5 if tol is None else tol
     check_positive(tol=tolerance)
     with nan_is_an_answer():
-        return _judge(net, data, jnp.asarray(tolerance, net.w.dtype))
+        return _judge(net, data, train_b0, jnp.asarray(tolerance, net.w.dtype))
 
 
 @compiled
-def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
+def _judge(net: ReLUNet, data: Dataset, train_b0: bool, tolerance: Array) -> Criticality:
     # The shortest subgradient. The moments that decide are those about the middle: far from x = 0 all others are E.
     p, x, middle = data.weight, data.x, data.middle
     residual = data.y - predict(net, data)
@@ -133,7 +134,12 @@ def _judge(net: ReLUNet, data: Dataset, tolerance: Array) -> Criticality:
     wanted = jnp.where(steep == 0, 0, -(E + at * (X_middle + middle * E)) / jnp.where(steep == 0, 1, steep))
     share = jnp.clip(wanted, 0, 1)
     X_middle, E = X_middle + share * own * (at - middle), E + share * own
-    gradient = ReLUNet(w=-net.v * (X_middle + middle * E), b=-net.v * E, v=-gradient_v, b0=-jnp.sum(e))
+    gradient = ReLUNet(
+        w=-net.v * (X_middle + middle * E),
+        b=-net.v * E,
+        v=-gradient_v,
+        b0=-jnp.sum(e) if train_b0 else jnp.zeros_like(middle),
+    )
 
     # Against what is due to rounding.
     def height(level: ArrayLike) -> Array:
@@ -178,7 +184,7 @@ class CriticalPoint(NamedTuple):
 
 
 @on_host
-def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[CriticalPoint]:
+def critical_points(problem: Problem | Dataset, width: int, *, most: int = 100_000) -> list[CriticalPoint]:
     """All partitions of the data that belong to critical points to which theorem 4 applies, least loss first.
 
     On the host, in float64, for small cases. One neuron is active on all data, to the left of them (or a constant unit,
@@ -194,7 +200,7 @@ def critical_points(data: Dataset, width: int, *, most: int = 100_000) -> list[C
     Raises:
         ValueError: when that is more than `most`, with the number; or for a width below 1.
     """
-    check_data(data)
+    data = only_data(problem, train_b0=True)
     check_neurons(width, data.x.dtype)
     check_whole(most=most)
     merged = data.merged()

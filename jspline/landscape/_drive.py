@@ -17,8 +17,9 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_net, same_x
+from jspline.landscape._arguments import posed, same_x
 from jspline.objective import predict
+from jspline.problem import Problem
 
 
 class Drive(NamedTuple):
@@ -49,13 +50,14 @@ class Zeros(NamedTuple):
     left_jump: Int[Array, " data"]
 
 
-def drive(net: ReLUNet | Spline, data: Dataset, beta: Reals) -> Drive:
+def drive(net: ReLUNet | Spline, problem: Problem | Dataset, beta: Reals) -> Drive:
     """psi_+ and psi_- at beta of any shape, for the residual of the net as it stands.
 
     O((N + H + M) log N) for M values. A datum at beta itself is not counted. Along a flow it is
     `jax.vmap(lambda net: drive(net, data, beta))(sol.nets)`.
     """
-    return _drive(as_net(net, data), data, as_like(data.x, beta=beta))
+    net, data = posed(net, problem)
+    return _drive(net, data, as_like(data.x, beta=beta))
 
 
 @compiled
@@ -68,13 +70,13 @@ def _drive(net: ReLUNet, data: Dataset, beta: Array) -> Drive:
     return Drive(*(value.reshape(beta.shape) for value in psi))
 
 
-def drive_zeros(net: ReLUNet | Spline, data: Dataset) -> Zeros:
+def drive_zeros(net: ReLUNet | Spline, problem: Problem | Dataset) -> Zeros:
     """All zero crossings of both drives: inside the intervals, where they are -E / X, and by jumps at the data.
 
     O((N + H) log N). Intervals where a drive is constant, or 0 throughout, have none.
     """
     with nan_is_an_answer():
-        return _zeros(as_net(net, data), data)
+        return _zeros(*posed(net, problem))
 
 
 @compiled

@@ -15,8 +15,9 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, as_net, same_x
+from jspline.landscape._arguments import as_index, posed, same_x
 from jspline.landscape._slices import Index, residual_without, slice_breakpoint
+from jspline.problem import Problem
 
 KNOTS = ("passthrough", "repeller", "attractor")
 """What the codes of `Knots` count in."""
@@ -44,7 +45,7 @@ class Knots(eqx.Module):
     outer: Float[Array, " data"]
 
 
-def classify_knots(net: ReLUNet | Spline, data: Dataset, i: Index) -> Knots:
+def classify_knots(net: ReLUNet | Spline, problem: Problem | Dataset, i: Index) -> Knots:
     """Passthrough, repeller or attractor, for neuron i at each datum: of the slice (theorem 3), and of the flow.
 
     For both, the neuron is put on the datum with its mu and s, all others staying where they are. Whether its bias
@@ -55,9 +56,9 @@ def classify_knots(net: ReLUNet | Spline, data: Dataset, i: Index) -> Knots:
 
     Raises as `slice_breakpoint`. Numerical caveat: as the residual vanishes, the signs are those of rounding.
     """
-    quadratic = slice_breakpoint(net, data, i)
+    quadratic = slice_breakpoint(net, problem, i)
+    net, data = posed(net, problem)
     left, right = (quadratic.derivative(data.x, side) for side in ("left", "right"))
-    net = as_net(net, data)
     inner, outer = _side_velocities(net, data, as_index(i, net.width, "i", "neuron"))
     return Knots(_kind(-left, right), _kind(inner, -outer), left, right, inner, outer)
 

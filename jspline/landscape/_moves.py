@@ -17,17 +17,18 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, as_net, check_breakpoint, finite
+from jspline.landscape._arguments import as_index, check_breakpoint, finite, posed
 from jspline.landscape._slices import Index
+from jspline.problem import Problem
 
 
-def cancel_in_gap(net: ReLUNet, data: Dataset, i: Index, j: Index, shift: ArrayLike) -> ReLUNet:
+def cancel_in_gap(net: ReLUNet, problem: Problem | Dataset, i: Index, j: Index, shift: ArrayLike) -> ReLUNet:
     """Move breakpoint i by `shift` and breakpoint j so that the data do not notice (figure 5A).
 
     The two face the same side in the same gap between data; w and v stay. Breakpoint j moves by -shift mu_i / mu_j.
     Raises `ValueError` when they do not, when mu_j = 0, or when one of them would leave the gap.
     """
-    net, (i, j), d = _prepare(net, data, (i, j), "shift", shift)
+    net, data, (i, j), d = _prepare(net, problem, (i, j), "shift", shift)
     mu = net.w * net.v
     ranked = _ranked(net, data)
     if is_concrete(ranked, mu, i, j):
@@ -40,14 +41,14 @@ def cancel_in_gap(net: ReLUNet, data: Dataset, i: Index, j: Index, shift: ArrayL
     return _in_their_gaps(net, eqx.tree_at(lambda n: n.b, net, b), data)
 
 
-def rotate_about_datum(net: ReLUNet, data: Dataset, i: Index, j: Index, turn: ArrayLike) -> ReLUNet:
+def rotate_about_datum(net: ReLUNet, problem: Problem | Dataset, i: Index, j: Index, turn: ArrayLike) -> ReLUNet:
     """Turn the line between breakpoints i and j about the one datum between them (figure 5B).
 
     The two face the same side, i on the left of the datum. Between them the slope of f grows by `turn`: mu_i by s turn
     and mu_j by -s turn with the orientation s, while mu (x_n - beta) stays for both. w stays.
     Raises `ValueError` when they are not placed so, or when one of them would reach a datum.
     """
-    net, (i, j), t = _prepare(net, data, (i, j), "turn", turn)
+    net, data, (i, j), t = _prepare(net, problem, (i, j), "turn", turn)
     ranked = _ranked(net, data)
     before, behind = ranked.rank[i], ranked.rank[j]
     x = data.x[jnp.minimum(before, data.size - 1)]
@@ -70,12 +71,12 @@ def rotate_about_datum(net: ReLUNet, data: Dataset, i: Index, j: Index, turn: Ar
     return _in_their_gaps(net, new, data)
 
 
-def drift_outside(net: ReLUNet, data: Dataset, i: Index, shift: ArrayLike) -> ReLUNet:
+def drift_outside(net: ReLUNet, problem: Problem | Dataset, i: Index, shift: ArrayLike) -> ReLUNet:
     """Move the breakpoint of a neuron that sees no datum by `shift` (figure 5C). w and v stay.
 
     Raises `ValueError` when neuron i sees a datum, or would.
     """
-    net, (i,), d = _prepare(net, data, (i,), "shift", shift)
+    net, data, (i,), d = _prepare(net, problem, (i,), "shift", shift)
     ranked = _ranked(net, data)
     if is_concrete(ranked, i) and ranked.rank[i] != jnp.where(ranked.right[i], data.size, 0):
         raise ValueError(f"Neuron {i} must lie outside the data and face away; it is active on some of them.")
@@ -88,13 +89,13 @@ def _ranked(net: ReLUNet, data: Dataset) -> Ranks:
 
 
 def _prepare(
-    net: ReLUNet, data: Dataset, neurons: tuple[Index, ...], name: str, by: ArrayLike
-) -> tuple[ReLUNet, list[Array], Array]:
-    net = as_net(net, data)
+    net: ReLUNet, problem: Problem | Dataset, neurons: tuple[Index, ...], name: str, by: ArrayLike
+) -> tuple[ReLUNet, Dataset, list[Array], Array]:
+    net, data = posed(net, problem)
     places = [as_index(k, net.width, name, "neuron") for k, name in zip(neurons, "ij", strict=False)]
     for k, name_k in zip(places, "ij", strict=False):
         check_breakpoint(net, k, name_k)
-    return net, places, finite(name, by, net.w.dtype)
+    return net, data, places, finite(name, by, net.w.dtype)
 
 
 def _in_their_gaps(old: ReLUNet, new: ReLUNet, data: Dataset) -> ReLUNet:

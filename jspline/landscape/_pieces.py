@@ -11,7 +11,8 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_net
+from jspline.landscape._arguments import posed
+from jspline.problem import Problem
 
 
 class Pieces(eqx.Module):
@@ -40,12 +41,12 @@ class Pieces(eqx.Module):
         return self.first != self.last
 
 
-def pieces(net: ReLUNet | Spline, data: Dataset) -> Pieces:
+def pieces(net: ReLUNet | Spline, problem: Problem | Dataset) -> Pieces:
     """Which piece each datum lies in. O((N + H) log(N + H)), with the very comparison that defines activation.
 
     So a breakpoint that was put on a datum is on it, whatever the rounding of -b / w.
     """
-    return _find(as_net(net, data), data)
+    return _find(*posed(net, problem))
 
 
 @compiled

@@ -25,8 +25,9 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, as_net, check_breakpoint
+from jspline.landscape._arguments import as_index, check_breakpoint, posed
 from jspline.objective import predict
+from jspline.problem import Problem
 
 Index = int | np.integer | Int[Array, ""]
 
@@ -124,7 +125,7 @@ class ScaleSlice(eqx.Module):
             return jnp.where(lost, jnp.nan, value)
 
 
-def slice_breakpoint(net: ReLUNet | Spline, data: Dataset, i: Index) -> PiecewiseQuadratic:
+def slice_breakpoint(net: ReLUNet | Spline, problem: Problem | Dataset, i: Index) -> PiecewiseQuadratic:
     """The loss as a function of the breakpoint of neuron i, everything else (its mu and s, all others) fixed.
 
     Theorem 3. The knots are the data; the constant of the loss is in it. O(N + H) after the search for ranks, under
@@ -135,30 +136,30 @@ def slice_breakpoint(net: ReLUNet | Spline, data: Dataset, i: Index) -> Piecewis
         ValueError: when i is out of range, or neuron i has w = 0 (traced: NaN).
         TypeError: when i is not a whole number, or net and data differ in dtype.
     """
-    net = as_net(net, data)
+    net, data = posed(net, problem)
     i = as_index(i, net.width, "i", "neuron")
     check_breakpoint(net, i)
     with nan_is_an_answer():
         return _slice(net, data, i, jnp.where(net.w[i] == 0, jnp.nan, net.w[i] * net.v[i]))
 
 
-def slice_bias(net: ReLUNet, data: Dataset, i: Index) -> PiecewiseQuadratic:
+def slice_bias(net: ReLUNet, problem: Problem | Dataset, i: Index) -> PiecewiseQuadratic:
     """The loss as a function of b_i, everything else fixed (corollary 2): knots at -w x_n.
 
     It is the slice in the breakpoint, stretched by -w. With w = 0 all knots are at 0. Raises as `slice_breakpoint`.
     """
-    net = as_net(net, data)
+    net, data = posed(net, problem)
     i = as_index(i, net.width, "i", "neuron")
     w, v = net.w[i], net.v[i]
     return _slice(net, data, i, w * v).stretched(-w, -v)
 
 
-def slice_scale(net: ReLUNet, data: Dataset, i: Index) -> ScaleSlice:
+def slice_scale(net: ReLUNet, problem: Problem | Dataset, i: Index) -> ScaleSlice:
     """The loss as w_i moves along the hyperbola w_i v_i = mu_i with b_i fixed, so that beta = -b / w moves.
 
     Raises as `slice_breakpoint`.
     """
-    inside = slice_breakpoint(net, data, i)
+    inside = slice_breakpoint(net, problem, i)
     return ScaleSlice(inside, net.b[i], jnp.sign(net.w[i]))
 
 

@@ -18,6 +18,7 @@ from jspline._checks import Reals, check_memory
 from jspline._programs import compiled
 from jspline.charts import Spline
 from jspline.datasets import Dataset
+from jspline.problem import Problem
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._guesses import coarse, separate
 from jspline.pwl._knots import AWAY, coefficients, columns, followed, rescaled, squares
@@ -52,11 +53,11 @@ class Continuous(eqx.Module):
         return self.spline(x)
 
 
-def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Continuous:
+def continuous(problem: Problem | Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Continuous:
     """The continuous least squares fit of `pieces` lines, with free knots and on any x.
 
     Args:
-        data: what to fit.
+        problem: what to fit.
         pieces: how many, at most the number of distinct x; or "auto", by `criterion`.
         most: how many pieces "auto" tries; by default a quarter of the distinct x, at most 50.
 
@@ -75,7 +76,7 @@ def continuous(data: Dataset, pieces: int | Literal["auto"], *, most: int | None
     Numerical caveat: a knot closer to another or to the end of the data than about sqrt(eps) of their range adds
     nothing that can be told from rounding. O(N K^3) time a sweep.
     """
-    data, size = prepared(data)
+    data, size = prepared(problem)
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")

@@ -12,15 +12,18 @@ from jaxtyping import Array
 from jspline._checks import check_memory
 from jspline._programs import compiled
 from jspline.datasets import Dataset
+from jspline.problem import Problem
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
 
 
-def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
+def dynamic_programming(
+    problem: Problem | Dataset, pieces: int | Literal["auto"], *, most: int | None = None
+) -> Segments:
     """The least sum of squares that `pieces` separate lines can have: a global optimum, up to rounding.
 
     Args:
-        data: what to fit. Equal x are never parted.
+        problem: what to fit. Equal x are never parted.
         pieces: how many, at most the number of distinct x; or "auto", by `criterion`.
         most: how many pieces "auto" tries; by default a quarter of the distinct x, at most 50.
 
@@ -33,7 +36,7 @@ def dynamic_programming(data: Dataset, pieces: int | Literal["auto"], *, most: i
     O(K N^2) time and O(K N) memory: the costs of all segments that end at a datum follow from those that end one
     earlier, by recursive least squares, in which errors only add up and nothing cancels.
     """
-    data, size = prepared(data)
+    data, size = prepared(problem)
     auto = pieces == "auto"
     tried: Any = most_pieces(data, most) if auto else pieces
     check_pieces(tried, data, "most" if auto else "pieces")

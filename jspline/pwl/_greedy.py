@@ -13,11 +13,12 @@ from jaxtyping import Array
 from jspline._checks import nan_is_an_answer
 from jspline._programs import compiled
 from jspline.datasets import Dataset
+from jspline.problem import Problem
 from jspline.pwl._criterion import choose, most_pieces
 from jspline.pwl._segments import Segments, check_pieces, in_units, lines, prepared
 
 
-def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
+def greedy_merge(problem: Problem | Dataset, pieces: int | Literal["auto"], *, most: int | None = None) -> Segments:
     """A fit of `pieces` separate lines by merging: neighbours are paired, and all but the worst pairs become one.
 
     With m = (pieces - 1) // 2 pairs kept apart in every round, for each k <= m
@@ -29,7 +30,7 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
     authors' terms, (2 + 2/d) k + 2 pieces come within a factor 1 + d.
 
     Args:
-        data: what to fit. Equal x are never parted.
+        problem: what to fit. Equal x are never parted.
         pieces: how many, at most the number of distinct x; or "auto", by `criterion`.
         most: how many pieces "auto" tries; by default a quarter of the distinct x, at most 50.
 
@@ -40,7 +41,7 @@ def greedy_merge(data: Dataset, pieces: int | Literal["auto"], *, most: int | No
 
     O(N log^2 N) time and O(N) memory (O(K N) for "auto").
     """
-    data, size = prepared(data)
+    data, size = prepared(problem)
     if pieces == "auto":
         tried = most_pieces(data, most)
         check_pieces(tried, data, "most")

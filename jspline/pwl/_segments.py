@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jspline._checks import Reals, as_like, check_data, check_unbatched, given, is_concrete
+from jspline._checks import Reals, as_like, check_unbatched, given, is_concrete
 from jspline._scale import unit_of
 from jspline.datasets import Dataset
+from jspline.problem import Problem, only_data
 
 
 class Segments(eqx.Module):
@@ -82,9 +83,9 @@ def in_units(data: Dataset) -> tuple[Dataset, tuple[Array, Array]]:
     return eqx.tree_at(lambda d: (d.x, d.y, d.constant), data, parts), (x_unit, y_unit)
 
 
-def prepared(data: Dataset) -> tuple[Dataset, int]:
+def prepared(problem: Problem | Dataset) -> tuple[Dataset, int]:
     """The data merged if they are concrete (under a trace ties stay and are respected), and how many there were."""
-    check_data(data)
+    data = only_data(problem, train_b0=True)
     if not is_concrete(data):
         return data, data.size
     return data.merged(), int(np.sum(np.asarray(data.weight) > 0))

@@ -6,13 +6,13 @@ Theory: docs/theory.md 12.3.
 import jax.numpy as jnp
 import numpy as np
 
-from jspline._checks import check_data
 from jspline.datasets import Dataset
+from jspline.problem import Problem, only_data
 from jspline.pwl._continuous import Continuous, through
 from jspline.pwl._segments import in_units
 
 
-def sparsest_interpolant(data: Dataset) -> Continuous:
+def sparsest_interpolant(problem: Problem | Dataset) -> Continuous:
     """A continuous piecewise-linear function through the merged data with as few knots as any has.
 
     Between two data a line may turn once, and so arrive with any slope on the other side of the chord. So a kink of
@@ -26,8 +26,7 @@ def sparsest_interpolant(data: Dataset) -> Continuous:
 
     Numerical caveat: data count as collinear within a few units in the last place of y.
     """
-    check_data(data)
-    merged = data.merged()
+    merged = only_data(problem, train_b0=True).merged()
     if merged.size < 2:
         raise ValueError("At least two distinct x are needed to interpolate.")
     x_unit, y_unit = (float(unit) for unit in in_units(merged)[1])

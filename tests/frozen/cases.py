@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 import jspline
 from jspline import Dataset, ReLUNet, claims, curvature, dynamics, kernel
 from jspline.cli import app
+from jspline.problem import Problem
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parents[1]))  # the draws are those of the benchmarks
@@ -36,12 +37,13 @@ STRICT = {"rtol": 1e-5, "atol": 1e-8}
 
 def run_flow(net, data, t1, *, train_b0=True, until=None, events=0, ts=None, **options):
     options = {**STRICT, **options}
-    return jspline.flow(net, data, t1, train_b0=train_b0, until=until, events=events, ts=ts, **options)
+    method = dynamics.Exact(until, events)
+    return jspline.flow(net, Problem(data, train_b0=train_b0), t1, ts=ts, method=method, **options)
 
 
-def run_in_two(net, data, t1, first, **options):
+def run_in_two(net, data, t1, first, events):
     """So many steps, the state put into arrays without a name and back, and the rest."""
-    state = dynamics.advance(dynamics.start(net, data, t1, **{**STRICT, **options}), first)
+    state = dynamics.advance(dynamics.start(net, data, t1, method=dynamics.Exact(events=events), **STRICT), first)
     leaves, structure = jax.tree.flatten(state)
     stored = [np.asarray(leaf) for leaf in leaves]
     state = jax.tree.unflatten(structure, [jax.numpy.asarray(leaf) for leaf in stored])
@@ -49,7 +51,7 @@ def run_in_two(net, data, t1, first, **options):
 
 
 def run_sensitivity(net, data, t1, *, train_b0=True, **options):
-    return dynamics.sensitivity(net, data, t1, train_b0=train_b0, **{**STRICT, **options})
+    return dynamics.sensitivity(net, Problem(data, train_b0=train_b0), t1, **{**STRICT, **options})
 
 
 def obstacle(sensitivity):
@@ -64,11 +66,11 @@ def result(solution):
 
 
 def hessian(net, data, train_b0):
-    return curvature.hessian(net, data, train_b0=train_b0)
+    return curvature.hessian(net, Problem(data, train_b0=train_b0))
 
 
 def gram(net, data, train_b0):
-    return curvature.gram(net, data, train_b0=train_b0)
+    return curvature.gram(net, Problem(data, train_b0=train_b0))
 
 
 def ntk(net, x1, x2, train_b0):
@@ -76,15 +78,15 @@ def ntk(net, x1, x2, train_b0):
 
 
 def spectrum(net, data, matrix, train_b0):
-    return curvature.spectrum(net, data, matrix=matrix, train_b0=train_b0)
+    return curvature.spectrum(net, Problem(data, train_b0=train_b0), matrix=matrix)
 
 
 def zero_modes(net, data, matrix, train_b0):
-    return curvature.zero_modes(net, data, matrix=matrix, train_b0=train_b0)
+    return curvature.zero_modes(net, Problem(data, train_b0=train_b0), matrix=matrix)
 
 
 def linear_flow(net, data, t, train_b0):
-    return kernel.flow(net, data, t, train_b0=train_b0)
+    return kernel.flow(net, Problem(data, train_b0=train_b0), t)
 
 
 def run_audit(names):

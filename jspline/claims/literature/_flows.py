@@ -13,6 +13,7 @@ from jspline.charts import ReLUNet
 from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset
 from jspline.dynamics import flow
+from jspline.problem import Problem
 
 LANES, WIDTH, SIZE, LOOKS = 20, 200, 6, 40
 
@@ -49,7 +50,7 @@ def balanced(key: jax.Array, scale: Any, width: Any) -> np.ndarray:
 def _run(net: jax.Array, x: jax.Array, y: jax.Array, p: jax.Array, t1: jax.Array, ts: jax.Array) -> jax.Array:
     def one(net: jax.Array, ts: jax.Array) -> jax.Array:
         options: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-9, "loss_tol": 1e-12, "grad_tol": 1e-9}
-        sol = flow(ReLUNet(*net), Dataset(x, y, p), t1, ts=ts, train_b0=False, max_steps=5_000, **options)
+        sol = flow(ReLUNet(*net), Problem(Dataset(x, y, p), train_b0=False), t1, ts=ts, max_steps=5_000, **options)
         assert sol.nets is not None
         parts = [jnp.append(getattr(sol.nets, name), getattr(sol.net, name)[None], axis=0) for name in "wbv"]
         return jnp.stack(parts)

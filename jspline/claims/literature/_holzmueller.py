@@ -21,7 +21,7 @@ from jspline.claims._claim import Budget, Claim, Compared, Evidence, Finding, Ru
 from jspline.claims._decide import LEVEL, at_most, finding
 from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset, six_points
-from jspline.dynamics import RESULTS, condense, flow
+from jspline.dynamics import RESULTS, Exact, condense, flow
 from jspline.plot.paper import meetings
 
 WIDTHS, OFFSETS, TILE = (16, 64, 256, 1024), (0.0, 0.1), 100
@@ -38,7 +38,7 @@ def _settle(w: jax.Array, v: jax.Array, p: jax.Array, offset: jax.Array) -> tupl
     """Whether a breakpoint meets a datum, and the fit."""
     points, net = six_points(offset), condense(ReLUNet(w, jnp.zeros_like(w), v))
     options: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-8, "grad_tol": 1e-10, "max_steps": 300}
-    sol = flow(net, Dataset(points.x, points.y, p), until="first_event", **options)
+    sol = flow(net, Dataset(points.x, points.y, p), method=Exact(until="first_event"), **options)
     return sol.result == CODES.first_event, sol.net(points.x)
 
 

@@ -20,6 +20,7 @@ from jspline.datasets import Dataset
 from jspline.init import UniformBreakpoints
 from jspline.kernel import natural_cubic, weighted_spline
 from jspline.plot.paper import approach
+from jspline.problem import Problem
 
 WIDTHS, REACH = np.array([32, 128, 512, 2048]), 1.0
 X = np.array([-1.0, -0.7, -0.35, 0.1, 0.3, 0.65, 1.0])
@@ -46,7 +47,7 @@ def check(run: Run, stated: Any) -> Evidence:
     targets = {
         "natural": (Y, np.asarray(stated.natural(data)(GRID))),
         "level": (level, np.asarray(stated.natural(Dataset(X, level))(GRID))),
-        "wide": (Y, np.asarray(stated.wide(data, UniformBreakpoints(-REACH, REACH), train_b0=False)(GRID))),
+        "wide": (Y, np.asarray(stated.wide(Problem(data, train_b0=False), UniformBreakpoints(-REACH, REACH))(GRID))),
     }
 
     def gaps(beta: np.ndarray, s: np.ndarray) -> list[float]:

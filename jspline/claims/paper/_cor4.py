@@ -22,6 +22,7 @@ from jspline.claims._decide import at_most, exponent
 from jspline.datasets import Dataset
 from jspline.init import Gaussian, UniformBreakpoints
 from jspline.kernel import natural_cubic, weighted_spline
+from jspline.problem import Problem
 
 RANGES = np.array([1.0, 10.0, 100.0])
 GRID = np.linspace(0, 1, 41)
@@ -99,11 +100,11 @@ def check(run: Run, stated: Any) -> Evidence:
 
 
 def _uniform(R: Any, data: Dataset) -> Any:
-    return weighted_spline(data, UniformBreakpoints(-R, R), train_b0=False)
+    return weighted_spline(Problem(data, train_b0=False), UniformBreakpoints(-R, R))
 
 
 def _with_nu(data: Dataset) -> Any:
-    return weighted_spline(data, Gaussian(1.0, 1.0, 1.0), train_b0=False)
+    return weighted_spline(Problem(data, train_b0=False), Gaussian(1.0, 1.0, 1.0))
 
 
 CLAIM = Claim(

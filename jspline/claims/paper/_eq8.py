@@ -14,11 +14,12 @@ from jspline.claims._claim import Claim, Evidence, Run
 from jspline.claims._decide import equal
 from jspline.curvature import jacobian
 from jspline.datasets import Dataset
+from jspline.problem import Problem
 
 
 def features(spline: Spline, data: Dataset) -> np.ndarray:
     """Phi, `(N, H)`."""
-    return np.asarray(jacobian(spline, data, train_b0=False))[:, spline.width :]
+    return np.asarray(jacobian(spline, Problem(data, train_b0=False)))[:, spline.width :]
 
 
 def check(run: Run, stated: Any) -> Evidence:

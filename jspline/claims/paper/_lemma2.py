@@ -18,6 +18,7 @@ from jspline.claims._claim import Claim, Evidence, Run
 from jspline.claims._decide import at_most, exponent
 from jspline.datasets import Dataset
 from jspline.kernel import min_norm
+from jspline.problem import Problem
 
 WIDTH, ERROR = 20, 1e-4
 X = np.array([-1.0, -0.3, 0.4, 1.0])
@@ -41,12 +42,12 @@ def integrate(w: np.ndarray, b: np.ndarray, y: np.ndarray, alpha: float, time: f
 
 def l2_nearest(net: ReLUNet, data: Dataset) -> Any:
     """mu of the print: of the spline, that is of equal |w|."""
-    return min_norm(net.to_spline(), data, train_b0=False).mu
+    return min_norm(net.to_spline(), Problem(data, train_b0=False)).mu
 
 
 def weighted(net: ReLUNet, data: Dataset) -> Any:
     """mu of the correction."""
-    end: ReLUNet = min_norm(net, data, train_b0=False)
+    end: ReLUNet = min_norm(net, Problem(data, train_b0=False))
     return end.w * end.v
 
 

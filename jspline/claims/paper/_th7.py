@@ -15,6 +15,7 @@ from jspline.claims._claim import Claim, Evidence, Run
 from jspline.claims._decide import at_most
 from jspline.datasets import Dataset
 from jspline.kernel import min_norm
+from jspline.problem import Problem
 
 STEPS = 24
 
@@ -40,7 +41,7 @@ def check(run: Run, stated: Any) -> Evidence:
         ahead = x[:, None] - beta
         phi = np.where(s * ahead > 0, ahead, 0)
         end = descend(phi, y, mu)
-        limit = stated.limit(Spline(beta, mu, s), Dataset(x, y), train_b0=False)
+        limit = stated.limit(Spline(beta, mu, s), Problem(Dataset(x, y), train_b0=False))
         unit = np.finfo(float).eps * 2**STEPS * np.max(np.abs(end))
         worst = max(worst, np.max(np.abs(np.asarray(limit.mu) - end)) / unit)
         left = max(left, np.max(np.abs(y - phi @ end)) / unit)

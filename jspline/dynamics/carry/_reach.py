@@ -65,11 +65,11 @@ class _Search(NamedTuple):
     saved: Array
 
 
-def reach(step: FrozenStep, *, until_first: bool, enabled: Bool[Array, ""], looks: Looks | None) -> Reached:
+def reach(step: FrozenStep, *, to_first: Bool[Array, ""], enabled: Bool[Array, ""], looks: Looks | None) -> Reached:
     """As far as the tolerance allows.
 
-    Not `enabled`, it does not look: under `jax.vmap` the other flows would have to wait, and a flow that has ended
-    on an event is computed along with them.
+    If `to_first`, no further than to the first event. Not `enabled`, it does not look: under `jax.vmap` the other
+    flows would have to wait, and a flow that has ended on an event is computed along with them.
     """
     begin, h = step.dense.t0, step.dense.t1 - step.dense.t0
 
@@ -84,14 +84,14 @@ def reach(step: FrozenStep, *, until_first: bool, enabled: Bool[Array, ""], look
     def visit(state: _Search) -> _Search:
         """One place; that of a look once it is known how far the step goes. In one loop, to compile it once."""
         if looks is None:
-            return _judged(step, state, _at(step, state.next_try, enabled), until_first, enabled)
+            return _judged(step, state, _at(step, state.next_try, enabled), to_first, enabled)
         searching, k = state.next_try < state.tried, jnp.minimum(state.saved, looks.ts.size - 1)
         carried = _at(step, jnp.where(searching, state.next_try, (looks.ts[k] - begin) / h), enabled)
-        further = _judged(step, state, carried, until_first, enabled)
+        further = _judged(step, state, carried, to_first, enabled)
         looked = state._replace(nets=looks.put(state.nets, k, carried), saved=state.saved + 1)
         return jax.tree.map(lambda a, b: jnp.where(searching, a, b), further, looked)
 
-    end = jnp.where(enabled, _furthest(step, until_first, enabled), 0)
+    end = jnp.where(enabled, _furthest(step, to_first, enabled), 0)
     none = jnp.zeros((), jnp.int32)
     nets, saved = (None, none) if looks is None else (looks.nets, looks.saved)
     state = _Search(none, jnp.full_like(end, jnp.inf), end, step.nobody(end), nets, saved)
@@ -99,14 +99,14 @@ def reach(step: FrozenStep, *, until_first: bool, enabled: Bool[Array, ""], look
     return Reached(state.carried, state.tried, state.nets, state.saved)
 
 
-def _furthest(step: FrozenStep, until_first: bool, enabled: Array) -> Float[Array, ""]:
+def _furthest(step: FrozenStep, to_first: Array, enabled: Array) -> Float[Array, ""]:
     """No further than to where a parked neuron should leave: that is decided at the end of the step."""
     end = jax.lax.cond(
         eqxi.unvmap_any(enabled & jnp.any(step.term.pin == PARKED)),
         lambda: jnp.minimum(opening(step.term, step.start, step.impulse, step.allowed.v), 1),
         lambda: jnp.ones_like(step.tolerance),
     )
-    return jnp.minimum(step.first, end) if until_first else end
+    return jnp.where(to_first, jnp.minimum(step.first, end), end)
 
 
 def _at(step: FrozenStep, theta: Float[Array, ""], enabled: Bool[Array, ""]) -> Carried:
@@ -116,7 +116,7 @@ def _at(step: FrozenStep, theta: Float[Array, ""], enabled: Bool[Array, ""]) -> 
     return jax.lax.cond(met, lambda: respond(step, carried, theta), lambda: carried)
 
 
-def _judged(step: FrozenStep, state: _Search, carried: Carried, until_first: bool, enabled: Array) -> _Search:
+def _judged(step: FrozenStep, state: _Search, carried: Carried, to_first: Array, enabled: Array) -> _Search:
     """Whether that is near enough, and what to try next if not."""
     tried = state.next_try
     first = jnp.minimum(step.first, tried)
@@ -128,7 +128,5 @@ def _judged(step: FrozenStep, state: _Search, carried: Carried, until_first: boo
     ratio = jnp.where(complete, ratio, MUCH_SHORTER)
     shorter = jnp.minimum(first + (tried - first) * ratio, carried.parked)
     shorter = jnp.where(state.tries < TRIES, shorter, first)
-    if until_first:
-        fine = jnp.asarray(True)
-    next_try = jnp.where(fine | (tried <= first) | ~enabled, tried, shorter)
+    next_try = jnp.where(to_first | fine | (tried <= first) | ~enabled, tried, shorter)
     return state._replace(tries=state.tries + 1, tried=tried, next_try=next_try, carried=carried)

@@ -11,8 +11,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FREE, PARKED, FlowTerm, Points, in_cell
+from jspline.dynamics._cell import FREE, PARKED, FlowTerm, in_cell
 from jspline.dynamics.events._path import counted_from
+from jspline.problem import Points
 
 
 class Departure(NamedTuple):

@@ -17,13 +17,14 @@ from jaxtyping import Array, Bool, Float
 from jspline._checks import check_memory
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.dynamics._cell import FlowTerm, Points, flatten, unflatten, velocity
+from jspline.dynamics._cell import FlowTerm, flatten, unflatten, velocity
 from jspline.dynamics._compile import compiled
 from jspline.dynamics._running import finish, start
 from jspline.dynamics._solution import Options, Solution, codes, length
 from jspline.dynamics.sensitivity._replay import Values, forward, reverse, values
 from jspline.dynamics.sensitivity._tape import OBSTACLES, Tape, record
 from jspline.objective import loss
+from jspline.problem import Points
 
 
 class Change(NamedTuple):
@@ -98,14 +99,13 @@ def linearize(
     data: Dataset,
     options: Options,
     controller: diffrax.AbstractStepSizeController,
-    train_b0: bool,
     max_steps: int,
 ) -> Sensitivity:
     """Let a flow go to its end, stopping at each event, and keep its derivative."""
     row = net.width * (4 * net.w.dtype.itemsize + 1)
     check_memory(f"A record of {max_steps:,} steps of {net.width:,} neurons", max_steps * row, "lower `max_steps`")
-    options = dataclasses.replace(options, until="each_event")
-    run, tape = record(start(net, data, options, controller, train_b0, 0), max_steps)
+    options = dataclasses.replace(options, to_each=jnp.ones_like(options.to_each))
+    run, tape = record(start(net, data, options, controller, 0), max_steps)
     return Sensitivity(finish(run), data, tape)
 
 

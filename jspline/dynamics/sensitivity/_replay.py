@@ -15,11 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FlowTerm, Force, Points, flatten, unflatten, velocity
+from jspline.dynamics._cell import FlowTerm, Force, flatten, unflatten, velocity
 from jspline.dynamics._implicit import Solver, factor
 from jspline.dynamics._rosenbrock import rodas
 from jspline.dynamics.sensitivity._saltation import through_events
 from jspline.dynamics.sensitivity._tape import Tape
+from jspline.problem import Points
 
 Values = tuple[Float[Array, " data"], Float[Array, " data"], Float[Array, " data"]]
 """x, y and p of the points: what of them has derivatives."""
@@ -50,7 +51,7 @@ def _differentiable(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> Sol
 
     def free(a: ReLUNet) -> ReLUNet:
         q = held.project(Force(held.points.p, a.w, a.b, a.b0))
-        return ReLUNet(q.X, q.E, a.v, a.b0 if held.train_b0 else jnp.zeros_like(a.b0))
+        return ReLUNet(q.X, q.E, a.v, jnp.where(held.train_b0, a.b0, 0))
 
     def fixed(a: ReLUNet) -> ReLUNet:
         return jax.tree.map(jnp.subtract, a, free(a))

@@ -11,12 +11,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jspline.activation import Ranks
-from jspline.dynamics._cell import PARKED, FlowTerm, Points, cell, flatten, velocity
+from jspline.dynamics._cell import PARKED, FlowTerm, cell, flatten, velocity
 from jspline.dynamics._running import CODE, Running, attempt
 from jspline.dynamics._sizes import sizes
 from jspline.dynamics._solution import member
 from jspline.dynamics.events import BAND
 from jspline.dynamics.sensitivity._saltation import jumps
+from jspline.problem import Points
 
 
 class OBSTACLES(eqx.Enumeration):
@@ -73,7 +74,7 @@ class Tape(eqx.Module):
 
 
 def record(run: Running, capacity: int) -> tuple[Running, Tape]:
-    """Let a flow that stops at each event (`until="each_event"`) go to its end, and keep what its derivative needs.
+    """Let a flow that stops at each event (`Options.to_each`) go to its end, and keep what its derivative needs.
 
     At most `capacity` steps are tried.
     """

@@ -1,0 +1,159 @@
+"""What a net is trained on: data, a loss, weight decay, and which parameters move."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from jspline._checks import as_like, check_kind, check_positive, check_scalar, check_unbatched
+from jspline.datasets import Dataset
+from jspline.problem._loss import Loss, Squared
+
+SQUARED = Squared()
+
+
+class Problem(eqx.Module):
+    """A data set, and what is to be done with it: minimise
+
+        constant + sum_n p_n l(f(x_n), y_n) + decay / 2 sum_i (w_i^2 + b_i^2 + v_i^2)
+
+    It goes wherever a `Dataset` goes, which stands for `Problem(data)`: square loss, no decay, all parameters move.
+    What a function does not know of it refuses, in one sentence, instead of ignoring it.
+
+    Attributes:
+        data: the points.
+        loss: l(f, y), a `jspline.objective.Loss`.
+        decay: the strength of weight decay, a scalar.
+        train_b0: whether the output bias moves.
+        biases: whether hidden neurons have biases b; if not, these are 0 and stay 0.
+        decay_biases: whether these decay, too.
+        decayed: False exactly when `decay` was given as the number 0. Any array counts as decay, also one of 0.
+
+    Raises:
+        TypeError: when `data` is no `Dataset`, `loss` no `Loss`, or `decay` no real number.
+        ValueError: when `decay` is negative or not a scalar, one of the switches is neither True nor False, or the loss
+            does not take these outputs.
+    """
+
+    data: Dataset
+    loss: Loss
+    decay: Float[Array, "..."]
+    train_b0: bool = eqx.field(static=True)
+    biases: bool = eqx.field(static=True)
+    decay_biases: bool = eqx.field(static=True)
+    decayed: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        loss: Loss = SQUARED,
+        decay: ArrayLike = 0.0,
+        decay_biases: bool = True,
+        train_b0: bool = True,
+        biases: bool = True,
+    ):
+        check_kind(Dataset, data=data)
+        check_kind(Loss, loss=loss)
+        for name, value in {"train_b0": train_b0, "biases": biases, "decay_biases": decay_biases}.items():
+            if not isinstance(value, (bool, np.bool_)):
+                raise ValueError(f"`{name}` must be True or False; got {value!r}.")
+        self.decayed = not (isinstance(decay, (int, float)) and decay == 0)
+        strength = as_like(data.y, decay=decay)
+        check_scalar(decay=strength)
+        check_positive(strict=False, decay=strength)
+        loss.check(data.y)
+        self.data, self.loss = data, loss
+        # One for each of a batch of data sets, so that `jax.vmap` goes over all of a problem.
+        self.decay = jnp.broadcast_to(strength, data.y.shape[:-1])
+        self.train_b0, self.biases, self.decay_biases = bool(train_b0), bool(biases), bool(decay_biases)
+
+    def require(
+        self,
+        *,
+        square: bool = False,
+        decay: bool = True,
+        inputs: int | None = None,
+        biases: bool | None = None,
+        train_b0: bool | None = None,
+    ) -> "Problem":
+        """The problem itself, if it is one that a function knows. Asks static facts only, so it works in a trace.
+
+        Args:
+            square: whether the function knows the square loss only.
+            decay: whether it knows weight decay.
+            inputs: the only number of inputs that it knows; None for any.
+            biases: the only answer that it knows to whether there are hidden biases; None for both.
+            train_b0: the same for whether the output bias moves.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        if square and not isinstance(self.loss, Squared):
+            raise ValueError(f"This knows the square loss only, not {type(self.loss).__name__}.")
+        if self.decayed and not decay:
+            raise ValueError("This knows no weight decay: leave out `decay`.")
+        if inputs is not None and self.inputs != inputs:
+            raise ValueError(f"This is for {inputs} input{'s' * (inputs > 1)}; the data have {self.inputs}.")
+        if biases is not None and self.biases != biases:
+            raise ValueError(f"This knows nets {'with' if biases else 'without'} hidden biases only.")
+        if train_b0 is not None and self.train_b0 != train_b0:
+            raise ValueError(f"This {'moves' if train_b0 else 'holds'} the output bias: give train_b0={train_b0}.")
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs of the data."""
+        return 1
+
+
+def as_problem(problem: Problem | Dataset, **known: Any) -> Problem:
+    """A problem, given as one or as its data, if it is one that a function knows: see `Problem.require`.
+
+    Raises `TypeError` for anything else and `ValueError` for a batch.
+    """
+    if not isinstance(problem, Problem):
+        if not isinstance(problem, Dataset):
+            kinds = "a jspline.Dataset, such as Dataset(x, y), or a jspline.Problem"
+            raise TypeError(f"`problem` must be {kinds}; got {type(problem).__name__}.")
+        problem = Problem(problem)
+    check_unbatched(problem.data.x)
+    return problem.require(**known)
+
+
+def only_data(problem: Problem | Dataset, **known: Any) -> Dataset:
+    """The data, for a function that knows square loss, no decay, one input and hidden biases, and nothing else."""
+    return as_problem(problem, square=True, decay=False, inputs=1, biases=True, **known).data
+
+
+def data_and_b0(problem: Problem | Dataset) -> tuple[Dataset, bool]:
+    """The data and whether the output bias moves, for a function that knows these two: see `only_data`."""
+    problem = as_problem(problem, square=True, decay=False, inputs=1, biases=True)
+    return problem.data, problem.train_b0
+
+
+Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
+
+
+def moved(**words: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Answer old keywords by where they have gone."""
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @wraps(function)
+        def answering(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            for name in words.keys() & kwargs.keys():
+                raise TypeError(f"`{name}` has moved to {words[name]}.")
+            return function(*args, **kwargs)
+
+        return answering
+
+    return decorate
+
+
+b0_moved = moved(train_b0="the problem: jspline.Problem(data, train_b0=...)")
+"""For functions that had `train_b0` themselves."""
