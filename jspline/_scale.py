@@ -40,7 +40,7 @@ def exponent(x: Array) -> Array:
 
 def shifted(x: Array, e: Array) -> Array:
     """x 2^e, exactly unless it is out of range; for e up to twice the largest exponent, so in halves."""
-    return x * _two_to(e // 2, x.dtype) * _two_to((e + 1) // 2, x.dtype)
+    return x * _two_to(e >> 1, x.dtype) * _two_to((e + 1) >> 1, x.dtype)
 
 
 def product(factors: tuple[ArrayLike, ...], over: tuple[ArrayLike, ...] = ()) -> Array:
@@ -65,7 +65,7 @@ def _product(factors: tuple[Array, ...], over: tuple[Array, ...]) -> Array:
         above, e = above / below, e - e_below
     most = 3 * jnp.finfo(dtype).maxexp  # out of range, whatever the mantissas
     e = jnp.clip(e, -most, most)
-    return shifted(shifted(above, e // 2), (e + 1) // 2)
+    return shifted(shifted(above, e >> 1), (e + 1) >> 1)
 
 
 def _two_to(e: Array, dtype: jnp.dtype) -> Array:

@@ -32,6 +32,7 @@ from jspline import (
 )
 from jspline.activation import Mask, Ranks
 from jspline.charts import OneSided
+from jspline.dynamics._cell import in_cell
 from jspline.ensemble import Moments
 from jspline.problem import Problem
 
@@ -304,12 +305,12 @@ def density_of_eigenvalues(nodes, weights, width):
 
 PINNED = ReLUNet(W * [1, 1, 1, 0, 1], [0.5, 0.08, -0.3, 0.0, 1.7], V, 0.2)
 """On a datum, and at the origin, where `TERM` has it slide and park."""
-TERM = dynamics.cell(PINNED, dynamics.Points(DATA), True)
-TERM = eqx.tree_at(lambda t: t.pin, TERM, jnp.asarray([-1, 3, -1, -2, -1], jnp.int32))
+TERM = dynamics.cell(PINNED, dynamics.Points(DATA), jnp.asarray(True))
+TERM = in_cell(TERM, TERM.active, jnp.asarray([-1, 3, -1, -2, -1], jnp.int32))
 
 
 def cell(train_b0):
-    return dynamics.FlowTerm(TERM.points, TERM.active, TERM.pin, jnp.asarray(train_b0))
+    return eqx.tree_at(lambda t: t.train_b0, TERM, jnp.asarray(train_b0))
 
 
 @case((NET, EQUAL, Y), (SILENT, NET, Y), dear=True)

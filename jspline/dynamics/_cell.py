@@ -12,7 +12,6 @@ Theory: docs/theory.md 6.1, 7.2.
 from typing import Any, NamedTuple
 
 import diffrax
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -56,12 +55,14 @@ class FlowTerm(diffrax.AbstractTerm):
         points: the data.
         active: which data each neuron sees, in its canonical form.
         pin: the datum each neuron slides on (it does not count as seen), or FREE or PARKED, `(width,)`.
+        pinned_x: x of the datum each neuron slides on, of another one if it slides on none, `(width,)`.
         train_b0: whether the output bias moves.
     """
 
     points: Points
     active: Ranks
     pin: Int[Array, " width"]
+    pinned_x: Float[Array, " width"]
     train_b0: Bool[Array, ""]
 
     def vf(self, t: Any, y: ReLUNet, args: None) -> ReLUNet:
@@ -82,11 +83,6 @@ class FlowTerm(diffrax.AbstractTerm):
     def alive(self) -> Bool[Array, " width"]:
         """Which neurons can move: all but the dead, which see no datum, and the parked."""
         return ~self.active.nowhere | self.slides
-
-    @property
-    def pinned_x(self) -> Float[Array, " width"]:
-        """x of the datum each neuron slides on."""
-        return self.points.x[jnp.maximum(self.pin, 0)]
 
     def push(self, net: ReLUNet, step: ReLUNet) -> Float[Array, " data"]:
         """J step: the change of the fit at the data, `(data,)`."""
@@ -141,7 +137,11 @@ def projected(term: FlowTerm, X: Float[Array, "*k width"], E: Float[Array, "*k w
 
 def in_cell(term: FlowTerm, active: Ranks, pin: Int[Array, " width"]) -> FlowTerm:
     """The flow in another cell: what each neuron sees there, and what it slides on."""
-    return eqx.tree_at(lambda t: (t.active, t.pin), term, (active, pin.astype(term.pin.dtype)))
+    return FlowTerm(term.points, active, pin.astype(jnp.int32), _pinned_x(term.points, pin), term.train_b0)
+
+
+def _pinned_x(points: Points, pin: Int[Array, " width"]) -> Float[Array, " width"]:
+    return points.x[jnp.maximum(pin, 0)]
 
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:
@@ -168,4 +168,5 @@ def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
 def cell(net: ReLUNet, points: Points, train_b0: Bool[Array, ""]) -> FlowTerm:
     """The cell a net is in, breakpoints on data counted as inactive (relu'(0) = 0)."""
     active = Ranks.of(net.w, net.b, points.x).canonical(points.count)
-    return FlowTerm(points, active, jnp.full(net.w.shape, FREE, jnp.int32), train_b0)
+    pin = jnp.full(net.w.shape, FREE, jnp.int32)
+    return FlowTerm(points, active, pin, _pinned_x(points, pin), train_b0)

@@ -21,13 +21,13 @@ from jaxtyping import Array, Bool, Float, Int
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.dynamics._cell import PARKED, FlowTerm, Force, cell, velocity
-from jspline.dynamics._charge import returned, settled
+from jspline.dynamics._charge import Origin, returned, settled
 from jspline.dynamics._implicit import Solver
 from jspline.dynamics._log import Events
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
-from jspline.dynamics._sizes import at_rest, seen, sizes
+from jspline.dynamics._sizes import seen, sizes, unrest
 from jspline.dynamics._solution import NAMES, Options, Solution, codes, judge, length, member
-from jspline.dynamics.carry import Carried, FrozenStep, Looks, Reached, flips, reach
+from jspline.dynamics.carry import EVENTS, Carried, FrozenStep, Looks, Reached, flips, reach
 from jspline.dynamics.events import depart, lies_beyond, start_on_data
 from jspline.objective import loss
 from jspline.problem import Points
@@ -36,7 +36,9 @@ SOLVER, ORDER = Rosenbrock(), 4
 CODE = {name: index for index, name in enumerate(NAMES)}
 NEARLY = 1e3
 """At rest to so many times `grad_tol` a flow is about to come to rest."""
-COUNTS = ("steps", "accepted", "rejected", "crossings", "slides", "releases", "flips", "nonunique", "shortened")
+COUNTS = (*EVENTS, "flips", "accepted", "shortened", "rejected", "steps")
+"""What `Running.counts` counts."""
+STEPS = COUNTS.index("steps")
 
 
 class Running(eqx.Module):
@@ -46,13 +48,30 @@ class Running(eqx.Module):
         net: where it is; a breakpoint may be a little beyond a datum that it is still to meet. `finish` puts it back.
         t: the time there, a scalar.
         done: whether it has ended.
-        stats: what it has cost so far, as in `Solution.stats`.
+        counts: how many of each of `COUNTS` there were, `(counts,)`.
+        charge_drift: as in `Solution.stats`, a scalar.
+        code: how it has ended, a place in `RESULT_NAMES`; out of steps as long as it has not.
+        events: the log, if there is one.
+        nets: what was kept at the first `saved` of `options.ts`, if there are any, with a leading axis `times`.
+        saved: see there, a scalar.
+        h: the length of the next step, a scalar.
+        term: the cell it is in.
+        force: what drives the parameters there.
+        excess: the loss, less the part that ties make unavoidable, a scalar.
+        speed: |d theta / dt|, a scalar.
+        unrest: what `grad_tol` is compared with (`_sizes.unrest`), a scalar.
+        controller_state: what the controller remembers.
+        origin: what is remembered of the net it began with.
+        data: what is fitted.
+        options: as `flow` was given them.
+        controller_arrays, controller_rest: the arrays of the controller, and what of it is none.
     """
 
     net: ReLUNet
     t: Float[Array, "..."]
     done: Bool[Array, "..."]
-    stats: dict[str, Array]
+    counts: Int[Array, "... counts"]
+    charge_drift: Float[Array, "..."]
     code: Int[Array, "..."]
     events: Events | None
     nets: ReLUNet | None
@@ -60,12 +79,21 @@ class Running(eqx.Module):
     h: Float[Array, "..."]
     term: FlowTerm
     force: Force
+    excess: Float[Array, "..."]
+    speed: Float[Array, "..."]
+    unrest: Float[Array, "..."]
     controller_state: Any
-    start: ReLUNet
+    origin: Origin
     data: Dataset
     options: Options
     controller_arrays: Any
     controller_rest: Any = eqx.field(static=True)
+
+    @property
+    def stats(self) -> dict[str, Array]:
+        """What it has cost so far, as in `Solution.stats`."""
+        counts = {f"num_{name}": self.counts[..., index] for index, name in enumerate(COUNTS)}
+        return counts | {"charge_drift": self.charge_drift}
 
     @property
     def controller(self) -> diffrax.AbstractStepSizeController:
@@ -86,8 +114,8 @@ def start(
     h = jnp.minimum(_first_step(term, net, force, options), options.t1)
     _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, ORDER)
     arrays, rest = eqx.partition(controller, eqx.is_array)
-    stats = {f"num_{name}": jnp.zeros((), jnp.int32) for name in COUNTS} | {"charge_drift": jnp.zeros_like(t)}
-    stats |= {"num_slides": _count(stuck), "num_nonunique": _count(nonunique)}
+    free = jnp.zeros_like(stuck)
+    events = jnp.sum(jnp.stack([free, stuck, free, nonunique]), axis=1, dtype=jnp.int32)
     log = None
     if capacity:
         everyone, at_once = jnp.arange(net.width, dtype=jnp.int32), jnp.zeros_like(net.w)
@@ -102,7 +130,8 @@ def start(
         net=net,
         t=t,
         done=jnp.zeros((), bool),
-        stats=stats,
+        counts=jnp.concatenate([events, jnp.zeros(len(COUNTS) - len(EVENTS), jnp.int32)]),
+        charge_drift=jnp.zeros_like(t),
         code=jnp.asarray(CODE["out_of_steps"], jnp.int32),
         events=log,
         nets=nets,
@@ -110,8 +139,11 @@ def start(
         h=h,
         term=term,
         force=force,
+        excess=jnp.zeros_like(t),
+        speed=jnp.zeros_like(t),
+        unrest=jnp.zeros_like(t),
         controller_state=jax.tree.map(jnp.asarray, state),
-        start=net,
+        origin=Origin.of(net, term.points, excess(term, force)),
         data=data,
         options=options,
         controller_arrays=arrays,
@@ -164,7 +196,7 @@ def attempt(run: Running) -> Running:
     to_first = run.options.until_first | run.options.to_each
     reached = reach(step, to_first=to_first, enabled=tried.keep & ~run.done, looks=looks)
     end = reached.carried
-    net, drift = settled(end.net, end.term, run.start, run.term.alive)
+    net, drift = settled(end.net, end.term, run.origin, run.term.alive)
     departed = _depart(end.term, net, end.term.force(net), tried.keep)
     accepted = _booked(run, step, reached, net, drift, departed)
     return _kept(run, tried, _ended(accepted, step.first <= reached.theta))
@@ -211,7 +243,7 @@ def _events_of(run: Running, tried: _Tried) -> FrozenStep:
     allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, tried.sizes)
     tolerance = options.atol + options.rtol * _height(run.term, run.force)
     # Until it comes to rest: what rests just beyond a datum is to have met it.
-    patient = ~at_rest(run.term, run.net, run.force, NEARLY * options.grad_tol)
+    patient = ~((options.grad_tol > 0) & (run.unrest <= NEARLY * options.grad_tol))
     return FrozenStep.of(run.term, run.net, tried.dense, tried.solve, allowed, tolerance, run.events, patient)
 
 
@@ -222,12 +254,9 @@ def _booked(
     carried, theta = reached.carried, reached.theta
     whole = theta >= 1
     t = jnp.where(whole, step.dense.t1, run.t + theta * (step.dense.t1 - run.t))
-    new = {f"num_{name}": value for name, value in carried.counts.items()}
-    new |= {"num_accepted": jnp.ones((), jnp.int32), "num_shortened": jnp.where(whole, 0, 1).astype(jnp.int32)}
-    new |= {"num_flips": _count(run.net.w * net.w < 0)}
-    new |= {"num_nonunique": new["num_nonunique"] + _count(departed.nonunique)}
-    stats = run.stats | {name: run.stats[name] + value for name, value in new.items()}
-    stats["charge_drift"] = jnp.maximum(stats["charge_drift"], drift)
+    nonunique = jnp.where(jnp.arange(len(EVENTS)) == EVENTS.index("nonunique"), _count(departed.nonunique), 0)
+    step_of = jnp.stack([_count(run.net.w * net.w < 0), 1, jnp.where(whole, 0, 1), 0, 0]).astype(jnp.int32)
+    counts = run.counts + jnp.concatenate([carried.counts + nonunique, step_of])
     log = run.events
     if log is not None and carried.log is not None:
         everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(run.term.pin, -1)
@@ -235,9 +264,19 @@ def _booked(
         leaving = (departed.departed, "departure", everyone, nothing, jnp.broadcast_to(t, net.w.shape))
         log = carried.log.add([flipped, leaving])
     return eqx.tree_at(
-        lambda r: (r.net, r.t, r.stats, r.term, r.force, r.nets, r.saved, r.events),
+        lambda r: (r.net, r.t, r.counts, r.charge_drift, r.term, r.force, r.nets, r.saved, r.events),
         run,
-        (net, t, stats, departed.term, departed.force, reached.nets, reached.saved, log),
+        (
+            net,
+            t,
+            counts,
+            jnp.maximum(run.charge_drift, drift),
+            departed.term,
+            departed.force,
+            reached.nets,
+            reached.saved,
+            log,
+        ),
         is_leaf=lambda leaf: leaf is None,
     )
 
@@ -246,17 +285,21 @@ def _kept(run: Running, tried: _Tried, accepted: Running) -> Running:
     """The flow after the step, or before it if that was rejected; ended if the next one would not move the time."""
     keep, h = tried.keep, tried.next_h
     after = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
-    stats = after.stats | {
-        "num_steps": run.stats["num_steps"] + 1,
-        "num_rejected": run.stats["num_rejected"] + jnp.where(keep, 0, 1).astype(jnp.int32),
-    }
+    tried_again = jnp.where(jnp.arange(len(COUNTS)) == COUNTS.index("rejected"), jnp.where(keep, 0, 1), 0)
+    counts = after.counts + tried_again + (jnp.arange(len(COUNTS)) == STEPS)
     stalled = ~keep & (run.t + h <= run.t)
     code = jnp.where(stalled, CODE["diverged"], after.code).astype(jnp.int32)
     return eqx.tree_at(
-        lambda r: (r.stats, r.h, r.controller_state, r.code, r.done),
+        lambda r: (r.counts, r.h, r.controller_state, r.code, r.done),
         after,
-        (stats, h, tried.controller_state, code, after.done | stalled),
+        (counts.astype(jnp.int32), h, tried.controller_state, code, after.done | stalled),
     )
+
+
+def excess(term: FlowTerm, force: Force) -> Float[Array, ""]:
+    """The loss, less the part that ties make unavoidable."""
+    p = term.points.p
+    return jnp.sum(jnp.where(p > 0, force.e**2 / jnp.where(p > 0, p, 1), 0)) / 2
 
 
 def _height(term: FlowTerm, force: Force) -> Float[Array, ""]:
@@ -274,8 +317,8 @@ def _put(run: Running) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
     """How a net on the way is kept."""
 
     def put(nets: ReLUNet, k: Array, carried: Carried) -> ReLUNet:
-        net, _ = settled(carried.net, carried.term, run.start, run.term.alive)
-        net = returned(net, carried.term, run.start)
+        net, _ = settled(carried.net, carried.term, run.origin, run.term.alive)
+        net = returned(net, carried.term, run.origin)
         return jax.tree.map(lambda path, leaf: path.at[k].set(leaf), nets, net)
 
     return put
@@ -283,10 +326,9 @@ def _put(run: Running) -> Callable[[ReLUNet, Array, Carried], ReLUNet]:
 
 def _ended(run: Running, met: Array) -> Running:
     """With whether it has ended, and how: what is found later wins."""
-    options, p = run.options, run.term.points.p
-    least = jnp.sum(jnp.where(p > 0, run.force.e**2 / jnp.where(p > 0, p, 1), 0)) / 2
-    speed = _speed(run)
-    rests = at_rest(run.term, run.net, run.force, options.grad_tol) & ~lies_beyond(run.term, run.net)
+    options, least, speed = run.options, excess(run.term, run.force), _speed(run)
+    restless = unrest(run.term, run.net, run.force)
+    rests = (options.grad_tol > 0) & (restless <= options.grad_tol) & ~lies_beyond(run.term, run.net)
     endless = jnp.isinf(options.t1) & ((speed == 0) | jnp.isinf(run.t))
     ends = {
         "end_time": run.t >= options.t1,
@@ -298,7 +340,8 @@ def _ended(run: Running, met: Array) -> Running:
     code, done = run.code, run.done
     for name, happened in ends.items():
         code, done = jnp.where(happened, CODE[name], code).astype(jnp.int32), done | happened
-    return eqx.tree_at(lambda r: (r.code, r.done), run, (code, done))
+    now = (code, done, least, speed, restless)
+    return eqx.tree_at(lambda r: (r.code, r.done, r.excess, r.speed, r.unrest), run, now)
 
 
 def _speed(run: Running) -> Float[Array, ""]:
@@ -307,14 +350,14 @@ def _speed(run: Running) -> Float[Array, ""]:
 
 def advance(run: Running, steps: int | Array) -> Running:
     """At most so many attempts more; nothing once the flow has ended."""
-    limit = run.stats["num_steps"] + steps
-    return jax.lax.while_loop(lambda r: ~r.done & (r.stats["num_steps"] < limit), attempt, run)
+    limit = run.counts[STEPS] + steps
+    return jax.lax.while_loop(lambda r: ~r.done & (r.counts[STEPS] < limit), attempt, run)
 
 
 def finish(run: Running) -> Solution:
     """The solution as far as the flow has come."""
     result = member(codes, NAMES, run.code)
-    net, nets = returned(run.net, run.term, run.start), None
+    net, nets = returned(run.net, run.term, run.origin), None
     if run.options.ts is not None:
         there = jnp.arange(run.options.ts.size, dtype=jnp.int32) < run.saved
 
@@ -322,14 +365,16 @@ def finish(run: Running) -> Solution:
             return jnp.where(there.reshape(-1, *(1,) * last.ndim), path, last[None])
 
         nets = jax.tree.map(keep, run.nets, net)
+    options = run.options
+    undecided = options.atol + options.rtol * run.origin.terms
     return Solution(
         net=net,
         t=run.t,
         loss=loss(net, run.data),
-        grad_norm=_speed(run),
+        grad_norm=run.speed,
         ts=run.options.ts,
         nets=nets,
         events=None if run.events is None else run.events.sorted(),
         stats=run.stats,
-        result=judge(run.start, net, run.data, run.options, result),
+        result=judge(net, run.origin.excess, run.excess, undecided, jnp.sum(run.term.points.p), result),
     )

@@ -14,7 +14,7 @@ Theory: docs/theory.md 6.6.
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Float
 
 from jspline.charts import ReLUNet
 from jspline.dynamics._cell import FlowTerm, Force, velocity
@@ -36,17 +36,17 @@ def sizes(points: Points, net: ReLUNet) -> ReLUNet:
     return ReLUNet(w=of_z, b=of_z, v=jnp.hypot(v, z / k), b0=net.b0)
 
 
-def at_rest(term: FlowTerm, net: ReLUNet, force: Force, tol: Array) -> Bool[Array, ""]:
-    """Whether the gradient is at most `tol` times the length of the net, both for x and y moved to 0 and x to [-1, 1].
+def unrest(term: FlowTerm, net: ReLUNet, force: Force) -> Float[Array, ""]:
+    """The gradient over the length of the net, both for x and y moved to 0 and x to [-1, 1]. At rest that is 0.
 
     A net is then `seen`, with b0 from the middle of y. So neither length depends on where the data lie, nor on the unit
-    of x. Never for a `tol` of 0.
+    of x.
     """
     points = term.points
     unit = jnp.where(points.half_range > 0, points.half_range, 1)
-    moved = eqx.tree_at(lambda t: t.points.x, term, (points.x - points.centre) / unit)
+    moved = eqx.tree_at(lambda t: t.pinned_x, term, (term.pinned_x - points.centre) / unit)
     force = moved.project(force._replace(X=(force.X - points.centre * force.E) / unit))
     there = seen(points, net)
-    gradient = velocity(there, force)
-    there = eqx.tree_at(lambda n: n.b0, there, net.b0 - points.middle)
-    return (tol > 0) & (length(gradient, term.train_b0) <= tol * length(there, term.train_b0))
+    moved_net = eqx.tree_at(lambda n: n.b0, there, net.b0 - points.middle)
+    gradient, size = (length(each, term.train_b0) for each in (velocity(there, force), moved_net))
+    return jnp.where(gradient == 0, 0, gradient / size)

@@ -13,7 +13,7 @@ from jspline._roots import root
 from jspline.charts import ReLUNet, charge
 from jspline.datasets import Dataset
 from jspline.dynamics._log import Events
-from jspline.objective import loss, value_and_grad
+from jspline.objective import value_and_grad
 
 
 class RESULTS(eqx.Enumeration):
@@ -149,19 +149,23 @@ class Solution(eqx.Module):
         return "\n".join(lines)
 
 
-def judge(start: ReLUNet, last: ReLUNet, data: Dataset, options: Options, result: RESULTS) -> RESULTS:
-    """The result of a flow from `start` to `last`, once more against its data: what is found later wins."""
-    # Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
-    # undecided in the fit, which is a sum of terms that may be larger than the sum.
-    weighs = data.weight > 0
-    low, high = jnp.min(jnp.where(weighs, data.x, jnp.inf)), jnp.max(jnp.where(weighs, data.x, -jnp.inf))
-    size = jnp.maximum(jnp.abs(start.w * low + start.b), jnp.abs(start.w * high + start.b))
-    terms = jnp.abs(start.b0) + jnp.sum(jnp.abs(start.v) * size)
-    undecided = jnp.sum(data.weight) * (options.atol + options.rtol * terms) ** 2 / 2
-    before, after, least = loss(start, data), loss(last, data), data.tie_constant()
-    result = codes.where(after - least > 1.01 * (before - least) + undecided, codes.diverged, result)
-    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((start, last, after))]
-    return codes.where(jnp.all(jnp.stack(finite)), result, codes.not_finite)
+def terms(net: ReLUNet, low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
+    """The size of what the fit is a sum of, for data from `low` to `high`."""
+    size = jnp.maximum(jnp.abs(net.w * low + net.b), jnp.abs(net.w * high + net.b))
+    return jnp.abs(net.b0) + jnp.sum(jnp.abs(net.v) * size)
+
+
+def judge(
+    net: ReLUNet, before: Array, after: Array, undecided: Float[Array, ""], weight: Array, result: RESULTS
+) -> RESULTS:
+    """The result of a flow that ends at `net`, once more by its losses less what ties make unavoidable.
+
+    Gradient flow never raises the loss. A solver may: by what its tolerance, relative to every parameter, leaves
+    `undecided` in the fit, which is a sum of terms that may be larger than the sum. What is found later wins.
+    """
+    result = codes.where(after > 1.01 * before + weight * undecided**2 / 2, codes.diverged, result)
+    numbers = jnp.concatenate([net.w, net.b, net.v, jnp.stack([net.b0, before, after])])
+    return codes.where(jnp.all(jnp.isfinite(numbers)), result, codes.not_finite)
 
 
 def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:

@@ -19,6 +19,9 @@ class Points(eqx.Module):
         y: their mean outputs, `(data,)`.
         p: their total weights, `(data,)`; 0 behind the first `count`.
         index: place of each in the data set, `(data,)`.
+        centre: half way between the outermost x, a scalar. Sums of x are formed around it: data near x = 1000 would
+            lose everything in float32.
+        half_range: how far they reach to either side of it, a scalar.
         count: how many there are, a scalar. Every loss is at least the `Dataset.tie_constant` above that of these.
     """
 
@@ -26,6 +29,8 @@ class Points(eqx.Module):
     y: Float[Array, " data"]
     p: Float[Array, " data"]
     index: Int[Array, " data"]
+    centre: Float[Array, ""]
+    half_range: Float[Array, ""]
     count: Int[Array, ""]
 
     def __init__(self, data: Dataset):
@@ -34,25 +39,18 @@ class Points(eqx.Module):
         x, y, p = data.x[order], data.y[order], data.weight[order]
         new = jnp.concatenate([jnp.ones(1, bool), jnp.diff(x) != 0]) & (p > 0)
         group = jnp.maximum(jnp.cumsum(new) - 1, 0)
-        place = jnp.where(new, group, size)
         self.count = jnp.sum(new, dtype=jnp.int32)
-        self.index = jnp.zeros(size, jnp.int32).at[place].set(order.astype(jnp.int32), mode="drop")
-        last = jnp.max(jnp.where(new, x, x[0]))
-        self.x = jnp.full_like(x, last).at[place].set(x, mode="drop")
-        first = jnp.zeros_like(y).at[place].set(y, mode="drop")
-        self.p = jax.ops.segment_sum(p, group, size)
-        offset = jax.ops.segment_sum(p * (y - first[group]), group, size)
-        self.y = first + offset / jnp.where(self.p > 0, self.p, 1)
-
-    @property
-    def centre(self) -> Float[Array, ""]:
-        """Sums of x are formed around it: data near x = 1000 would lose everything in float32."""
-        return (self.x[0] + self.x[-1]) / 2
-
-    @property
-    def half_range(self) -> Float[Array, ""]:
-        """How far the data reach to either side of the centre."""
-        return (self.x[-1] - self.x[0]) / 2
+        places = jnp.arange(size, dtype=jnp.int32)
+        first = jnp.zeros_like(places).at[jnp.where(new, group, size)].set(places, mode="drop")
+        there = places < self.count
+        self.index = jnp.where(there, order[first], 0).astype(jnp.int32)
+        self.x = jnp.where(there, x[first], jnp.max(jnp.where(new, x, x[0])))
+        y_first = jnp.where(there, y[first], 0)
+        sums = jax.ops.segment_sum(jnp.stack([p, p * (y - y_first[group])], 1), group, size)
+        self.p, offset = sums[:, 0], sums[:, 1]
+        self.y = y_first + offset / jnp.where(self.p > 0, self.p, 1)
+        low, high = self.x[0], self.x[-1]
+        self.centre, self.half_range = (low + high) / 2, (high - low) / 2
 
     @property
     def middle(self) -> Float[Array, ""]:

@@ -15,6 +15,6 @@ Theory: docs/theory.md 8.1, 8.2, 8.3.
 
 from jspline.dynamics.carry._carry import flips
 from jspline.dynamics.carry._reach import Looks, Reached, reach
-from jspline.dynamics.carry._step import Carried, FrozenStep
+from jspline.dynamics.carry._step import EVENTS, Carried, FrozenStep
 
-__all__ = ["Carried", "FrozenStep", "Looks", "Reached", "flips", "reach"]
+__all__ = ["EVENTS", "Carried", "FrozenStep", "Looks", "Reached", "flips", "reach"]

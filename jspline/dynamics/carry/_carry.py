@@ -14,7 +14,7 @@ from jspline.dynamics._cell import FlowTerm, in_cell, weights_of
 from jspline.dynamics._log import Events
 from jspline.dynamics.carry._response import onset_weights
 from jspline.dynamics.carry._step import Carried, FrozenStep
-from jspline.dynamics.events import Meeting, Stretch, meet, turn
+from jspline.dynamics.events import VANISHED, Meeting, Stretch, meet, turn
 
 PASSES = 200
 """The most events of a neuron in one step."""
@@ -24,7 +24,7 @@ class _Passes(NamedTuple):
     term: FlowTerm
     stretch: Stretch
     meeting: Meeting
-    counts: dict[str, Array]
+    counts: Array
     log: Events | None
     parked: Array
     passes: Array
@@ -67,7 +67,7 @@ def _chunk(step: FrozenStep, carried: Carried, who: Int[Array, " chunk"], limit:
         passes=jnp.zeros((), jnp.int32),
     )
     end = _through(step, begin, who, allowed, limit)
-    new, old = end.stretch.at(end.stretch.sigma(limit)), jnp.stack([take(leaf) for leaf in weights_of(carried.net)])
+    new, old = end.stretch.at(end.stretch.sigma(limit)), take(jnp.stack(weights_of(carried.net)))
 
     # What that changes in the fit, by how long it has been able to act.
     weights = jnp.where(meeting.any[None], onset_weights(jnp.maximum(limit - meeting.theta, 0)), 0)
@@ -76,8 +76,8 @@ def _chunk(step: FrozenStep, carried: Carried, who: Int[Array, " chunk"], limit:
     w, b, v = old
     before = term.lines(weights * (w * v)[None], weights * (b * v)[None])
 
-    put = lambda leaf, values: leaf.at[who].set(values, mode="drop")  # noqa: E731
-    w, b, v = (put(leaf, values) for leaf, values in zip(weights_of(carried.net), new, strict=True))
+    put = lambda leaf, values: leaf.at[..., who].set(values, mode="drop")  # noqa: E731
+    w, b, v = put(jnp.stack(weights_of(carried.net)), new)
     active, pin = carried.term.active.put(who, end.term.active), put(carried.term.pin, end.term.pin)
     return carried._replace(
         net=ReLUNet(w, b, v, carried.net.b0),
@@ -99,19 +99,19 @@ def _through(
         met = state.meeting
         term, stretch, crossed, stuck = turn(state.term, state.stretch, met, step.impulse)
         then = meet(term, stretch, allowed, step.patient)
-        new = {"crossings": crossed, "slides": stuck, "releases": met.released, "nonunique": met.vanished}
+        new = jnp.stack([crossed, stuck, met.released, met.kind == VANISHED])
         log = state.log
         if log is not None:
-            kinds = {"crossing": crossed, "slide": stuck, "release": met.released, "parking": met.parked}
+            kinds = {"crossing": crossed, "slide": stuck, "release": met.released, "parking": met.parks}
             log = log.add([(mask, kind, who, *step.logged(met.datum, met.theta)) for kind, mask in kinds.items()])
             log = log.add([flips(step, stretch, then, limit, met.any, who)])
         return _Passes(
             term=term,
             stretch=stretch,
             meeting=then.only(met.any & (then.theta <= so_far(limit))),
-            counts={name: state.counts[name] + jnp.sum(mask, dtype=jnp.int32) for name, mask in new.items()},
+            counts=state.counts + jnp.sum(new, axis=1, dtype=jnp.int32),
             log=log,
-            parked=jnp.minimum(state.parked, jnp.min(jnp.where(met.parked, met.theta, jnp.inf))),
+            parked=jnp.minimum(state.parked, jnp.min(jnp.where(met.parks, met.theta, jnp.inf))),
             passes=state.passes + 1,
         )
 

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jspline.activation import Ranks
 from jspline.charts import ReLUNet
-from jspline.dynamics._cell import FlowTerm, velocity, weights_of
+from jspline.dynamics._cell import in_cell, velocity, weights_of
 from jspline.dynamics.carry._response import ERROR
 from jspline.dynamics.carry._step import Carried, FrozenStep
 
@@ -29,12 +30,17 @@ def respond(step: FrozenStep, carried: Carried, limit: Float[Array, ""]) -> Carr
     impulse = -h * limit * p * (change + back)
     met = step.meeting.theta <= limit
 
-    def felt(term: FlowTerm, net: ReLUNet) -> Array:
+    @jax.vmap
+    def felt(active: Ranks, pin: Array, net: ReLUNet) -> Array:
+        cell = in_cell(term, active, pin)
         w, b, v = (jnp.where(met, leaf, 0) for leaf in weights_of(net))
-        force = term.project(term.gather(impulse))._replace(total=jnp.zeros_like(net.b0))
+        force = cell.project(cell.gather(impulse))._replace(total=jnp.zeros_like(net.b0))
         mine = ReLUNet(w, b, v, net.b0)
-        return term.push(mine, velocity(mine, force))
+        return cell.push(mine, velocity(mine, force))
 
-    second = felt(carried.term, carried.net) - felt(term, step.dense.at(limit))
+    now = carried.term.active, carried.term.pin, carried.net
+    frozen = term.active, term.pin, step.dense.at(limit)
+    new, old = felt(*jax.tree.map(lambda *both: jnp.stack(both), now, frozen))
+    second = new - old
     error = ERROR * jnp.max(jnp.abs(back)) + jnp.max(jnp.abs(second))
     return carried._replace(net=jax.tree.map(jnp.add, carried.net, answer), error=error)

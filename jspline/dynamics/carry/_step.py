@@ -13,6 +13,9 @@ from jspline.dynamics._rosenbrock import Cubic
 from jspline.dynamics.carry._response import RESPONSE
 from jspline.dynamics.events import Meeting, Stretch, meet
 
+EVENTS = ("crossings", "slides", "releases", "nonunique")
+"""What is counted; the last are choices that were free."""
+
 
 class FrozenStep(NamedTuple):
     """A step taken as if no neuron met a datum, and who does on it.
@@ -68,11 +71,10 @@ class FrozenStep(NamedTuple):
 
     def nobody(self, limit: Float[Array, ""]) -> "Carried":
         """Nobody carried yet."""
-        none = jnp.zeros((), jnp.int32)
         return Carried(
             net=self.dense.at(limit),
             term=self.term,
-            counts=dict.fromkeys(("crossings", "slides", "releases", "nonunique"), none),
+            counts=jnp.zeros(len(EVENTS), jnp.int32),
             log=self.log,
             parked=jnp.full_like(limit, jnp.inf),
             complete=jnp.ones((), bool),
@@ -92,7 +94,7 @@ class Carried(NamedTuple):
     Attributes:
         net: where they are.
         term: the cell they are in.
-        counts: crossings, slides, releases, and choices that were free.
+        counts: how many of each of `EVENTS` there were, `(events,)`.
         log: the event log, if there is one.
         parked: when the first neuron was parked; infinity if none was.
         complete: whether all that was met was dealt with.
@@ -102,7 +104,7 @@ class Carried(NamedTuple):
 
     net: ReLUNet
     term: FlowTerm
-    counts: dict[str, Int[Array, ""]]
+    counts: Int[Array, " events"]
     log: Events | None
     parked: Float[Array, ""]
     complete: Bool[Array, ""]

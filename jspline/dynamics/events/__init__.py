@@ -26,6 +26,7 @@ Theory: docs/theory.md 6.3, 6.4, 7.
 
 from jspline.dynamics.events._meeting import (
     BAND,
+    VANISHED,
     Meeting,
     lies_beyond,
     meet,
@@ -39,6 +40,7 @@ from jspline.dynamics.events._roots import first_root
 
 __all__ = [
     "BAND",
+    "VANISHED",
     "Meeting",
     "Stretch",
     "depart",

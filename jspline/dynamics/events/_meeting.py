@@ -20,6 +20,11 @@ MARGIN = 10
 """Units of rounding of z = w x + b, and 1e-10 of what the tolerances allow it."""
 
 
+NOTHING, HIT, TO_INNER, TO_OUTER, VANISHED, PARKS = range(6)
+"""What happens to a neuron: nothing; it meets a datum; sliding, it is released to z < 0, to z > 0, or, as its v passes
+0, to z < 0 by convention; or its (w, b) reaches 0."""
+
+
 class Meeting(NamedTuple):
     """What each neuron meets first, and when.
 
@@ -27,34 +32,37 @@ class Meeting(NamedTuple):
         theta: when, as a fraction of the step; infinity if it meets nothing, `(width,)`.
         sigma: the same on its own stretch; 1 if it meets nothing, `(width,)`.
         datum: the datum that a free neuron meets or that a sliding one is on, `(width,)`.
-        hit: which free neurons meet a datum, `(width,)`.
-        to_inner, to_outer: which sliding neurons are released to z < 0 and to z > 0, `(width,)`.
-        vanished: those whose v passes 0, released to z < 0 by convention, `(width,)`.
-        parked: those whose (w, b) reaches 0, `(width,)`.
+        kind: what happens: NOTHING, HIT, TO_INNER, TO_OUTER, VANISHED or PARKS, `(width,)`.
     """
 
     theta: Float[Array, " width"]
     sigma: Float[Array, " width"]
     datum: Int[Array, " width"]
-    hit: Bool[Array, " width"]
-    to_inner: Bool[Array, " width"]
-    to_outer: Bool[Array, " width"]
-    vanished: Bool[Array, " width"]
-    parked: Bool[Array, " width"]
+    kind: Int[Array, " width"]
 
     def only(self, these: Bool[Array, " width"]) -> "Meeting":
         """Without what happens to others."""
-        return self._replace(**{name: mask & these for name, mask in self._asdict().items() if mask.dtype == bool})
+        return self._replace(kind=jnp.where(these, self.kind, NOTHING))
+
+    @property
+    def hit(self) -> Bool[Array, " width"]:
+        """Which free neurons meet a datum."""
+        return self.kind == HIT
 
     @property
     def released(self) -> Bool[Array, " width"]:
         """Which neurons stop sliding and go on."""
-        return self.to_inner | self.to_outer | self.vanished
+        return (self.kind >= TO_INNER) & (self.kind <= VANISHED)
+
+    @property
+    def parks(self) -> Bool[Array, " width"]:
+        """Which neurons come to rest at (w, b) = 0."""
+        return self.kind == PARKS
 
     @property
     def any(self) -> Bool[Array, " width"]:
         """Which neurons meet anything."""
-        return self.hit | self.released | self.parked
+        return self.kind != NOTHING
 
 
 def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], patient: Bool[Array, ""]) -> Meeting:
@@ -91,19 +99,13 @@ def meet(term: FlowTerm, stretch: Stretch, allowed: Float[Array, " width"], pati
     happens = jnp.isfinite(sigma)
     first, second = (roots <= sigma[None]) & happens[None]
     sigma = jnp.where(happens, sigma, 1)
-    inner = exits[0] <= sigma
-    parked = slides & first
-    vanished = slides & second & ~parked
-    freed = happens & slides & ~parked & ~vanished
+    sliding = jnp.where(second, VANISHED, jnp.where(exits[0] <= sigma, TO_INNER, TO_OUTER))
+    sliding = jnp.where(first, PARKS, sliding)
     return Meeting(
         theta=jnp.where(happens, stretch.begin + (1 - stretch.begin) * sigma, jnp.inf),
         sigma=sigma,
         datum=jnp.where(slides, term.pin, jnp.where(first, datum[0], datum[1])),
-        hit=happens & ~slides,
-        to_inner=freed & inner,
-        to_outer=freed & ~inner,
-        vanished=vanished,
-        parked=parked,
+        kind=jnp.where(happens, jnp.where(slides, sliding, HIT), NOTHING).astype(jnp.int32),
     )
 
 
@@ -137,14 +139,14 @@ def turn(
     inner = v * (E[0] + x * X[0])
     outer = inner + v * push[0] * (1 + x**2)
     stuck = meeting.hit & jnp.where(came_from_inside, inner > 0, outer < 0)
-    enters = (meeting.hit & ~came_from_inside & ~stuck) | meeting.to_outer
+    enters = (meeting.hit & ~came_from_inside & ~stuck) | (meeting.kind == TO_OUTER)
     pin = jnp.where(stuck, meeting.datum, outside.pin)
     new = in_cell(outside, outside.active.adding(enters, meeting.datum), pin)
 
     # Put those that stick exactly on their datum.
     z = jnp.where(stuck, w * x + b, 0) / (1 + x**2)
-    w = jnp.where(meeting.parked, 0, w - z * x)
-    b = jnp.where(meeting.parked, 0, jnp.where(stuck, -w * x, b))
+    w = jnp.where(meeting.parks, 0, w - z * x)
+    b = jnp.where(meeting.parks, 0, jnp.where(stuck, -w * x, b))
 
     # Go on.
     length = 1 - theta
@@ -164,8 +166,8 @@ def without(term: FlowTerm, meeting: Meeting) -> FlowTerm:
 
     Theory: docs/theory.md 7.5.
     """
-    active = term.active.removing(meeting.hit, meeting.datum).dropping(meeting.parked)
-    pin = jnp.where(meeting.parked, PARKED, jnp.where(meeting.released, FREE, term.pin))
+    active = term.active.removing(meeting.hit, meeting.datum).dropping(meeting.parks)
+    pin = jnp.where(meeting.parks, PARKED, jnp.where(meeting.released, FREE, term.pin))
     return in_cell(term, active, pin)
 
 

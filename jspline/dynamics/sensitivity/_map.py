@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 from jspline._checks import check_memory
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.dynamics._cell import FlowTerm, flatten, unflatten, velocity
+from jspline.dynamics._cell import FlowTerm, flatten, in_cell, unflatten, velocity
 from jspline.dynamics._compile import compiled
 from jspline.dynamics._running import finish, start
 from jspline.dynamics._solution import Options, Solution, codes, length
@@ -150,6 +150,7 @@ def _values(data: Dataset, x: Array, y: Array, weight: Array) -> Values:
 def _speed(term: FlowTerm, net: ReLUNet, at: Values) -> Array:
     """|d theta / dt|."""
     term = eqx.tree_at(lambda t: values(t.points), term, at)
+    term = in_cell(term, term.active, term.pin)  # what they slide on has moved with the data
     return length(velocity(net, term.project(term.force(net))), term.train_b0)
 
 
