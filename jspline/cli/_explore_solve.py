@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline import flow, landscape, loss, ntk, rescale
+from jspline import flow, landscape, loss, ntk
 from jspline.charts import ReLUNet
 from jspline.cli._explore_state import State
-from jspline.cli._problem import choose_law
+from jspline.cli._problem import choose_law, drawn
 from jspline.datasets import Dataset, Units
 from jspline.dynamics import RESULTS, Solution
 
@@ -66,8 +66,7 @@ class Solver:
         scaled, units = Dataset(x, y).standardize()
         merged = Dataset(scaled.x, scaled.y, scaled.weight * 2 / scaled.size).merged()
         law = choose_law(state.init, state.width, merged)
-        # The first network of `jspline flow`.
-        net = rescale(law.sample(state.width, key=jax.random.fold_in(jax.random.key(state.seed), 0)), state.alpha)
+        net = drawn(law, state.width, state.alpha, state.seed)
         data, net = _pad_data(merged, self.points), _pad_net(net, self.width)
         sol = flow(net, data, END, rtol=RTOL, atol=1e-3 * RTOL, ts=self.times, max_steps=3000)
         margin = 0.05 * (merged.x[-1] - merged.x[0])

@@ -12,26 +12,16 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import flow, plot, rescale
+from jspline import flow, plot
+from jspline._files import prepare, whole
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.claims.paper import _fig7
-from jspline.cli._app import Device, Seed, app, configure, on_host, one_sentence
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, configure, on_host, one_sentence
 from jspline.cli._encode import need, write_gif, write_mp4
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import (
-    ALPHA_HELP,
-    DATA_HELP,
-    INIT_HELP,
-    DropMissing,
-    called,
-    check_counts,
-    check_positive,
-    check_seed,
-    choose_law,
-    introduced,
-    pose,
-)
+from jspline.cli._output import files, keep, pictures
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
 from jspline.dynamics import KINDS, RESULTS, Solution, result_names
@@ -52,19 +42,19 @@ CODES: Any = RESULTS
 
 @app.command("film")
 def film_command(
-    data: Annotated[str, typer.Argument(help=f"{DATA_HELP[:-1]}, or figure_7, the paper's own network.")],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
-    width: Annotated[int, typer.Option(help="Neurons of the network.")] = 100,
-    init: Annotated[str, typer.Option(help=INIT_HELP)] = "he",
-    alpha: Annotated[float, typer.Option(help=ALPHA_HELP)] = 1.0,
-    seed: Seed = 0,
+    data: Annotated[str, typer.Argument(help=f"{options.DATA_HELP[:-1]}, or figure_7, the paper's own network.")],
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
+    width: options.Width = 100,
+    init: options.Init = "he",
+    alpha: options.Alpha = 1.0,
+    seed: options.Seed = 0,
     t1: Annotated[
         float | None, typer.Option(help="Time to integrate to. By default 1000; 1e5 for figure_7.", show_default=False)
     ] = None,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
-    max_steps: Annotated[int, typer.Option(help="Most steps the network may take.")] = 10_000,
+    rtol: options.Rtol = 1e-4,
+    max_steps: options.MaxSteps = 10_000,
     format: Annotated[
         list[str], typer.Option(help="html, mp4 or gif; several with commas between them, or each with its option.")
     ] = ["html"],  # noqa: B006  typer's way
@@ -80,7 +70,7 @@ def film_command(
     height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
     out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("film"),
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open the film in a browser.")] = False,
-    device: Device = None,
+    device: options.Device = None,
 ) -> None:
     """A film of one network learning a data set by gradient flow.
 
@@ -109,26 +99,20 @@ def film_command(
             arguments["t1"] = t1 = _fig7.TIMES[-1] if data == FIGURE_7 else 1000.0
         formats, times = _check(arguments)
         configure("float64", device)
-        files = ("film.png", "film.svg", "film.nc", "run.json", *(f"film.{each}" for each in formats))
         with on_host():
             it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
-        prepare(out, *files)
-        net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
+        prepare(out, *files("film"), *(f"film.{each}" for each in formats))
+        net, given = problem.placed((it.net, it.data), "float64")
     where = next(iter(net.b0.devices()))
     typer.echo(f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}.")
-    count = max(round(seconds * fps), 3 + len(times))
-    began = time.perf_counter()
+    count, began = max(round(seconds * fps), 3 + len(times)), time.perf_counter()
     try:
         with one_sentence():
             sol = run(net, given, t1, rtol, max_steps, count, pace, times)
             solved = time.perf_counter()
             reel = plot.reel(sol, given, units=it.units, points=it.points)
-            try:
-                with whole(out / "film.nc") as path:
-                    dataset(reel, it.x_name, it.y_name).to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, where, seconds_of_the_flow=round(solved - began, 3))
-            finally:
-                typer.echo(_summary(sol, reel))
+        took = {"seconds_of_the_flow": round(solved - began, 3)}
+        keep(out, "film", arguments, where, _summary(sol, reel), lambda: dataset(reel, it.x_name, it.y_name), **took)
         with pictures(out):
             names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
             written = write(out, reel, names, formats, times, fps, theme, height)
@@ -165,15 +149,14 @@ class Subject(NamedTuple):
 def _learned(
     data: str, x: str | None, y: str | None, drop_missing: bool, init: str, width: int, alpha: float, seed: int
 ) -> Subject:
-    table, given, units = pose(data, x, y, drop_missing)
-    law = choose_law(init, width, given)
-    net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
+    table, given, units = problem.pose(data, x, y, drop_missing)
+    net = problem.drawn(problem.choose_law(init, width, given), width, alpha, seed)
     text = (
-        f"{introduced(data, table, given.size)}, to learn {table.y_name}; both "
+        f"{problem.introduced(data, table, given.size)}, to learn {table.y_name}; both "
         "columns standardized, and the loss is the mean squared error.\n"
         f"One network of width {width}, {init} initialization, alpha = {exact(alpha)}, seed {seed}."
     )
-    title = f"A ReLU network of width {width} learning {called(data)}"
+    title = f"A ReLU network of width {width} learning {problem.called(data)}"
     return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
 
 
@@ -189,9 +172,7 @@ def _figure_7(seed: int) -> Subject:
 
 def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     """The formats and the times of stills."""
-    check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
-    check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
-    check_seed(a["seed"])
+    problem.check(a)
     if a["data"] == FIGURE_7 and (a["x"] is not None or a["y"] is not None):
         raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
     formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]

@@ -1,19 +1,19 @@
 """`jspline fit`: the best piecewise-linear fits of a data set, to hold what networks learn against."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
 import xarray as xr
 
 from jspline import plot, pwl
+from jspline._files import prepare
 from jspline._text import counted, told_apart
-from jspline.cli._app import Device, Dtype, Out, app, configure, one_sentence
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import DATA_HELP, DropMissing, called, check_squares, introduced, read, warn_of_merging
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, configure, one_sentence
+from jspline.cli._output import draw, files, keep
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
@@ -23,22 +23,21 @@ METHODS: dict[str, Any] = {
     "continuous": pwl.continuous,
 }
 """Separate lines at their best, merged greedily, and joined lines with free knots."""
-FILES = ("fit.png", "fit.svg", "fit.nc", "run.json")
 
 
 @app.command("fit")
 def fit_command(
-    data: Annotated[str, typer.Argument(help=DATA_HELP)],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
+    data: options.Data,
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
     pieces: Annotated[str, typer.Option(help="How many lines, or auto: by Schwarz's criterion.")] = "auto",
     most: Annotated[
         int | None, typer.Option(help="Most pieces to try. By default a quarter of the x, at most 12.")
     ] = None,
-    out: Out = None,
-    dtype: Dtype = "float64",
-    device: Device = None,
+    out: options.Out = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = None,
 ) -> None:
     """The best piecewise-linear fits of a data set: what a network of as many pieces could reach.
 
@@ -59,32 +58,22 @@ def fit_command(
     with one_sentence():
         asked = _pieces(pieces)
         configure(dtype, device)
-        table = read(data, x, y, drop_missing)
+        table = problem.read(data, x, y, drop_missing)
         for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
-            check_squares(name, values, dtype)
-        warn_of_merging(table.x_name, table.data.x, dtype)
+            problem.check_squares(name, values, dtype)
+        problem.warn_of_merging(table.x_name, table.data.x, dtype)
         # In float64 on the CPU so far; from here on as asked for.
-        given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), table.data)
+        given = problem.placed(table.data, dtype)
         merged = given.merged()
         tried = _tried(asked, most, merged.size)
         if out is not None:
-            prepare(out, *FILES)
+            prepare(out, *files("fit"))
         with Progress("fit", len(METHODS), "method", words=next(iter(METHODS))) as progress:
             results = _results(given, asked, tried, progress)
-        try:
-            if out is not None:
-                dataset = _dataset(table, results)
-                with whole(out / "fit.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, next(iter(given.x.devices())))
-        finally:
-            typer.echo(_summary(table, merged, arguments, results))
-    if out is not None:
-        with pictures(out):
-            _draw(out, dataset, called(data))
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
-    else:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
+        said = _summary(table, merged, arguments, results)
+    where = next(iter(given.x.devices()))
+    labelled = keep(out, "fit", arguments, where, said, lambda: _dataset(table, results))
+    draw(out, "fit", labelled, lambda labelled: _figure(labelled, problem.called(data)))
 
 
 def _pieces(pieces: str) -> int | None:
@@ -136,7 +125,7 @@ def _summary(table: Table, merged: Dataset, arguments: dict[str, Any], results: 
     # The column of criteria may be wide: their differences are of size 1, and they grow with the data.
     wide = max(12, *(2 + len(score) for score in criteria))
     lines = [
-        f"{introduced(arguments['data'], table, merged.size)}, {ends}.",
+        f"{problem.introduced(arguments['data'], table, merged.size)}, {ends}.",
         f"Sum of squared errors of {table.y_name}, without a half; {arguments['dtype']}.",
         "",
         f"{'':12}{'pieces':>8}{'sse':>14}{'rms error':>12}{'criterion':>{wide}}  breaks",
@@ -185,7 +174,7 @@ def _dataset(table: Table, results: dict[str, Any]) -> xr.Dataset:
     )  # fmt: skip
 
 
-def _draw(out: Path, dataset: xr.Dataset, name: str) -> None:
+def _figure(dataset: xr.Dataset, name: str) -> Any:
     kinds, grid = [str(kind) for kind in dataset.kind.values], dataset.grid.values
     fits, breaks, sses, criteria = (
         dict(zip(kinds, dataset[part].values, strict=True)) for part in ("fit", "breaks", "sse", "criterion")
@@ -196,7 +185,7 @@ def _draw(out: Path, dataset: xr.Dataset, name: str) -> None:
     for kind in ("optimal", "greedy"):
         jumps = np.any(np.abs(grid[:, None] - breaks[kind][None]) <= step, axis=1)
         fits[kind] = np.where(jumps, np.nan, fits[kind])
-    figure = plot.fit_figure(
+    return plot.fit_figure(
         title=f"Piecewise-linear fits of {name}",
         x=dataset.x,
         y=dataset.y,
@@ -209,6 +198,3 @@ def _draw(out: Path, dataset: xr.Dataset, name: str) -> None:
         criteria=criteria,
         pieces=dict(zip(kinds, dataset.pieces.values.tolist(), strict=True)),
     )
-    for name in FILES[:2]:
-        with whole(out / name) as path:
-            plot.save(figure, path)

@@ -1,6 +1,6 @@
 """`jspline flow`: a batch of networks learns a data set by gradient flow."""
 
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
 import jax
@@ -9,27 +9,15 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import kernel, plot, rescale
+from jspline import kernel, plot
 from jspline._checks import check_memory
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
-from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, one_sentence
 from jspline.cli._integrate import INTERRUPTED, History, integrate
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import (
-    ALPHA_HELP,
-    DATA_HELP,
-    INIT_HELP,
-    DropMissing,
-    called,
-    check_counts,
-    check_positive,
-    check_seed,
-    choose_law,
-    introduced,
-    pose,
-    warn_of_merging,
-)
+from jspline.cli._output import draw, keep
 from jspline.datasets import Dataset, Table, Units
 from jspline.dynamics import RESULTS
 
@@ -50,29 +38,22 @@ COUNTS = {
 }
 
 CODES: Any = RESULTS
-FILES = ("flow.png", "flow.svg", "flow.nc", "run.json")
 
 
 @app.command("flow")
 def flow_command(
-    data: Annotated[str, typer.Argument(help=DATA_HELP)],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
-    width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
-    init: Annotated[
-        str,
-        typer.Option(help=INIT_HELP),
-    ] = "he",
-    alpha: Annotated[
-        float,
-        typer.Option(help=ALPHA_HELP),
-    ] = 1.0,
+    data: options.Data,
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
+    width: options.Width = 100,
+    init: options.Init = "he",
+    alpha: options.Alpha = 1.0,
     inits: Annotated[int, typer.Option(help="Networks, each with its own initialization.")] = 16,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     t1: Annotated[float, typer.Option(help="Time to integrate to.")] = 1000.0,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
-    max_steps: Annotated[int, typer.Option(help="Most steps a network may take.")] = 10_000,
+    rtol: options.Rtol = 1e-4,
+    max_steps: options.MaxSteps = 10_000,
     method: Annotated[
         str,
         typer.Option(help="exact: from crossing to crossing. diffrax: an explicit solver, as if nothing crossed."),
@@ -80,9 +61,9 @@ def flow_command(
     compare: Annotated[
         bool, typer.Option("--compare", help="Run both methods on the same networks; the exact run is written.")
     ] = False,
-    out: Out = None,
-    dtype: Dtype = "float64",
-    device: Device = None,
+    out: options.Out = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = None,
 ) -> None:
     """A batch of networks learns a data set by gradient flow.
 
@@ -106,75 +87,55 @@ def flow_command(
     """
     arguments = dict(locals())
     with one_sentence():
-        _check(width, alpha, inits, seed, t1, rtol, max_steps, method, compare)
-        configure(dtype, device)
-        with on_host():
-            table, full, units = pose(data, x, y, drop_missing)
-            law = choose_law(init, width, full)
-            warn_of_merging(table.x_name, full.x, dtype)
-        if out is not None:
-            prepare(out, *FILES)
-        keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))
-        nets = jax.jit(jax.vmap(lambda key: rescale(law.sample(width, key=key), alpha)))(keys)
-        nets, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (nets, full))
+        _check(arguments)
+        (table, full, units), law = problem.begin("flow", arguments)
+        drawn = jax.jit(jax.vmap(partial(problem.drawn, law, width, alpha, seed)))(jnp.arange(inits))
+        nets, scaled = problem.placed((drawn, full), dtype)
     where = next(iter(nets.b0.devices()))
     typer.echo(_heading(table, scaled, arguments, where))
-    times = np.concatenate([[0.0], np.geomspace(10.0**-DECADES * t1, t1, SAVED)])
-    history = integrate(method, nets, scaled, times, rtol, max_steps)
-    if history is None:
+    histories = _integrated([method, *["diffrax"] * compare], nets, scaled, arguments)
+    history = histories[0]
+    regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
+    said = _summary(history, regimes, float(scaled.constant))
+    facts: dict[str, Any] = {"seconds": round(history.seconds, 3), "seconds_to_compile": round(history.compiling, 3)}
+    if len(histories) == 2:
+        facts["compare"] = _compare(histories, scaled)
+        said += f"\n{_table(facts['compare'])}"
+    arrays = partial(_dataset, history, regimes, table, full, units)
+    labelled = keep(out, "flow", arguments, where, said, arrays, **facts)
+    draw(out, "flow", labelled, partial(_figure, arguments))
+    if len(histories) < 1 + compare or any(each.interrupted for each in histories):
+        raise typer.Exit(130)
+
+
+def _check(a: dict[str, Any]) -> None:
+    problem.check(a)
+    kept = f"{counted(a['inits'], 'network')} of width {a['width']:,} at {SAVED + 1} times"
+    size = 8 * a["inits"] * (3 * a["width"] + 1) * (SAVED + 1)
+    check_memory(f"To keep {kept}", size, "take fewer or narrower ones")
+    if a["method"] not in METHODS:
+        raise ValueError(f"--method must be exact or diffrax; got {a['method']}.")
+    if a["compare"] and a["method"] != "exact":
+        raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
+
+
+def _integrated(methods: list[str], nets: ReLUNet, data: Dataset, a: dict[str, Any]) -> list[History]:
+    """The flow by each method, until one is interrupted; says so."""
+    times = np.concatenate([[0.0], np.geomspace(10.0**-DECADES * a["t1"], a["t1"], SAVED)])
+    histories: list[History] = []
+    for method in methods:
+        if histories and histories[-1].interrupted:
+            break
+        history = integrate(method, nets, data, times, a["rtol"], a["max_steps"])
+        if history is None:
+            break
+        histories.append(history)
+    if not histories:
         typer.echo("Interrupted before the first time was reached; nothing to write.", err=True)
         raise typer.Exit(130)
-    other = None
-    if compare and not history.interrupted:
-        other = integrate("diffrax", nets, scaled, times, rtol, max_steps)
-    regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
-
-    summary = [_summary(history, regimes, float(scaled.constant))]
-    facts: dict[str, Any] = {"seconds": round(history.seconds, 3), "seconds_to_compile": round(history.compiling, 3)}
-    if other is not None:
-        facts["compare"] = _compare(history, other, scaled)
-        summary.append(_table(facts["compare"]))
-    elif compare:
+    if len(histories) < len(methods):
         typer.echo("Interrupted before there was anything to compare.", err=True)
-    try:
-        if out is not None:
-            with on_host(), one_sentence():
-                dataset = _dataset(history, regimes, table, full, units)
-                with whole(out / "flow.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, where, **facts)
-    finally:
-        typer.echo("\n".join(summary))
-    if out is not None:
-        with on_host(), pictures(out):
-            _draw(out, dataset, arguments)
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
-    else:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
-    if history.interrupted or (compare and (other is None or other.interrupted)):
-        raise typer.Exit(130)
-
-
-def _check(
-    width: int,
-    alpha: float,
-    inits: int,
-    seed: int,
-    t1: float,
-    rtol: float,
-    max_steps: int,
-    method: str,
-    compare: bool,
-) -> None:
-    check_counts(width=width, inits=inits, max_steps=max_steps)
-    kept = f"{counted(inits, 'network')} of width {width:,} at {SAVED + 1} times"
-    check_memory(f"To keep {kept}", 8 * inits * (3 * width + 1) * (SAVED + 1), "take fewer or narrower ones")
-    check_positive(alpha=alpha, rtol=rtol, t1=t1)
-    check_seed(seed)
-    if method not in METHODS:
-        raise ValueError(f"--method must be exact or diffrax; got {method}.")
-    if compare and method != "exact":
-        raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
+    return histories
 
 
 def _last(nets: ReLUNet) -> ReLUNet:
@@ -184,7 +145,7 @@ def _last(nets: ReLUNet) -> ReLUNet:
 def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
     a = arguments
     return (
-        f"{introduced(a['data'], table, data.size)}; both columns standardized.\n"
+        f"{problem.introduced(a['data'], table, data.size)}; both columns standardized.\n"
         f"{counted(a['inits'], 'network')} of width {a['width']}, "
         f"{a['init']} initialization, alpha = {exact(a['alpha'])}, seed {a['seed']}.\n"
         f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {exact(a['t1'])}; "
@@ -224,8 +185,9 @@ def _summary(history: History, regimes: np.ndarray, floor: float) -> str:
     return "\n".join(lines)
 
 
-def _compare(exact: History, other: History, data: Dataset) -> dict[str, Any]:
+def _compare(histories: list[History], data: Dataset) -> dict[str, Any]:
     """Both methods on the same networks: numbers for the summary and run.json."""
+    exact, other = histories
     both = {"exact": exact, "diffrax": other}
     # The fits are compared at the last time that both have reached; the times are the same as far as they go.
     common = np.minimum(exact.t_end, other.t_end) * (1 + 1e-6)
@@ -333,13 +295,9 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset,
     )
 
 
-def _draw(out: Path, dataset: xr.Dataset, arguments: dict[str, Any]) -> None:
-    title = (
-        f"{counted(arguments['inits'], 'ReLU network')} of width {arguments['width']} "
-        f"learning {called(arguments['data'])}"
-    )
-    figure = plot.flow_figure(
-        title=title,
+def _figure(a: dict[str, Any], dataset: xr.Dataset) -> Any:
+    return plot.flow_figure(
+        title=f"{counted(a['inits'], 'ReLU network')} of width {a['width']} learning {problem.called(a['data'])}",
         x=dataset.x,
         y=dataset.y,
         x_name=dataset.x.long_name,
@@ -354,6 +312,3 @@ def _draw(out: Path, dataset: xr.Dataset, arguments: dict[str, Any]) -> None:
         floor=dataset.attrs["least_possible_loss"],
         t_end=dataset.t_end,
     )
-    for name in FILES[:2]:
-        with whole(out / name) as path:
-            plot.save(figure, path)

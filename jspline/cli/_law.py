@@ -10,25 +10,26 @@ import typer
 import xarray as xr
 
 from jspline import ensemble, init, plot
+from jspline._files import prepare
 from jspline._text import counted, exact
-from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
-from jspline.cli._output import pictures, prepare, whole, write_run
+from jspline.cli import _options as options
+from jspline.cli._app import app, configure, one_sentence
+from jspline.cli._output import draw, files, keep
 from jspline.cli._problem import check_counts, check_seed
 from jspline.cli._progress import Progress
 
-FILES = ("law.png", "law.svg", "law.nc", "run.json")
 LAWS = ("he", "glorot", "uniform")
 
 
 @app.command("law")
 def law_command(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(LAWS)}; uniform has the variances of he.")],
-    width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
+    width: options.Width = 100,
     neurons: Annotated[float, typer.Option(help="Neurons to draw, in all; 1e9 takes minutes.")] = 1e7,
-    seed: Seed = 0,
-    out: Out = None,
-    dtype: Dtype = "float32",
-    device: Device = None,
+    seed: options.Seed = 0,
+    out: options.Out = None,
+    dtype: options.Dtype = "float32",
+    device: options.Device = None,
 ) -> None:
     """Draw networks and compare breakpoints, delta-slopes and roughness with their exact laws.
 
@@ -52,7 +53,7 @@ def law_command(
         beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
         block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
         if out is not None:
-            prepare(out, *FILES)
+            prepare(out, *files("law"))
     each = block.nets * width
     blocks = max(1, round(neurons / each))
     if blocks * each != neurons:
@@ -68,24 +69,11 @@ def law_command(
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)
-    try:
-        if out is not None:
-            with one_sentence():
-                with whole(out / "law.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, jax.local_devices()[0], seconds=seconds)
-    finally:
-        typer.echo(_summary(name, width, dataset, seconds, dtype))
-    if out is None:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
-        return
-    with pictures(out):
-        total = counted(dataset.attrs["neurons"], "neuron")
-        figure = plot.law_figure(f"The law of {name} initialization, width {width}: {total}", law, width, dataset)
-        for file in FILES[:2]:
-            with whole(out / file) as path:
-                plot.save(figure, path)
-    typer.echo(f"Wrote {', '.join(str(out / file) for file in FILES)}.")
+    said = _summary(name, width, dataset, seconds, dtype)
+    labelled = keep(out, "law", arguments, jax.local_devices()[0], said, lambda: dataset, seconds=seconds)
+    total = counted(dataset.attrs["neurons"], "neuron")
+    title = f"The law of {name} initialization, width {width}: {total}"
+    draw(out, "law", labelled, lambda labelled: plot.law_figure(title, law, width, labelled))
 
 
 def _law(name: str, width: int, dtype: str) -> Any:

@@ -1,11 +1,11 @@
-"""Writing results: `run.json` and what it says, and pictures, which come last."""
+"""Writing results: arrays, `run.json` and what was said of them, and pictures, which come last."""
 
 import json
 import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -13,12 +13,74 @@ from typing import Any
 
 import jax
 import typer
+import xarray as xr
 
-from jspline._files import prepare, refuse_folders, whole
+from jspline import plot
+from jspline._files import whole
+from jspline.cli._app import on_host, one_sentence
 
-__all__ = ["PACKAGES", "pictures", "prepare", "refuse_folders", "whole", "write_run"]
-
+PICTURES = (".png", ".svg")
 PACKAGES = ("relu-jspline", "jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
+
+
+def files(name: str) -> tuple[str, ...]:
+    """What a command of that name writes: pictures, arrays and what was run; the arrays of a sweep are merged ones."""
+    arrays = "ensemble" if name == "sweep" else name
+    return (*(f"{name}{suffix}" for suffix in PICTURES), f"{arrays}.nc", "run.json")
+
+
+def keep(
+    out: Path | None,
+    name: str,
+    arguments: dict[str, Any],
+    device: jax.Device,
+    said: str,
+    arrays: Callable[[], xr.Dataset] | None = None,
+    **facts: Any,
+) -> xr.Dataset | None:
+    """Write NAME.nc and `run.json`, and say what came out, even if it could not be written.
+
+    Args:
+        out: the folder, if there is one.
+        name: of the command, and of its files.
+        arguments: of the command.
+        device: where it ran.
+        said: what came out.
+        arrays: make what NAME.nc holds, if it is to be written; without, that is written already.
+        facts: more of `run.json`.
+
+    Returns:
+        The arrays, if they were written.
+    """
+    labelled = None
+    try:
+        if out is not None:
+            with on_host(), one_sentence():
+                if arrays is not None:
+                    labelled = arrays()
+                    with whole(out / f"{name}.nc") as path:
+                        labelled.to_netcdf(path, engine="h5netcdf")
+                write_run(out / "run.json", arguments, device, **facts)
+    finally:
+        typer.echo(said)
+    return labelled
+
+
+def draw(out: Path | None, name: str, labelled: xr.Dataset | None, figure: Callable[[xr.Dataset], Any]) -> None:
+    """Draw what `keep` has written, and say where all is."""
+    if out is None or labelled is None:
+        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
+        return
+    with on_host(), pictures(out):
+        save(figure(labelled), out, name)
+    typer.echo(f"Wrote {', '.join(str(out / file) for file in files(name))}.")
+
+
+def save(figure: Any, out: Path, name: str) -> None:
+    """Write a figure in both formats."""
+    for suffix in PICTURES:
+        with whole(out / f"{name}{suffix}") as path:
+            plot.save(figure, path)
 
 
 def write_run(path: Path, arguments: dict[str, Any], device: jax.Device, **facts: Any) -> None:

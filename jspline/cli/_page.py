@@ -10,9 +10,9 @@ import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from jspline import plot
+from jspline._files import whole
 from jspline.claims import VERDICTS, Audited
 from jspline.cli._maths import number, typeset
-from jspline.cli._output import whole
 
 MEANINGS = {
     "holds": "as printed",
