@@ -13,7 +13,7 @@ from jspline._text import counted, told_apart
 from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, configure, one_sentence
-from jspline.cli._output import draw, files, keep
+from jspline.cli._output import draw, files, keep, table
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
@@ -58,21 +58,21 @@ def fit_command(
     with one_sentence():
         asked = _pieces(pieces)
         configure(dtype, device)
-        table = problem.read(data, x, y, drop_missing)
-        for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
+        source = problem.read(data, x, y, drop_missing)
+        for name, values in ((source.x_name, source.data.x), (source.y_name, source.data.y)):
             problem.check_squares(name, values, dtype)
-        problem.warn_of_merging(table.x_name, table.data.x, dtype)
+        problem.warn_of_merging(source.x_name, source.data.x, dtype)
         # In float64 on the CPU so far; from here on as asked for.
-        given = problem.placed(table.data, dtype)
+        given = problem.placed(source.data, dtype)
         merged = given.merged()
         tried = _tried(asked, most, merged.size)
         if out is not None:
             prepare(out, *files("fit"))
         with Progress("fit", len(METHODS), "method", words=next(iter(METHODS))) as progress:
             results = _results(given, asked, tried, progress)
-        said = _summary(table, merged, arguments, results)
+        said = _summary(source, merged, arguments, results)
     where = next(iter(given.x.devices()))
-    labelled = keep(out, "fit", arguments, where, said, lambda: _dataset(table, results))
+    labelled = keep(out, "fit", arguments, where, said, lambda: _dataset(source, results))
     draw(out, "fit", labelled, lambda labelled: _figure(labelled, problem.called(data)))
 
 
@@ -116,28 +116,27 @@ def _criterion(sses: np.ndarray, data: Dataset, joined: bool) -> np.ndarray:
     return np.asarray(pwl.criterion(jnp.asarray(sses), int(np.sum(np.asarray(data.weight) > 0)), continuous=joined))
 
 
-def _summary(table: Table, merged: Dataset, arguments: dict[str, Any], results: dict[str, Any]) -> str:
+def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results: dict[str, Any]) -> str:
     x = np.asarray(merged.x, float)
     span = float(x[-1] - x[0])
     ends = " to ".join(told_apart([x[0], x[-1]], 6))
     criteria = told_apart([result["criteria"][result["fit"].pieces - 1] for result in results.values()])
     sses = told_apart([float(result["fit"].sse) for result in results.values()], 6)
-    # The column of criteria may be wide: their differences are of size 1, and they grow with the data.
-    wide = max(12, *(2 + len(score) for score in criteria))
-    lines = [
-        f"{problem.introduced(arguments['data'], table, merged.size)}, {ends}.",
-        f"Sum of squared errors of {table.y_name}, without a half; {arguments['dtype']}.",
-        "",
-        f"{'':12}{'pieces':>8}{'sse':>14}{'rms error':>12}{'criterion':>{wide}}  breaks",
-    ]
+    rows = []
     for (name, result), sse, score in zip(results.items(), sses, criteria, strict=True):
         fit = result["fit"]
-        rms = (float(fit.sse) / table.data.size) ** 0.5
+        rms = (float(fit.sse) / source.data.size) ** 0.5
         breaks = ", ".join(told_apart(np.asarray(fit.breaks)[:8], span=span)) + ", ..." * (fit.pieces > 9)
-        lines.append(f"{name:12}{fit.pieces:8d}{sse:>14}{rms:12.5g}{score:>{wide}}  {breaks}")
+        rows.append([name, str(fit.pieces), sse, f"{rms:.5g}", score, breaks])
+    lines = [
+        f"{problem.introduced(arguments['data'], source, merged.size)}, {ends}.",
+        f"Sum of squared errors of {source.y_name}, without a half; {arguments['dtype']}.",
+        "",
+        table(["", "pieces", "sse", "rms error", "criterion", "breaks"], rows, left=(0, 5)),
+    ]
     constant = 2 * float(merged.constant)
     if constant > 0:
-        lines.append(f"No function of {table.x_name} has an sse below {constant:.6g} (ties).")
+        lines.append(f"No function of {source.x_name} has an sse below {constant:.6g} (ties).")
     sparsest = pwl.sparsest_interpolant(merged)
     knots = sparsest.pieces - 1
     needed = f"{counted(knots, 'knot')} {'is' if knots == 1 else 'are'} needed"
@@ -145,8 +144,8 @@ def _summary(table: Table, merged: Dataset, arguments: dict[str, Any], results: 
     return "\n".join(lines)
 
 
-def _dataset(table: Table, results: dict[str, Any]) -> xr.Dataset:
-    x = np.asarray(table.data.x)
+def _dataset(source: Table, results: dict[str, Any]) -> xr.Dataset:
+    x = np.asarray(source.data.x)
     grid = np.linspace(x[0], x[-1], 2001)
     fits = {
         name: np.asarray(result["fit"](jnp.asarray(grid, result["fit"].sse.dtype))) for name, result in results.items()
@@ -156,11 +155,11 @@ def _dataset(table: Table, results: dict[str, Any]) -> xr.Dataset:
     padded = [np.pad(b.astype(float), (0, widest - len(b)), constant_values=np.nan) for b in breaks.values()]
     return xr.Dataset(
         {
-            "x": ("data", x, {"long_name": table.x_name}),
-            "y": ("data", np.asarray(table.data.y), {"long_name": table.y_name}),
-            "fit": (("kind", "grid"), np.stack(list(fits.values())), {"long_name": table.y_name}),
+            "x": ("data", x, {"long_name": source.x_name}),
+            "y": ("data", np.asarray(source.data.y), {"long_name": source.y_name}),
+            "fit": (("kind", "grid"), np.stack(list(fits.values())), {"long_name": source.y_name}),
             "pieces": ("kind", [r["fit"].pieces for r in results.values()], {"long_name": "number of lines"}),
-            "breaks": (("kind", "knots"), np.stack(padded), {"long_name": table.x_name}),
+            "breaks": (("kind", "knots"), np.stack(padded), {"long_name": source.x_name}),
             "sse": (("kind", "tried"), np.stack([r["sses"] for r in results.values()]), {
                 "long_name": "sum of squared errors, without a half"}),
             "criterion": (("kind", "tried"), np.stack([r["criteria"] for r in results.values()]), {
@@ -168,7 +167,7 @@ def _dataset(table: Table, results: dict[str, Any]) -> xr.Dataset:
         },
         coords={
             "kind": list(results),
-            "grid": ("grid", grid, {"long_name": table.x_name}),
+            "grid": ("grid", grid, {"long_name": source.x_name}),
             "tried": ("tried", np.arange(1, tried + 1), {"long_name": "number of pieces"}),
         },
     )  # fmt: skip

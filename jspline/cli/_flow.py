@@ -17,7 +17,7 @@ from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, one_sentence
 from jspline.cli._integrate import INTERRUPTED, History, integrate
-from jspline.cli._output import draw, keep
+from jspline.cli._output import draw, keep, table
 from jspline.datasets import Dataset, Table, Units
 from jspline.dynamics import RESULTS
 
@@ -88,11 +88,11 @@ def flow_command(
     arguments = dict(locals())
     with one_sentence():
         _check(arguments)
-        (table, full, units), law = problem.begin("flow", arguments)
+        (source, full, units), law = problem.begin("flow", arguments)
         drawn = jax.jit(jax.vmap(partial(problem.drawn, law, width, alpha, seed)))(jnp.arange(inits))
         nets, scaled = problem.placed((drawn, full), dtype)
     where = next(iter(nets.b0.devices()))
-    typer.echo(_heading(table, scaled, arguments, where))
+    typer.echo(_heading(source, scaled, arguments, where))
     histories = _integrated([method, *["diffrax"] * compare], nets, scaled, arguments)
     history = histories[0]
     regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
@@ -101,7 +101,7 @@ def flow_command(
     if len(histories) == 2:
         facts["compare"] = _compare(histories, scaled)
         said += f"\n{_table(facts['compare'])}"
-    arrays = partial(_dataset, history, regimes, table, full, units)
+    arrays = partial(_dataset, history, regimes, source, full, units)
     labelled = keep(out, "flow", arguments, where, said, arrays, **facts)
     draw(out, "flow", labelled, partial(_figure, arguments))
     if len(histories) < 1 + compare or any(each.interrupted for each in histories):
@@ -142,10 +142,10 @@ def _last(nets: ReLUNet) -> ReLUNet:
     return jax.tree.map(lambda leaf: jnp.asarray(leaf[:, -1]), nets)
 
 
-def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
+def _heading(source: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
     a = arguments
     return (
-        f"{problem.introduced(a['data'], table, data.size)}; both columns standardized.\n"
+        f"{problem.introduced(a['data'], source, data.size)}; both columns standardized.\n"
         f"{counted(a['inits'], 'network')} of width {a['width']}, "
         f"{a['init']} initialization, alpha = {exact(a['alpha'])}, seed {a['seed']}.\n"
         f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {exact(a['t1'])}; "
@@ -171,11 +171,10 @@ def _summary(history: History, regimes: np.ndarray, floor: float) -> str:
             ("non-unique places", history.stats["num_nonunique"]),
         ]
     rows.append(("charge drift (before rescaling)" if exact else "charge drift", history.stats["charge_drift"]))
-    lines = [f"{'':34}{'minimum':>12}{'median':>12}{'maximum':>12}"]
-    for name, values in rows:
-        lines.append(f"{name:34}" + "".join(f"{q:12.4g}" for q in np.quantile(values, [0, 0.5, 1])))
+    cells = [[name, *(f"{q:.4g}" for q in np.quantile(values, [0, 0.5, 1]))] for name, values in rows]
     if floor > 0:
-        lines.append(f"{'least possible loss (ties in x)':34}{floor:12.4g}")
+        cells.append(["least possible loss (ties in x)", f"{floor:.4g}"])
+    lines = [table(["", "minimum", "median", "maximum"], cells)]
     results = history.results.tolist()
     for name in sorted(set(results)):
         message = "Interrupted: what was done so far is kept." if name == INTERRUPTED else CODES[getattr(CODES, name)]
@@ -224,9 +223,8 @@ def _table(compared: dict[str, Any]) -> str:
         "seconds, all, without compiling": ("seconds", ".1f"),
     }
     both = compared["exact"], compared["diffrax"]
-    lines = ["", f"{'Same networks and tolerances':34}{'exact':>12}{'diffrax':>12}"]
-    for name, (key, form) in rows.items():
-        lines.append(f"{name:34}" + "".join(f"{format(column[key], form):>12}" for column in both))
+    cells = [[name, *(format(column[key], form) for column in both)] for name, (key, form) in rows.items()]
+    lines = ["", table(["Same networks and tolerances", "exact", "diffrax"], cells)]
     if compared["diffrax"]["interrupted"]:
         lines.append("Warning: diffrax was interrupted.")
     times = compared["at_times"]
@@ -238,20 +236,20 @@ def _table(compared: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset, units: Units) -> xr.Dataset:
+def _dataset(history: History, regimes: np.ndarray, source: Table, full: Dataset, units: Units) -> xr.Dataset:
     """Everything in labelled arrays, the nets in the original units and in float64."""
     nets = jax.tree.map(lambda leaf: jnp.asarray(leaf, "float64"), history.nets)
     nets = jax.jit(jax.vmap(jax.vmap(units.restore)))(nets)
     splines = jax.jit(jax.vmap(jax.vmap(lambda net: net.to_spline())))(nets)
-    x = np.asarray(table.data.x)
+    x = np.asarray(source.data.x)
     margin = 0.04 * (x[-1] - x[0])
     grid = jnp.linspace(x[0] - margin, x[-1] + margin, 1001, dtype=nets.b0.dtype)
     fits = jax.jit(jax.vmap(lambda net: net(grid)))(_last(nets))
     path, batch = ("inits", "times", "width"), ("inits",)
     return xr.Dataset(
         {
-            "x": ("data", x, {"long_name": table.x_name}),
-            "y": ("data", np.asarray(table.data.y), {"long_name": table.y_name}),
+            "x": ("data", x, {"long_name": source.x_name}),
+            "y": ("data", np.asarray(source.data.y), {"long_name": source.y_name}),
             "w": (path, np.asarray(nets.w), {"long_name": "input weight"}),
             "b": (path, np.asarray(nets.b), {"long_name": "input bias"}),
             "v": (path, np.asarray(nets.v), {"long_name": "output weight"}),
@@ -263,7 +261,7 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset,
             "fit": (
                 ("inits", "grid"),
                 np.asarray(fits),
-                {"long_name": table.y_name},
+                {"long_name": source.y_name},
             ),
             "regime": (
                 batch,
@@ -285,7 +283,7 @@ def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset,
         },
         coords={
             "times": ("times", history.times, {"long_name": "time of the flow, standardized data, p = 2/N"}),
-            "grid": ("grid", np.asarray(grid), {"long_name": table.x_name}),
+            "grid": ("grid", np.asarray(grid), {"long_name": source.x_name}),
             "inits": np.arange(len(history.results)),
         },
         attrs={

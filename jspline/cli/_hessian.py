@@ -18,7 +18,7 @@ from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, on_host, one_sentence
 from jspline.cli._integrate import integrate
-from jspline.cli._output import draw, keep
+from jspline.cli._output import draw, keep, table
 from jspline.datasets import Dataset
 
 STEP = 1e-6
@@ -77,12 +77,12 @@ def hessian_command(
     arguments = dict(locals())
     with one_sentence():
         _check(arguments)
-        (table, full, _), law = problem.begin("hessian", arguments)
+        (source, full, _), law = problem.begin("hessian", arguments)
         net, scaled = problem.placed((problem.drawn(law, width, alpha, seed), full), dtype)
         jax.eval_shape(curvature.hessian, net, scaled)  # what does not fit is refused before the flow runs
         where = next(iter(net.b0.devices()))
         typer.echo(
-            f"{problem.introduced(data, table, scaled.size)}; both columns standardized.\n"
+            f"{problem.introduced(data, source, scaled.size)}; both columns standardized.\n"
             f"One network of width {width} ({3 * width + 1} parameters), {init} initialization, "
             f"alpha = {exact(alpha)}, seed {seed}.\n"
             f"Loss: the mean squared error (1/2 sum of p eps^2 with p = 2/N); {dtype} on {where.platform}."
@@ -93,9 +93,9 @@ def hessian_command(
         curved = _curved(points, scaled, neuron)
     facts = {"agreement": curved.agreement, "theorem5": curved.theorem._asdict()}
     labelled = keep(
-        out, "hessian", arguments, where, _summary(curved), lambda: _dataset(curved, scaled, table.x_name), **facts
+        out, "hessian", arguments, where, _summary(curved), lambda: _dataset(curved, scaled, source.x_name), **facts
     )
-    draw(out, "hessian", labelled, lambda labelled: _figure(curved, arguments, table.x_name))
+    draw(out, "hessian", labelled, lambda labelled: _figure(curved, arguments, source.x_name))
 
 
 class Curved(NamedTuple):
@@ -234,17 +234,12 @@ def _summary(of: Curved) -> str:
     left_out = (
         "" if kept == P else f"; {counted(P - kept, 'column')} left out, with a breakpoint within {STEP:g} of a datum"
     )
-    lines = [
-        "",
-        f"The Hessian {name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
-        f"  {'automatic differentiation':28}{agreement['autodiff']:9.1e}   {1e3 * seconds['autodiff']:.3g} ms, "
-        f"{seconds['autodiff'] / seconds['structured']:.0f} times as long",
-        f"  {'finite differences':28}{agreement['finite_differences']:9.1e}   of the gradient{left_out}",
-        f"  {'the Gram matrix':28}{agreement['gram']:9.1e}   {of.theorem.reason}",
-        "  (largest difference over largest entry)",
-        "",
-        f"{'Eigenvalues':28}" + "".join(f"{key:>16}" for key in spectra),
-    ]
+    ways = [
+        ["  automatic differentiation", f"{agreement['autodiff']:.1e}", f"{1e3 * seconds['autodiff']:.3g} ms, "
+         f"{seconds['autodiff'] / seconds['structured']:.0f} times as long"],
+        ["  finite differences", f"{agreement['finite_differences']:.1e}", f"of the gradient{left_out}"],
+        ["  the Gram matrix", f"{agreement['gram']:.1e}", of.theorem.reason],
+    ]  # fmt: skip
     rows: dict[str, Callable[[str], str | int]] = {
         "largest": lambda k: f"{spectra[k][-1]:.4g}",
         "smallest": lambda k: f"{spectra[k][0]:.3g}",
@@ -256,15 +251,28 @@ def _summary(of: Curved) -> str:
         if any(modes.counts[cause] for modes in census.values()):
             rows[f"  {TOLD[cause]}"] = partial(_count, census, cause)
     rows["largest stable step of GD"] = lambda k: f"{2 / spectra[k][-1]:.3g}"
-    lines += [f"  {row:26}" + "".join(f"{form(key):>16}" for key in spectra) for row, form in rows.items()]
-    lines += ["", f"Knots along single breakpoints {name}: of the slice, and of the flow"]
-    for each in of.slices:
-        counts = [
-            ", ".join(counted(int(np.sum(each[kind] == k)), knot) for k, knot in enumerate(landscape.KNOTS))
-            for kind in ("types", "flow_types")
+    knots = [
+        [f"  neuron {each['neuron']}", f"{_knots(each['types'])};", _knots(each["flow_types"])] for each in of.slices
+    ]
+    return "\n".join(
+        [
+            "",
+            f"The Hessian {name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
+            table([""] * 3, ways, left=(0, 2)),
+            "  (largest difference over largest entry)",
+            "",
+            table(
+                ["Eigenvalues", *spectra], [[f"  {row}", *map(str, map(form, spectra))] for row, form in rows.items()]
+            ),
+            "",
+            f"Knots along single breakpoints {name}: of the slice, and of the flow",
+            table([""] * 3, knots, left=(0, 1, 2)),
         ]
-        lines.append(f"  neuron {each['neuron']:<5d} {counts[0]};  {counts[1]}")
-    return "\n".join(lines)
+    )
+
+
+def _knots(types: np.ndarray) -> str:
+    return ", ".join(counted(int(np.sum(types == k)), knot) for k, knot in enumerate(landscape.KNOTS))
 
 
 def _count(census: dict[str, curvature.ZeroModes], cause: str, key: str) -> int:

@@ -14,7 +14,7 @@ from jspline._files import prepare
 from jspline._text import counted, exact
 from jspline.cli import _options as options
 from jspline.cli._app import app, configure, one_sentence
-from jspline.cli._output import draw, files, keep
+from jspline.cli._output import draw, files, keep, table
 from jspline.cli._problem import check_counts, check_seed
 from jspline.cli._progress import Progress
 
@@ -128,26 +128,21 @@ def _dataset(law: Any, width: int, bins: ensemble.LawBins, sample: ensemble.LawS
 def _summary(name: str, width: int, dataset: xr.Dataset, seconds: float, dtype: str) -> str:
     a = dataset.attrs
     critical = 1.358 / a["neurons"] ** 0.5
-    above = [k for k in (1, 2, 4) if k in dataset.excess_edge.values]
-    tails = []
-    for k in above:
+    ks = {each: f"{a[f'ks_{each}']:.3g} (5 % critical value {critical:.3g})" for each in ("beta", "mu")}
+    outside = dataset.joint.values[[0, -1]].sum() / a["neurons"]
+    rows = [
+        ["  distance of the cdf of beta", f"{ks['beta']}; {outside:.2%} of the breakpoints are beyond all bins"],
+        ["  distance of the cdf of mu", ks["mu"]],
+        ["  mean roughness", f"{a['roughness_mean']:.6g} +- {a['roughness_error']:.2g}, exact {a['exact_mean']:.6g}"],
+        ["  variance", f"{a['roughness_variance']:.6g}, exact {a['exact_variance']:.6g}"],
+    ]
+    for k in (k for k in (1, 2, 4) if k in dataset.excess_edge.values):
         place = int(np.searchsorted(dataset.excess_edge.values, k))
         p = ensemble.wilson(int(dataset.excess_count.values[place:].sum()), a["networks"])
-        bound = float(dataset.tail_bound.values[place])
-        tails.append(
-            f"  P(rho - E rho >= {k} sd)  {p.value:.3g} ({p.low:.3g} to {p.high:.3g}), bound of theorem 2 {bound:.3g}"
-        )
-    outside = dataset.joint.values[[0, -1]].sum() / a["neurons"]
-    return "\n".join(
-        [
-            f"{name}, width {width}: {counted(a['networks'], 'network')}, {counted(a['neurons'], 'neuron')} in "
-            f"{seconds:.1f} s ({a['neurons'] / seconds / 1e6:,.3g} million/s, compiling included), {dtype}.",
-            f"  distance of the cdf of beta  {a['ks_beta']:.3g} (5 % critical value {critical:.3g}); "
-            f"{outside:.2%} of the breakpoints are beyond all bins",
-            f"  distance of the cdf of mu    {a['ks_mu']:.3g} (5 % critical value {critical:.3g})",
-            f"  mean roughness      {a['roughness_mean']:.6g} +- {a['roughness_error']:.2g}, "
-            f"exact {a['exact_mean']:.6g}",
-            f"  variance            {a['roughness_variance']:.6g}, exact {a['exact_variance']:.6g}",
-            *tails,
-        ]
+        bound = f"bound of theorem 2 {float(dataset.tail_bound.values[place]):.3g}"
+        rows.append([f"  P(rho - E rho >= {k} sd)", f"{p.value:.3g} ({p.low:.3g} to {p.high:.3g}), {bound}"])
+    return (
+        f"{name}, width {width}: {counted(a['networks'], 'network')}, {counted(a['neurons'], 'neuron')} in "
+        f"{seconds:.1f} s ({a['neurons'] / seconds / 1e6:,.3g} million/s, compiling included), {dtype}.\n"
+        f"{table(['', ''], rows, left=(0, 1))}"
     )

@@ -1,11 +1,12 @@
 """Writing results: arrays, `run.json` and what was said of them, and pictures, which come last."""
 
+import io
 import json
 import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -19,8 +20,28 @@ from jspline import plot
 from jspline._files import whole
 from jspline.cli._app import on_host, one_sentence
 
+WIDEST = 10_000
+"""Characters of a line of a table: a terminal breaks it, a file has it whole."""
+
 PICTURES = (".png", ".svg")
 PACKAGES = ("relu-jspline", "jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """Columns under their names, to the right but for those in `left`: as plain text, nothing of it cut or styled."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=any(header))
+    for k, name in enumerate(header):
+        grid.add_column(Text(name), justify="left" if k in left else "right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    console = Console(file=io.StringIO(), width=WIDEST, color_system=None)
+    with console.capture() as written:
+        console.print(grid, crop=False)
+    return "\n".join(line.rstrip() for line in written.get().splitlines())
 
 
 def files(name: str) -> tuple[str, ...]:

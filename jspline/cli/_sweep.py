@@ -14,7 +14,7 @@ from jspline._files import refuse_folders
 from jspline._text import counted, exact, point, printable
 from jspline.cli import _options as options
 from jspline.cli._app import app, configure, distribute, interruptible, one_sentence
-from jspline.cli._output import draw, files, keep
+from jspline.cli._output import draw, files, keep, table
 from jspline.cli._problem import check_seed
 from jspline.cli._progress import Progress
 from jspline.cli._sweep_file import Sweep
@@ -140,23 +140,24 @@ class _bar:
 
 
 def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
-    lines = []
     axes = [name for name in result.result.dims if name != "inits"]
     if sweep.to_first_event:
-        lines.append(f"{'share that met a datum, with its 95 % interval':>48}  undecided   steps")
-        table = ensemble.proportion(result.met)
-        for place in np.ndindex(result.met.shape[:-1]):
-            at = point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})
-            p, low, high = (float(part[place]) for part in table)
-            undecided = int(np.sum(~result.met.values[place] & ~result.certain.values[place]))
-            steps = float(np.mean(result.steps.values[place]))
-            lines.append(f"{at:>24}  {p:.4f} ({low:.4f} to {high:.4f})  {undecided:9d}  {steps:6.1f}")
+        header = ["", "share that met a datum, with its 95 % interval", "undecided", "steps"]
+        shares = ensemble.proportion(result.met)
     else:
         names = [name for name in ("loss", "regime", "steps", "crossings", "slides") if name in result]
-        lines.append(f"{'':>32}" + "".join(f"{name:>11}" for name in names) + "   (medians)")
-        for place in np.ndindex(result.loss.shape[:-1]):
-            at = point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})
-            lines.append(f"{at:>32}" + "".join(f"{np.nanmedian(result[name].values[place]):11.4g}" for name in names))
+        header = ["(medians)", *names]
+    rows = []
+    for place in np.ndindex(result.result.shape[:-1]):
+        row = [point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})]
+        if sweep.to_first_event:
+            p, low, high = (float(part[place]) for part in shares)
+            undecided = int(np.sum(~result.met.values[place] & ~result.certain.values[place]))
+            steps = float(np.mean(result.steps.values[place]))
+            rows.append([*row, f"{p:.4f} ({low:.4f} to {high:.4f})", str(undecided), f"{steps:.1f}"])
+        else:
+            rows.append([*row, *(f"{np.nanmedian(result[name].values[place]):.4g}" for name in names)])
+    lines = [table(header, rows)]
     ends, counts = np.unique(result.result.values, return_counts=True)
     fine = {"end_time", "interpolated", "stationary", "first_event"}
     for name, count in zip(ends, counts, strict=True):
