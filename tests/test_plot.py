@@ -112,12 +112,17 @@ Y = 1e6 + np.sin(X / 900)
 
 
 def flow_figure(x=X, y=Y, name=NAME):
-    times, grid = np.array([0.0, 1.0, 10.0]), np.linspace(min(x), max(x), 11)
-    fit, beta = np.full((2, 11), np.mean(y)), np.full((2, 3, 4), np.mean(x))
-    return plot.flow_figure(
-        title=name, x=x, y=y, x_name=name, y_name=name, grid=grid, fit=fit, times=times, loss=np.ones((2, 3)),
-        beta=beta, mu=np.ones((2, 3, 4)), s=np.ones((2, 3, 4)),
+    path, ones = ("inits", "times", "width"), np.ones((2, 3, 4))
+    flow = Dataset(
+        {
+            "x": ("data", x, {"long_name": name}), "y": ("data", y, {"long_name": name}),
+            "fit": (("inits", "grid"), np.full((2, 11), np.mean(y))), "loss": (path[:2], ones[..., 0]),
+            "beta": (path, np.mean(x) * ones), "mu": (path, ones), "s": (path, ones), "t_end": ("inits", [10.0, 10.0]),
+        },
+        {"times": [0.0, 1.0, 10.0], "grid": np.linspace(min(x), max(x), 11)},
+        {"least_possible_loss": 0.0},
     )  # fmt: skip
+    return plot.flow_figure(flow, title=name)
 
 
 def fit_figure(x=X, y=Y, name=NAME, pieces=3):

@@ -15,7 +15,7 @@ from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.cli import _options as options
 from jspline.cli import _problem as problem
-from jspline.cli._app import app, one_sentence
+from jspline.cli._app import app, on_host, one_sentence
 from jspline.cli._integrate import INTERRUPTED, History, integrate
 from jspline.cli._output import draw, keep, table
 from jspline.datasets import Dataset, Table, Units
@@ -25,17 +25,6 @@ SAVED, DECADES = 96, 6
 """Times at which the nets are kept, besides 0: so many, evenly spaced in log t over so many decades."""
 
 METHODS = ("exact", "diffrax")
-
-COUNTS = {
-    "steps": "attempted steps",
-    "accepted": "accepted steps",
-    "rejected": "rejected steps",
-    "crossings": "breakpoints that crossed a datum freely",
-    "slides": "neurons that began to slide on a datum",
-    "releases": "neurons that a datum let go",
-    "flips": "neurons that flipped their orientation",
-    "nonunique": "places where the flow could have gone on differently",
-}
 
 CODES: Any = RESULTS
 
@@ -95,15 +84,16 @@ def flow_command(
     typer.echo(_heading(source, scaled, arguments, where))
     histories = _integrated([method, *["diffrax"] * compare], nets, scaled, arguments)
     history = histories[0]
-    regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
-    said = _summary(history, regimes, float(scaled.constant))
+    with on_host():
+        labelled = _labelled(history, scaled, source, units)
+    said = _summary(history, labelled)
     facts: dict[str, Any] = {"seconds": round(history.seconds, 3), "seconds_to_compile": round(history.compiling, 3)}
     if len(histories) == 2:
         facts["compare"] = _compare(histories, scaled)
         said += f"\n{_table(facts['compare'])}"
-    arrays = partial(_dataset, history, regimes, source, full, units)
-    labelled = keep(out, "flow", arguments, where, said, arrays, **facts)
-    draw(out, "flow", labelled, partial(_figure, arguments))
+    title = f"{counted(inits, 'ReLU network')} of width {width} learning {problem.called(data)}"
+    keep(out, "flow", arguments, where, said, lambda: labelled, **facts)
+    draw(out, "flow", labelled, partial(plot.flow_figure, title=title))
     if len(histories) < 1 + compare or any(each.interrupted for each in histories):
         raise typer.Exit(130)
 
@@ -138,8 +128,17 @@ def _integrated(methods: list[str], nets: ReLUNet, data: Dataset, a: dict[str, A
     return histories
 
 
-def _last(nets: ReLUNet) -> ReLUNet:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf[:, -1]), nets)
+def _labelled(history: History, data: Dataset, source: Table, units: Units) -> xr.Dataset:
+    """What is written: everything as far as the flow came, and the regimes, in the original units."""
+    labelled = history.solution.to_xarray(data, units=units, table=source).isel(times=slice(len(history.times)))
+    labelled = labelled.drop_vars(["grad_norm", "shortened"], errors="ignore")
+    regimes = jax.jit(jax.vmap(lambda net: kernel.regime(net, data)))(history.solution.net)
+    labelled["result"] = labelled.result.copy(data=history.results.tolist())
+    said = {"long_name": "regime index: 0 linear interpolant, 1 natural cubic spline"}
+    labelled["regime"] = "inits", np.asarray(regimes), said
+    labelled.loss.attrs["long_name"] = "mean squared error of the standardized data"
+    labelled.times.attrs["long_name"] = "time of the flow, standardized data, p = 2/N"
+    return labelled
 
 
 def _heading(source: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
@@ -154,24 +153,24 @@ def _heading(source: Table, data: Dataset, arguments: dict[str, Any], device: ja
     )
 
 
-def _summary(history: History, regimes: np.ndarray, floor: float) -> str:
-    exact = "num_crossings" in history.stats
-    rows = [
-        ("loss at t = 0", history.losses[:, 0]),
-        ("loss at the end", history.losses[:, -1]),
-        ("time of the end", history.t_end),
-        ("regime index (0 linear, 1 cubic)", regimes),
-        ("steps", history.stats["num_steps"]),
-    ]
+def _summary(history: History, labelled: xr.Dataset) -> str:
+    exact, floor = "crossings" in labelled, labelled.attrs["least_possible_loss"]
+    rows = {
+        "loss at t = 0": labelled.loss[:, 0],
+        "loss at the end": labelled.loss[:, -1],
+        "time of the end": labelled.t_end,
+        "regime index (0 linear, 1 cubic)": labelled.regime,
+        "steps": labelled.steps,
+    }
     if exact:
-        rows += [
-            ("crossings", history.stats["num_crossings"]),
-            ("slides on a datum", history.stats["num_slides"]),
-            ("orientation flips", history.stats["num_flips"]),
-            ("non-unique places", history.stats["num_nonunique"]),
-        ]
-    rows.append(("charge drift (before rescaling)" if exact else "charge drift", history.stats["charge_drift"]))
-    cells = [[name, *(f"{q:.4g}" for q in np.quantile(values, [0, 0.5, 1]))] for name, values in rows]
+        rows |= {
+            "crossings": labelled.crossings,
+            "slides on a datum": labelled.slides,
+            "orientation flips": labelled.flips,
+            "non-unique places": labelled.nonunique,
+        }
+    rows["charge drift (before rescaling)" if exact else "charge drift"] = labelled.charge_drift
+    cells = [[name, *(f"{q:.4g}" for q in np.quantile(values, [0, 0.5, 1]))] for name, values in rows.items()]
     if floor > 0:
         cells.append(["least possible loss (ties in x)", f"{floor:.4g}"])
     lines = [table(["", "minimum", "median", "maximum"], cells)]
@@ -189,19 +188,19 @@ def _compare(histories: list[History], data: Dataset) -> dict[str, Any]:
     exact, other = histories
     both = {"exact": exact, "diffrax": other}
     # The fits are compared at the last time that both have reached; the times are the same as far as they go.
-    common = np.minimum(exact.t_end, other.t_end) * (1 + 1e-6)
+    common = np.minimum(exact.solution.t, other.solution.t) * (1 + 1e-6)
     place = np.searchsorted(exact.times, common, side="right") - 1
     place = np.minimum(place, len(other.times) - 1)
     lanes = np.arange(len(place))
     grid = jnp.linspace(data.x[0], data.x[-1], 1001, dtype=data.x.dtype)
     evaluate = jax.jit(jax.vmap(lambda net: net(grid)))
-    fits = [np.asarray(evaluate(jax.tree.map(lambda leaf: leaf[lanes, place], h.nets))) for h in both.values()]
+    fits = [np.asarray(evaluate(jax.tree.map(lambda leaf: leaf[lanes, place], h.solution.nets))) for h in both.values()]
     rows = {
         name: {
             "at_the_end_time": int(np.sum(h.results == "end_time")),
-            "time": float(np.median(h.t_end)),
-            "steps": float(np.median(h.stats["num_steps"])),
-            "loss": float(np.median(h.losses[:, -1])),
+            "time": float(np.median(h.solution.t)),
+            "steps": float(np.median(h.solution.stats["num_steps"])),
+            "loss": float(np.median(h.solution.loss)),
             "seconds": round(h.seconds, 3),
             "seconds_to_compile": round(h.compiling, 3),
             "interrupted": h.interrupted,
@@ -234,79 +233,3 @@ def _table(compared: dict[str, Any]) -> str:
         f"at the last time that both reached, {when}."
     )
     return "\n".join(lines)
-
-
-def _dataset(history: History, regimes: np.ndarray, source: Table, full: Dataset, units: Units) -> xr.Dataset:
-    """Everything in labelled arrays, the nets in the original units and in float64."""
-    nets = jax.tree.map(lambda leaf: jnp.asarray(leaf, "float64"), history.nets)
-    nets = jax.jit(jax.vmap(jax.vmap(units.restore)))(nets)
-    splines = jax.jit(jax.vmap(jax.vmap(lambda net: net.to_spline())))(nets)
-    x = np.asarray(source.data.x)
-    margin = 0.04 * (x[-1] - x[0])
-    grid = jnp.linspace(x[0] - margin, x[-1] + margin, 1001, dtype=nets.b0.dtype)
-    fits = jax.jit(jax.vmap(lambda net: net(grid)))(_last(nets))
-    path, batch = ("inits", "times", "width"), ("inits",)
-    return xr.Dataset(
-        {
-            "x": ("data", x, {"long_name": source.x_name}),
-            "y": ("data", np.asarray(source.data.y), {"long_name": source.y_name}),
-            "w": (path, np.asarray(nets.w), {"long_name": "input weight"}),
-            "b": (path, np.asarray(nets.b), {"long_name": "input bias"}),
-            "v": (path, np.asarray(nets.v), {"long_name": "output weight"}),
-            "b0": (path[:2], np.asarray(nets.b0), {"long_name": "output bias"}),
-            "beta": (path, np.asarray(splines.beta), {"long_name": "breakpoint"}),
-            "mu": (path, np.asarray(splines.mu), {"long_name": "delta-slope"}),
-            "s": (path, np.asarray(splines.s), {"long_name": "orientation"}),
-            "loss": (path[:2], history.losses, {"long_name": "mean squared error of the standardized data"}),
-            "fit": (
-                ("inits", "grid"),
-                np.asarray(fits),
-                {"long_name": source.y_name},
-            ),
-            "regime": (
-                batch,
-                regimes,
-                {"long_name": "regime index: 0 linear interpolant, 1 natural cubic spline"},
-            ),
-            "charge_drift": (
-                batch,
-                history.stats["charge_drift"],
-                {"long_name": "largest relative drift of a charge; by the exact method in one step, and undone"},
-            ),
-            "t_end": (batch, history.t_end, {"long_name": "time at which the network ended"}),
-            "result": (batch, history.results.tolist(), {"long_name": "how the flow ended"}),
-            **{
-                name: (batch, history.stats[f"num_{name}"], {"long_name": meaning})
-                for name, meaning in COUNTS.items()
-                if f"num_{name}" in history.stats
-            },
-        },
-        coords={
-            "times": ("times", history.times, {"long_name": "time of the flow, standardized data, p = 2/N"}),
-            "grid": ("grid", np.asarray(grid), {"long_name": source.x_name}),
-            "inits": np.arange(len(history.results)),
-        },
-        attrs={
-            "least_possible_loss": float(full.constant),
-            **{name: float(getattr(units, name)) for name in ("x_mean", "x_scale", "y_mean", "y_scale")},
-        },
-    )
-
-
-def _figure(a: dict[str, Any], dataset: xr.Dataset) -> Any:
-    return plot.flow_figure(
-        title=f"{counted(a['inits'], 'ReLU network')} of width {a['width']} learning {problem.called(a['data'])}",
-        x=dataset.x,
-        y=dataset.y,
-        x_name=dataset.x.long_name,
-        y_name=dataset.y.long_name,
-        grid=dataset.grid,
-        fit=dataset.fit,
-        times=dataset.times,
-        loss=dataset.loss,
-        beta=dataset.beta,
-        mu=dataset.mu,
-        s=dataset.s,
-        floor=dataset.attrs["least_possible_loss"],
-        t_end=dataset.t_end,
-    )

@@ -145,10 +145,10 @@ def _learn(net: ReLUNet, data: Dataset, t1: float, rtol: float, max_steps: int) 
     if history is None:
         typer.echo("Interrupted before the network had learned anything.", err=True)
         raise typer.Exit(130)
-    result, t = str(history.results[0]), float(history.t_end[0])
+    result, t = str(history.results[0]), float(history.solution.t[0])
     if result != "end_time":
         typer.echo(f"Warning: the flow ended with {result}; the network is the one at t = {t:.4g}.")
-    return {f"at t = {t:.4g}": jax.tree.map(lambda leaf: jnp.asarray(leaf[0, -1]), history.nets)}
+    return {f"at t = {t:.4g}": jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), history.solution.net)}
 
 
 def _agreement(net: ReLUNet, data: Dataset) -> tuple[dict[str, Any], np.ndarray]:
