@@ -126,11 +126,17 @@ def flow_figure(x=X, y=Y, name=NAME):
 
 
 def fit_figure(x=X, y=Y, name=NAME, pieces=3):
-    counted = 1e9 + np.arange(pieces)
-    return plot.fit_figure(
-        title=name, x=x, y=y, x_name=name, y_name=name, grid=x, fits={"optimal": y}, breaks={"optimal": x[:1]},
-        sses={"optimal": counted}, criteria={"optimal": counted}, pieces={"optimal": pieces},
+    counted = 1e9 + np.arange(pieces)[None]
+    fitted = Dataset(
+        {
+            "x": ("data", x, {"long_name": name}), "y": ("data", y, {"long_name": name}),
+            "fit": (("kind", "grid"), y[None]), "breaks": (("kind", "knots"), x[None, :1]),
+            "sse": (("kind", "tried"), counted), "criterion": (("kind", "tried"), counted),
+            "pieces": ("kind", [pieces]),
+        },
+        {"kind": ["optimal"], "grid": x},
     )  # fmt: skip
+    return plot.fit_figure(fitted, title=name)
 
 
 def hessian_figure():

@@ -1,5 +1,6 @@
 """`jspline fit`: the best piecewise-linear fits of a data set, to hold what networks learn against."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import jax.numpy as jnp
@@ -73,7 +74,8 @@ def fit_command(
         said = _summary(source, merged, arguments, results)
     where = next(iter(given.x.devices()))
     labelled = keep(out, "fit", arguments, where, said, lambda: _dataset(source, results))
-    draw(out, "fit", labelled, lambda labelled: _figure(labelled, problem.called(data)))
+    title = f"Piecewise-linear fits of {problem.called(data)}"
+    draw(out, "fit", labelled, partial(plot.fit_figure, title=title))
 
 
 def _pieces(pieces: str) -> int | None:
@@ -102,29 +104,24 @@ def _tried(asked: int | None, most: int | None, distinct: int) -> int:
 
 
 def _results(data: Dataset, asked: int | None, tried: int, progress: Progress) -> dict[str, Any]:
-    """For each method its fit, and the sums of squares and criteria of all numbers of pieces."""
-    results = {}
+    """For each method its fit, and the criteria of all numbers of pieces."""
+    results, count = {}, int(np.sum(np.asarray(data.weight) > 0))
     for done, (name, method) in enumerate(METHODS.items(), 1):
         fit = method(data, "auto", most=tried) if asked is None else method(data, asked)
-        joined, sses = name == "continuous", np.asarray(fit.sses)
-        results[name] = {"fit": fit, "sses": sses, "criteria": np.asarray(_criterion(sses, data, joined))}
+        criteria = pwl.criterion(jnp.asarray(fit.sses), count, continuous=name == "continuous")
+        results[name] = fit, np.asarray(criteria)
         progress(done, name)
     return results
-
-
-def _criterion(sses: np.ndarray, data: Dataset, joined: bool) -> np.ndarray:
-    return np.asarray(pwl.criterion(jnp.asarray(sses), int(np.sum(np.asarray(data.weight) > 0)), continuous=joined))
 
 
 def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results: dict[str, Any]) -> str:
     x = np.asarray(merged.x, float)
     span = float(x[-1] - x[0])
     ends = " to ".join(told_apart([x[0], x[-1]], 6))
-    criteria = told_apart([result["criteria"][result["fit"].pieces - 1] for result in results.values()])
-    sses = told_apart([float(result["fit"].sse) for result in results.values()], 6)
+    scores = told_apart([criteria[fit.pieces - 1] for fit, criteria in results.values()])
+    sses = told_apart([float(fit.sse) for fit, _ in results.values()], 6)
     rows = []
-    for (name, result), sse, score in zip(results.items(), sses, criteria, strict=True):
-        fit = result["fit"]
+    for (name, (fit, _)), sse, score in zip(results.items(), sses, scores, strict=True):
         rms = (float(fit.sse) / source.data.size) ** 0.5
         breaks = ", ".join(told_apart(np.asarray(fit.breaks)[:8], span=span)) + ", ..." * (fit.pieces > 9)
         rows.append([name, str(fit.pieces), sse, f"{rms:.5g}", score, breaks])
@@ -145,55 +142,28 @@ def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results:
 
 
 def _dataset(source: Table, results: dict[str, Any]) -> xr.Dataset:
-    x = np.asarray(source.data.x)
-    grid = np.linspace(x[0], x[-1], 2001)
-    fits = {
-        name: np.asarray(result["fit"](jnp.asarray(grid, result["fit"].sse.dtype))) for name, result in results.items()
-    }
-    breaks = {name: np.asarray(result["fit"].breaks) for name, result in results.items()}
-    tried, widest = len(next(iter(results.values()))["sses"]), max(len(b) for b in breaks.values())
-    padded = [np.pad(b.astype(float), (0, widest - len(b)), constant_values=np.nan) for b in breaks.values()]
+    x, fits = np.asarray(source.data.x), [fit for fit, _ in results.values()]
+    grid, widest = np.linspace(x[0], x[-1], 2001), max(len(fit.breaks) for fit in fits)
+    by_kind: dict[str, tuple[str, list[Any], str]] = {
+        "fit": ("grid", [fit(jnp.asarray(grid, fit.sse.dtype)) for fit in fits], source.y_name),
+        "breaks": ("knots", [np.append(fit.breaks, [np.nan] * (widest - len(fit.breaks))) for fit in fits],
+                   source.x_name),
+        "sse": ("tried", [fit.sses for fit in fits], "sum of squared errors, without a half"),
+        "criterion": ("tried", [criteria for _, criteria in results.values()], "Schwarz's criterion"),
+    }  # fmt: skip
     return xr.Dataset(
         {
             "x": ("data", x, {"long_name": source.x_name}),
             "y": ("data", np.asarray(source.data.y), {"long_name": source.y_name}),
-            "fit": (("kind", "grid"), np.stack(list(fits.values())), {"long_name": source.y_name}),
-            "pieces": ("kind", [r["fit"].pieces for r in results.values()], {"long_name": "number of lines"}),
-            "breaks": (("kind", "knots"), np.stack(padded), {"long_name": source.x_name}),
-            "sse": (("kind", "tried"), np.stack([r["sses"] for r in results.values()]), {
-                "long_name": "sum of squared errors, without a half"}),
-            "criterion": (("kind", "tried"), np.stack([r["criteria"] for r in results.values()]), {
-                "long_name": "Schwarz's criterion"}),
+            "pieces": ("kind", [fit.pieces for fit in fits], {"long_name": "number of lines"}),
+            **{
+                name: (("kind", dim), np.stack(each), {"long_name": said})
+                for name, (dim, each, said) in by_kind.items()
+            },
         },
         coords={
             "kind": list(results),
             "grid": ("grid", grid, {"long_name": source.x_name}),
-            "tried": ("tried", np.arange(1, tried + 1), {"long_name": "number of pieces"}),
+            "tried": ("tried", np.arange(1, 1 + len(fits[0].sses)), {"long_name": "number of pieces"}),
         },
-    )  # fmt: skip
-
-
-def _figure(dataset: xr.Dataset, name: str) -> Any:
-    kinds, grid = [str(kind) for kind in dataset.kind.values], dataset.grid.values
-    fits, breaks, sses, criteria = (
-        dict(zip(kinds, dataset[part].values, strict=True)) for part in ("fit", "breaks", "sse", "criterion")
-    )
-    breaks = {kind: values[np.isfinite(values)] for kind, values in breaks.items()}
-    # A jump is a gap in the picture.
-    step = grid[1] - grid[0]
-    for kind in ("optimal", "greedy"):
-        jumps = np.any(np.abs(grid[:, None] - breaks[kind][None]) <= step, axis=1)
-        fits[kind] = np.where(jumps, np.nan, fits[kind])
-    return plot.fit_figure(
-        title=f"Piecewise-linear fits of {name}",
-        x=dataset.x,
-        y=dataset.y,
-        x_name=dataset.x.long_name,
-        y_name=dataset.y.long_name,
-        grid=grid,
-        fits=fits,
-        breaks=breaks,
-        sses=sses,
-        criteria=criteria,
-        pieces=dict(zip(kinds, dataset.pieces.values.tolist(), strict=True)),
     )

@@ -174,9 +174,9 @@ def _learned(ax: Axes, x: Any, y: Any, grid: np.ndarray, fit: np.ndarray, chosen
     ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=5, columnspacing=1.2)
 
 
-def data_points(ax: Axes, x: ArrayLike, y: ArrayLike) -> None:
+def data_points(ax: Axes, x: ArrayLike, y: ArrayLike, zorder: float = 2.5) -> None:
     """The data, with a name for a legend."""
-    ax.plot(x, y, "o", ms=5, mfc=theme().paper, mec=theme().ink, mew=1.1, zorder=2.5, label="data")
+    ax.plot(x, y, "o", ms=5, mfc=theme().paper, mec=theme().ink, mew=1.1, zorder=zorder, label="data")
 
 
 def rug_key(ax: Axes, text: str, height: float = 0.068, size: float = 9.5) -> None:
