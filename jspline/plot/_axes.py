@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import Formatter, ScalarFormatter
 
 from jspline._text import labels, offset, printable, shifted
-from jspline.plot._style import style
+from jspline.plot._style import canvas
 
 
 def as_written(text: str) -> str:
@@ -21,8 +20,7 @@ def as_written(text: str) -> str:
 @contextmanager
 def sheet(width: float, height: float, title: str, **spacing: Any) -> Iterator[Figure]:
     """A figure in the package's style with its title, to be drawn in; when all is drawn, its ticks are told apart."""
-    with style():
-        figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(**spacing))
+    with canvas(width, height, **spacing) as figure:
         figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
         yield figure
         tell_ticks_apart(figure)
