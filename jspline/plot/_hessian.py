@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from jspline.plot._axes import as_written, tell_ticks_apart
-from jspline.plot._style import style, theme
+from jspline.plot._axes import as_written, sheet
+from jspline.plot._style import theme
 
 CAUSES: dict[str, tuple[str | int, str]] = {
     "non-zero": ("ink", "not zero"),
@@ -119,26 +118,11 @@ def hessian_figure(
         slice_titles: one for each.
         x_name: label of the breakpoint axis.
     """
-    with style():
-        spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02)
-        figure = Figure(figsize=(13.33, 7.5), layout=spacing)
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(13.33, 7.5, title, w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02) as figure:
         columns = figure.add_gridspec(1, 2, width_ratios=[1.35, 1])
         left = columns[0].subgridspec(2, 1, height_ratios=[3.4, 0.45 + 0.35 * len(spectra)])
-        top, bottom = figure.add_subplot(left[0]), figure.add_subplot(left[1])
-        colours = {
-            1: [theme().ink],
-            2: [theme().ink, theme().pick(0)],
-            3: [theme().quiet, theme().ink, theme().pick(0)],
-        }[len(spectra)]
-        for colour, (name, values) in zip(colours, spectra.items(), strict=True):
-            eigenvalues(top, values, count=counts[name]["non-zero"], colour=colour, label=name)
-        top.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
-        handles = [
-            *top.get_legend_handles_labels()[0],
-            Line2D([], [], ls="", marker="o", mfc="none", mec=theme().ink, ms=4.5),
-        ]
-        top.legend(handles, [*spectra, "hollow: negative"], loc="upper right")
+        _sizes(figure.add_subplot(left[0]), spectra, counts)
+        bottom = figure.add_subplot(left[1])
         census(bottom, counts)
         bottom.set(title="All of them, and why the others are zero", xlabel="eigenvalues")
         there = [cause for cause in CAUSES if any(row.get(cause, 0) for row in counts.values())]
@@ -148,13 +132,9 @@ def hessian_figure(
             loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=len(there), columnspacing=1.0,
             handlelength=1.0,
         )  # fmt: skip
-
         if slices:
-            right = columns[1].subgridspec(len(slices), 1)
-            ax: Axes
-            for row, (content, text) in enumerate(zip(slices, slice_titles, strict=True)):
-                ax = figure.add_subplot(right[row], sharex=ax if row else None)  # noqa: F821 (the one before)
-                ax.tick_params(labelbottom=row == len(slices) - 1)
+            axes = columns[1].subgridspec(len(slices), 1).subplots(sharex=True, squeeze=False)[:, 0]
+            for ax, content, text in zip(axes, slices, slice_titles, strict=True):
                 loss_slice(ax, **content)
                 ax.set(title=as_written(text), ylabel="loss")
             ax.set(xlabel=as_written(x_name))
@@ -164,5 +144,15 @@ def hessian_figure(
                 handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
                 handletextpad=0.3, handlelength=1.4, fontsize=10,
             )  # fmt: skip
-        tell_ticks_apart(figure)
     return figure
+
+
+def _sizes(ax: Axes, spectra: Mapping[str, ArrayLike], counts: Mapping[str, Mapping[str, int]]) -> None:
+    """The eigenvalues of each matrix that are not 0: the one that counts in ink, the Gram matrix, the last, green."""
+    colours = [theme().ink] if len(spectra) == 1 else [theme().quiet, theme().ink, theme().pick(0)][-len(spectra) :]
+    for colour, (name, values) in zip(colours, spectra.items(), strict=True):
+        eigenvalues(ax, values, count=counts[name]["non-zero"], colour=colour, label=name)
+    ax.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
+    hollow = Line2D([], [], ls="", marker="o", mfc="none", mec=theme().ink, ms=4.5)
+    handles = [*ax.get_legend_handles_labels()[0], hollow]
+    ax.legend(handles, [*spectra, "hollow: negative"], loc="upper right")

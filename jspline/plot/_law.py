@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jspline.plot._axes import as_written, tell_ticks_apart
-from jspline.plot._style import style, theme
+from jspline.plot._axes import sheet
+from jspline.plot._style import theme
 
 
 def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
@@ -22,15 +22,12 @@ def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
     beta, mu = counted.beta_edge.values, counted.mu_edge.values
     joint = counted.joint.values
     total = joint.sum()
-    with style():
-        figure = Figure(figsize=(13.33, 8), layout="constrained")
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(13.33, 8, title) as figure:
         axes = figure.subplots(2, 2)
         _joint(axes[0, 0], figure, law, width, beta, mu, joint / total)
         _marginal(axes[0, 1], mu, joint.sum(axis=0) / total, lambda t: law.pdf_mu(t, width=width), "delta-slope mu")
         _marginal(axes[1, 0], beta, joint.sum(axis=1) / total, law.pdf_beta, "breakpoint beta")
         _tail(axes[1, 1], counted)
-        tell_ticks_apart(figure)
     return figure
 
 

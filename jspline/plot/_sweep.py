@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from jspline._text import exact, point
-from jspline.plot._axes import as_written, tell_ticks_apart
-from jspline.plot._style import style, theme
+from jspline.plot._axes import as_written, sheet
+from jspline.plot._style import theme
 
 MEASURES = {"regime": "regime index: 0 linear, 1 cubic", "loss": "loss at the end", "steps": "steps"}
 
@@ -27,9 +27,7 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
     share, low, high = (np.asarray(part).reshape(-1, x.size) for part in interval)
     share, low = (np.where(part > 0, part, np.nan) for part in (share, np.maximum(low, 1e-6)))
     shape = [met.sizes[name] for name in axes[:-1]]
-    with style():
-        figure = Figure(figsize=(9, 5.6), layout="constrained")
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(9, 5.6, title) as figure:
         ax = figure.add_subplot()
         for k, place in enumerate(np.ndindex(*shape)):
             label = as_written(point({name: met[name].values[i] for name, i in zip(axes[:-1], place, strict=True)}))
@@ -61,9 +59,7 @@ def sweep_figure(title: str, result: Any) -> Figure:
     x = np.asarray(result[axes[0]])
     numbers = np.issubdtype(x.dtype, np.number)
     place = x if numbers else np.arange(x.size)
-    with style():
-        figure = Figure(figsize=(4.6 * len(names), 4.8), layout="constrained")
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(4.6 * len(names), 4.8, title) as figure:
         for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             values = np.asarray(result[name], float)
             low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
@@ -83,5 +79,4 @@ def sweep_figure(title: str, result: Any) -> Figure:
             ax.set(xlabel=as_written(axes[0]), title=MEASURES[name])
         if len(axes) > 1:
             ax.legend()
-        tell_ticks_apart(figure)
     return figure
