@@ -140,11 +140,16 @@ def fit_figure(x=X, y=Y, name=NAME, pieces=3):
 
 
 def hessian_figure():
-    part = {"beta": X, "values": Y, "knots": X, "at_knots": Y, "types": np.zeros(9, int), "now": X[4]}
-    counts = {"one": {"non-zero": 9}}
-    return plot.hessian_figure(
-        title=NAME, spectra={"one": Y}, counts=counts, slices=[part], slice_titles=[NAME], x_name=NAME
-    )
+    causes = list(plot.CAUSES)[1:]
+    curved = Dataset(
+        {
+            "x": ("data", X, {"long_name": NAME}), "theta": ("params", [1.0, -X[4], 1.0, 0.0]),
+            "eigenvalues": (("matrix", "rank"), Y[None]), "zeros": (("matrix", "cause"), np.zeros((1, 6), int)),
+            "slice": (("neuron", "beta"), Y[None]), "knot_type": (("neuron", "data"), [["passthrough"] * 9]),
+        },
+        {"matrix": ["one"], "cause": causes, "neuron": [0], "beta": X},
+    )  # fmt: skip
+    return plot.hessian_figure(curved, title=NAME)
 
 
 def sweep_figure():
@@ -168,7 +173,7 @@ def film_figure(y=Y):
 FIGURES = {
     "flow": (flow_figure, 4),
     "fit": (fit_figure, 3),
-    "hessian": (hessian_figure, 3),
+    "hessian": (hessian_figure, 2),
     "sweep": (sweep_figure, 3),
     "film": (lambda: film_figure().figure, 4),
 }

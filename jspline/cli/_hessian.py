@@ -24,9 +24,6 @@ from jspline.datasets import Dataset
 STEP = 1e-6
 """Of the finite differences, in the parameters."""
 
-DRAWN = ("beta", "values", "knots", "at_knots", "types", "now")
-"""What of a slice is in the picture."""
-
 
 @app.command("hessian")
 def hessian_command(
@@ -92,10 +89,10 @@ def hessian_command(
             points |= _learn(net, scaled, t1, rtol, max_steps)
         curved = _curved(points, scaled, neuron)
     facts = {"agreement": curved.agreement, "theorem5": curved.theorem._asdict()}
-    labelled = keep(
-        out, "hessian", arguments, where, _summary(curved), lambda: _dataset(curved, scaled, source.x_name), **facts
-    )
-    draw(out, "hessian", labelled, lambda labelled: _figure(curved, arguments, source.x_name))
+    arrays = partial(_dataset, curved, scaled, source.x_name)
+    labelled = keep(out, "hessian", arguments, where, _summary(curved), arrays, **facts)
+    title = f"The curvature of the loss of a ReLU network of width {width} on {problem.called(data)}, {curved.name}"
+    draw(out, "hessian", labelled, partial(plot.hessian_figure, title=title))
 
 
 class Curved(NamedTuple):
@@ -213,59 +210,46 @@ def _slice(net: ReLUNet, data: Dataset, i: jax.Array) -> dict[str, jax.Array]:
     knots = landscape.classify_knots(net, data, i)
     margin = 0.08 * (data.x[-1] - data.x[0])
     beta = jnp.linspace(data.x[0] - margin, data.x[-1] + margin, 1001, dtype=data.x.dtype)
-    return {
-        "neuron": i,
-        "beta": beta,
-        "values": curve(beta),
-        "knots": data.x,
-        "at_knots": curve(data.x),
-        "types": knots.slice,
-        "flow_types": knots.flow,
-        "now": -net.b[i] / net.w[i],
-        "mu": net.w[i] * net.v[i],
-        "s": jnp.sign(net.w[i]),
-    }
+    types = {"types": knots.slice, "flow_types": knots.flow}
+    return {"neuron": i, "beta": beta, "values": curve(beta), **types}
 
 
 def _summary(of: Curved) -> str:
-    name, agreement, census, spectra = of.name, of.agreement, of.census, of.spectra
-    seconds, P = agreement["seconds"], next(iter(census.values())).params
-    kept = agreement["finite_differences_columns"]
-    left_out = (
-        "" if kept == P else f"; {counted(P - kept, 'column')} left out, with a breakpoint within {STEP:g} of a datum"
-    )
+    agreement, seconds, params = of.agreement, of.agreement["seconds"], len(of.matrix)
+    lost = params - agreement["finite_differences_columns"]
+    left_out = f"; {counted(lost, 'column')} left out, with a breakpoint within {STEP:g} of a datum" if lost else ""
     ways = [
         ["  automatic differentiation", f"{agreement['autodiff']:.1e}", f"{1e3 * seconds['autodiff']:.3g} ms, "
          f"{seconds['autodiff'] / seconds['structured']:.0f} times as long"],
         ["  finite differences", f"{agreement['finite_differences']:.1e}", f"of the gradient{left_out}"],
         ["  the Gram matrix", f"{agreement['gram']:.1e}", of.theorem.reason],
     ]  # fmt: skip
-    rows: dict[str, Callable[[str], str | int]] = {
-        "largest": lambda k: f"{spectra[k][-1]:.4g}",
-        "smallest": lambda k: f"{spectra[k][0]:.3g}",
-        "positive": lambda k: census[k].params - census[k].nullity - _negative(spectra[k], census[k]),
-        "negative": lambda k: _negative(spectra[k], census[k]),
-        "zero": lambda k: census[k].nullity,
+    values, modes = list(of.spectra.values()), list(of.census.values())
+    negative = [_negative(*each) for each in zip(values, modes, strict=True)]
+    rows: dict[str, list[Any]] = {
+        "largest": [f"{v[-1]:.4g}" for v in values],
+        "smallest": [f"{v[0]:.3g}" for v in values],
+        "positive": [params - m.nullity - below for m, below in zip(modes, negative, strict=True)],
+        "negative": negative,
+        "zero": [m.nullity for m in modes],
     }
     for cause in curvature.CAUSES:
-        if any(modes.counts[cause] for modes in census.values()):
-            rows[f"  {TOLD[cause]}"] = partial(_count, census, cause)
-    rows["largest stable step of GD"] = lambda k: f"{2 / spectra[k][-1]:.3g}"
+        if any(found := [m.counts[cause] for m in modes]):
+            rows[f"  {plot.CAUSES[cause][1]}"] = found
+    rows["largest stable step of GD"] = [f"{2 / v[-1]:.3g}" for v in values]
     knots = [
         [f"  neuron {each['neuron']}", f"{_knots(each['types'])};", _knots(each["flow_types"])] for each in of.slices
     ]
     return "\n".join(
         [
             "",
-            f"The Hessian {name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
+            f"The Hessian {of.name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
             table([""] * 3, ways, left=(0, 2)),
             "  (largest difference over largest entry)",
             "",
-            table(
-                ["Eigenvalues", *spectra], [[f"  {row}", *map(str, map(form, spectra))] for row, form in rows.items()]
-            ),
+            table(["Eigenvalues", *of.spectra], [[f"  {name}", *map(str, row)] for name, row in rows.items()]),
             "",
-            f"Knots along single breakpoints {name}: of the slice, and of the flow",
+            f"Knots along single breakpoints {of.name}: of the slice, and of the flow",
             table([""] * 3, knots, left=(0, 1, 2)),
         ]
     )
@@ -275,82 +259,36 @@ def _knots(types: np.ndarray) -> str:
     return ", ".join(counted(int(np.sum(types == k)), knot) for k, knot in enumerate(landscape.KNOTS))
 
 
-def _count(census: dict[str, curvature.ZeroModes], cause: str, key: str) -> int:
-    return census[key].counts[cause]
-
-
 def _negative(values: np.ndarray, modes: curvature.ZeroModes) -> int:
     """How many eigenvalues are below 0; the Gram matrix has none, whatever rounding says."""
     return 0 if modes.matrix == "gram" else int(np.sum(values < -modes.tolerance))
-
-
-TOLD = {
-    "dead": "dead neurons",
-    "silent": "v = 0",
-    "constant": "w = 0 < b",
-    "scale": "scale symmetry",
-    "functional": "between the data",
-    "unexplained": "unexplained",
-}
-
-
-def _figure(of: Curved, a: dict[str, Any], x_name: str) -> Any:
-    return plot.hessian_figure(
-        title=f"The curvature of the loss of a ReLU network of width {a['width']} on {problem.called(a['data'])}, "
-        f"{of.name}",
-        spectra=of.spectra,
-        counts={key: {"non-zero": modes.params - modes.nullity} | modes.counts for key, modes in of.census.items()},
-        slices=[{key: each[key] for key in DRAWN} for each in of.slices],
-        slice_titles=[
-            f"Loss along breakpoint {each['neuron']}: mu = {each['mu']:.2g}, "
-            f"{'right' if each['s'] > 0 else 'left'}-facing"
-            for each in of.slices
-        ],
-        x_name=f"{x_name}, standardized",
-    )
 
 
 def _dataset(of: Curved, data: Dataset, x_name: str) -> xr.Dataset:
     """Everything in labelled arrays, in standardized units."""
     names = [f"{kind}[{i}]" for kind in "wbv" for i in range(of.net.width)] + ["b0"]
     slices = {key: np.array([each[key] for each in of.slices]) for key in of.slices[0]}
-    knots, census = np.array(landscape.KNOTS), of.census
-    last = list(census.values())[-1]
-    causes = list(curvature.CAUSES)
+    knots, census, causes = np.array(landscape.KNOTS), list(of.census.values()), list(curvature.CAUSES)
+    zeros = np.array([[modes.counts[cause] for cause in causes] for modes in census])
+    at_knots = ("neuron", "data")
+    each: dict[str, tuple[Any, Any, str]] = {
+        "x": ("data", data.x, f"{x_name}, standardized"),
+        "y": ("data", data.y, "output, standardized"),
+        "weight": ("data", data.weight, "weight p"),
+        "theta": ("params", curvature.flat(of.net, True), "parameter"),
+        "hessian": (("params", "params_too"), of.matrix, "Hessian of the loss"),
+        "eigenvalues": (("matrix", "rank"), list(of.spectra.values()), "eigenvalue"),
+        "zeros": (("matrix", "cause"), zeros, "zero eigenvalues by cause"),
+        "tolerance": ("matrix", [modes.tolerance for modes in census], "size of a zero"),
+        "cause_of_neuron": ("width", [causes[i] for i in census[-1].neurons], "cause of its zeros"),
+        "slice": (("neuron", "beta"), slices["values"], "loss along the breakpoint of a neuron"),
+        "knot_type": (at_knots, knots[slices["types"]].astype(object), "what the slice does at a datum"),
+        "flow_type": (at_knots, knots[slices["flow_types"]].astype(object), "what the flow does at a datum"),
+        "beta": ("beta", slices["beta"][0], f"breakpoint, {x_name} standardized"),
+    }
+    coords = {"params": names, "params_too": names, "matrix": list(of.spectra), "cause": causes}
     return xr.Dataset(
-        {
-            "x": ("data", np.asarray(data.x), {"long_name": f"{x_name}, standardized"}),
-            "y": ("data", np.asarray(data.y), {"long_name": "output, standardized"}),
-            "weight": ("data", np.asarray(data.weight), {"long_name": "weight p"}),
-            "theta": ("params", np.asarray(curvature.flat(of.net, True)), {"long_name": "parameter"}),
-            "hessian": (("params", "params_too"), of.matrix, {"long_name": "Hessian of the loss"}),
-            "eigenvalues": (("matrix", "rank"), np.array(list(of.spectra.values())), {"long_name": "eigenvalue"}),
-            "zeros": (
-                ("matrix", "cause"),
-                np.array([[modes.counts[cause] for cause in causes] for modes in census.values()]),
-                {"long_name": "zero eigenvalues by cause"},
-            ),
-            "tolerance": ("matrix", [modes.tolerance for modes in census.values()], {"long_name": "size of a zero"}),
-            "cause_of_neuron": ("width", [causes[i] for i in last.neurons], {"long_name": "cause of its zeros"}),
-            "slice": (("neuron", "beta"), slices["values"], {"long_name": "loss along the breakpoint of a neuron"}),
-            "knot_type": (
-                ("neuron", "data"),
-                knots[slices["types"]].tolist(),
-                {"long_name": "what the slice does at a datum"},
-            ),
-            "flow_type": (
-                ("neuron", "data"),
-                knots[slices["flow_types"]].tolist(),
-                {"long_name": "what the flow does at a datum"},
-            ),
-        },
-        coords={
-            "params": names,
-            "params_too": names,
-            "matrix": list(of.spectra),
-            "cause": causes,
-            "neuron": slices["neuron"],
-            "beta": ("beta", slices["beta"][0], {"long_name": f"breakpoint, {x_name} standardized"}),
-        },
+        {name: (dims, np.asarray(values), {"long_name": said}) for name, (dims, values, said) in each.items()},
+        coords={**coords, "neuron": slices["neuron"]},
         attrs={"least_possible_loss": float(data.constant)},
     )

@@ -1,6 +1,6 @@
 """Pictures of curvature: a spectrum, what its zeros are, slices of the loss with the types of their knots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -99,25 +99,21 @@ def loss_slice(
     return lines
 
 
-def hessian_figure(
-    *,
-    title: str,
-    spectra: Mapping[str, ArrayLike],
-    counts: Mapping[str, Mapping[str, int]],
-    slices: Sequence[Mapping[str, Any]],
-    slice_titles: Sequence[str],
-    x_name: str,
-) -> Figure:
+def hessian_figure(curved: Any, *, title: str = "") -> Figure:
     """Spectra and what their zeros are, and slices of the loss.
 
     Args:
+        curved: labelled arrays as `jspline hessian` writes them (`hessian.nc`): by `matrix`, of which there are three
+            at most, the `eigenvalues` and the numbers of `zeros` by `cause`; by `neuron` the `slice` along its
+            breakpoint `beta` with the `knot_type` at each `x`; and the parameters `theta`.
         title: of the figure.
-        spectra: eigenvalues by the name of the matrix, three at most.
-        counts: by the same names, how many eigenvalues there are of each of `CAUSES`, those that are not 0 included.
-        slices: arguments of `loss_slice`, one mapping a slice.
-        slice_titles: one for each.
-        x_name: label of the breakpoint axis.
     """
+    spectra = {str(name): curved.eigenvalues.sel(matrix=name).values for name in curved.matrix.values}
+    causes = [str(cause) for cause in curved.cause.values]
+    counts = {
+        name: {"non-zero": int(len(spectra[name]) - zeros.sum())} | dict(zip(causes, zeros.tolist(), strict=True))
+        for name, zeros in zip(spectra, curved.zeros.values, strict=True)
+    }
     with sheet(13.33, 7.5, title, w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02) as figure:
         columns = figure.add_gridspec(1, 2, width_ratios=[1.35, 1])
         left = columns[0].subgridspec(2, 1, height_ratios=[3.4, 0.45 + 0.35 * len(spectra)])
@@ -132,19 +128,28 @@ def hessian_figure(
             loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=len(there), columnspacing=1.0,
             handlelength=1.0,
         )  # fmt: skip
-        if slices:
-            axes = columns[1].subgridspec(len(slices), 1).subplots(sharex=True, squeeze=False)[:, 0]
-            for ax, content, text in zip(axes, slices, slice_titles, strict=True):
-                loss_slice(ax, **content)
-                ax.set(title=as_written(text), ylabel="loss")
-            ax.set(xlabel=as_written(x_name))
-            keys = [Line2D([], [], ls="", marker=m, color=theme().pick(c), ms=7, label=f"{n}s") for n, m, c in KNOTS]
-            keys.append(Line2D([], [], color=theme().pick(2), lw=1.6, label="where it is"))
-            ax.legend(
-                handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
-                handletextpad=0.3, handlelength=1.4, fontsize=10,
-            )  # fmt: skip
+        axes = columns[1].subgridspec(curved.sizes["neuron"], 1).subplots(sharex=True, squeeze=False)[:, 0]
+        for ax, neuron in zip(axes, range(curved.sizes["neuron"]), strict=True):
+            _slice(ax, curved.isel(neuron=neuron))
+        ax.set(xlabel=as_written(curved.x.long_name))
+        keys = [Line2D([], [], ls="", marker=m, color=theme().pick(c), ms=7, label=f"{n}s") for n, m, c in KNOTS]
+        keys.append(Line2D([], [], color=theme().pick(2), lw=1.6, label="where it is"))
+        ax.legend(
+            handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
+            handletextpad=0.3, handlelength=1.4, fontsize=10,
+        )  # fmt: skip
     return figure
+
+
+def _slice(ax: Axes, one: Any) -> None:
+    """The loss along the breakpoint of one neuron."""
+    i, kinds = int(one.neuron), [name for name, *_ in KNOTS]
+    w, b, v = one.theta.values[:-1].reshape(3, -1)[:, i]
+    beta, values, x = one.beta.values, one.slice.values, one.x.values
+    types = [kinds.index(str(kind)) for kind in one.knot_type.values]
+    loss_slice(ax, beta, values, knots=x, at_knots=np.interp(x, beta, values), types=types, now=-b / w if w else np.nan)
+    side = "right" if w > 0 else "left"
+    ax.set(title=f"Loss along breakpoint {i}: mu = {w * v:.2g}, {side}-facing", ylabel="loss")
 
 
 def _sizes(ax: Axes, spectra: Mapping[str, ArrayLike], counts: Mapping[str, Mapping[str, int]]) -> None:
