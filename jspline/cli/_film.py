@@ -21,7 +21,7 @@ from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, configure, on_host, one_sentence
 from jspline.cli._encode import need, write_gif, write_mp4
-from jspline.cli._output import files, keep, pictures
+from jspline.cli._output import files, keep, labelled, pictures
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
 from jspline.dynamics import KINDS, RESULTS, Solution, result_names
@@ -268,27 +268,23 @@ def write(
     """The film in each format, its last frame as PNG and SVG, and the stills; the names of the files."""
     film = plot.Film(reel, **names, theme=theme, height=height)
     last = len(reel.times) - 1
-    written = []
     if "mp4" in formats:
         with whole(out / "film.mp4") as path:
             write_mp4(path, _frames(film, _paced(last, fps, 1), "mp4"), fps)
-        written.append("film.mp4")
     if "gif" in formats:
         every = max(1, round(fps / GIF_FPS))
         small = film if height <= GIF_HEIGHT else plot.Film(reel, **names, theme=theme, height=GIF_HEIGHT)
         with whole(out / "film.gif") as path:
             write_gif(path, _frames(small, _paced(last, fps, every), "gif"), max(1, round(fps / every)))
-        written.append("film.gif")
     if "html" in formats:
         with whole(out / "film.html") as path:
             path.write_text(plot.film_html(film, fps=fps), encoding="utf-8")
-        written.append("film.html")
     pictures = {"film.png": last, "film.svg": last}
     pictures |= {f"film_{exact(t)}.png": int(np.argmin(np.abs(reel.times - t))) for t in stills}
     for name, k in pictures.items():
         with whole(out / name) as path:
             film.save(path, k)
-    return [*written, *pictures]
+    return [*(f"film.{each}" for each in ("mp4", "gif", "html") if each in formats), *pictures]
 
 
 def _paced(last: int, fps: int, every: int) -> list[int]:
@@ -307,25 +303,19 @@ def _frames(film: plot.Film, numbers: list[int], name: str) -> Iterator[np.ndarr
 
 def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:
     """The arrays of a reel, labelled."""
-    each = ("frames",)
-    return xr.Dataset(
-        {
-            "x": ("points", reel.x, {"long_name": x_name}),
-            "y": ("points", reel.y, {"long_name": y_name}),
-            "fit": ((*each, "grid"), reel.fit, {"long_name": y_name}),
-            "beta": ((*each, "width"), reel.beta, {"long_name": "breakpoint"}),
-            "mu": ((*each, "width"), reel.mu, {"long_name": "delta-slope"}),
-            "s": ((*each, "width"), reel.s, {"long_name": "orientation"}),
-            "psi": ((*each, "side", "ends"), reel.psi, {"long_name": "drive, in units of the flow"}),
-            "loss": (each, reel.loss, {"long_name": "loss of the flow"}),
-            "event_time": ("events", reel.event_times, {"long_name": "time of the event"}),
-            "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].tolist(), {"long_name": "kind of the event"}),
-        },
-        coords={
-            "times": ("frames", reel.times, {"long_name": "time of the frame"}),
-            "grid": ("grid", reel.grid, {"long_name": x_name}),
-            "ends": ("ends", reel.edges, {"long_name": "both ends of each interval between data"}),
-            "side": ["right", "left"],
-        },
-        attrs={"least_possible_loss": reel.floor},
-    )
+    each: dict[str, tuple[Any, Any, str]] = {
+        "x": ("points", reel.x, x_name),
+        "y": ("points", reel.y, y_name),
+        "fit": (("frames", "grid"), reel.fit, y_name),
+        "beta": (("frames", "width"), reel.beta, "breakpoint"),
+        "mu": (("frames", "width"), reel.mu, "delta-slope"),
+        "s": (("frames", "width"), reel.s, "orientation"),
+        "psi": (("frames", "side", "ends"), reel.psi, "drive, in units of the flow"),
+        "loss": ("frames", reel.loss, "loss of the flow"),
+        "event_time": ("events", reel.event_times, "time of the event"),
+        "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].astype(object), "kind of the event"),
+        "times": ("frames", reel.times, "time of the frame"),
+        "grid": ("grid", reel.grid, x_name),
+        "ends": ("ends", reel.edges, "both ends of each interval between data"),
+    }
+    return labelled(each, least_possible_loss=reel.floor).assign_coords(side=["right", "left"]).set_coords("times")

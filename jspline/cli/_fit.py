@@ -14,7 +14,7 @@ from jspline._text import counted, told_apart
 from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, configure, one_sentence
-from jspline.cli._output import draw, files, keep, table
+from jspline.cli._output import draw, files, keep, labelled, table
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
@@ -73,9 +73,9 @@ def fit_command(
             results = _results(given, asked, tried, progress)
         said = _summary(source, merged, arguments, results)
     where = next(iter(given.x.devices()))
-    labelled = keep(out, "fit", arguments, where, said, lambda: _dataset(source, results))
+    made = keep(out, "fit", arguments, where, said, lambda: _dataset(source, results))
     title = f"Piecewise-linear fits of {problem.called(data)}"
-    draw(out, "fit", labelled, partial(plot.fit_figure, title=title))
+    draw(out, "fit", made, partial(plot.fit_figure, title=title))
 
 
 def _pieces(pieces: str) -> int | None:
@@ -144,26 +144,16 @@ def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results:
 def _dataset(source: Table, results: dict[str, Any]) -> xr.Dataset:
     x, fits = np.asarray(source.data.x), [fit for fit, _ in results.values()]
     grid, widest = np.linspace(x[0], x[-1], 2001), max(len(fit.breaks) for fit in fits)
-    by_kind: dict[str, tuple[str, list[Any], str]] = {
-        "fit": ("grid", [fit(jnp.asarray(grid, fit.sse.dtype)) for fit in fits], source.y_name),
-        "breaks": ("knots", [np.append(fit.breaks, [np.nan] * (widest - len(fit.breaks))) for fit in fits],
-                   source.x_name),
-        "sse": ("tried", [fit.sses for fit in fits], "sum of squared errors, without a half"),
-        "criterion": ("tried", [criteria for _, criteria in results.values()], "Schwarz's criterion"),
-    }  # fmt: skip
-    return xr.Dataset(
-        {
-            "x": ("data", x, {"long_name": source.x_name}),
-            "y": ("data", np.asarray(source.data.y), {"long_name": source.y_name}),
-            "pieces": ("kind", [fit.pieces for fit in fits], {"long_name": "number of lines"}),
-            **{
-                name: (("kind", dim), np.stack(each), {"long_name": said})
-                for name, (dim, each, said) in by_kind.items()
-            },
-        },
-        coords={
-            "kind": list(results),
-            "grid": ("grid", grid, {"long_name": source.x_name}),
-            "tried": ("tried", np.arange(1, 1 + len(fits[0].sses)), {"long_name": "number of pieces"}),
-        },
-    )
+    breaks = [np.append(fit.breaks, [np.nan] * (widest - len(fit.breaks))) for fit in fits]
+    each: dict[str, tuple[Any, Any, str]] = {
+        "x": ("data", x, source.x_name),
+        "y": ("data", source.data.y, source.y_name),
+        "grid": ("grid", grid, source.x_name),
+        "fit": (("kind", "grid"), [fit(jnp.asarray(grid, fit.sse.dtype)) for fit in fits], source.y_name),
+        "pieces": ("kind", [fit.pieces for fit in fits], "number of lines"),
+        "breaks": (("kind", "knots"), breaks, source.x_name),
+        "sse": (("kind", "tried"), [fit.sses for fit in fits], "sum of squared errors, without a half"),
+        "criterion": (("kind", "tried"), [criteria for _, criteria in results.values()], "Schwarz's criterion"),
+        "tried": ("tried", np.arange(1, 1 + len(fits[0].sses)), "number of pieces"),
+    }
+    return labelled(each).assign_coords(kind=list(results))

@@ -18,7 +18,7 @@ from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, on_host, one_sentence
 from jspline.cli._integrate import integrate
-from jspline.cli._output import draw, keep, table
+from jspline.cli._output import draw, keep, labelled, table
 from jspline.datasets import Dataset
 
 STEP = 1e-6
@@ -90,9 +90,9 @@ def hessian_command(
         curved = _curved(points, scaled, neuron)
     facts = {"agreement": curved.agreement, "theorem5": curved.theorem._asdict()}
     arrays = partial(_dataset, curved, scaled, source.x_name)
-    labelled = keep(out, "hessian", arguments, where, _summary(curved), arrays, **facts)
+    made = keep(out, "hessian", arguments, where, _summary(curved), arrays, **facts)
     title = f"The curvature of the loss of a ReLU network of width {width} on {problem.called(data)}, {curved.name}"
-    draw(out, "hessian", labelled, partial(plot.hessian_figure, title=title))
+    draw(out, "hessian", made, partial(plot.hessian_figure, title=title))
 
 
 class Curved(NamedTuple):
@@ -286,9 +286,6 @@ def _dataset(of: Curved, data: Dataset, x_name: str) -> xr.Dataset:
         "flow_type": (at_knots, knots[slices["flow_types"]].astype(object), "what the flow does at a datum"),
         "beta": ("beta", slices["beta"][0], f"breakpoint, {x_name} standardized"),
     }
-    coords = {"params": names, "params_too": names, "matrix": list(of.spectra), "cause": causes}
-    return xr.Dataset(
-        {name: (dims, np.asarray(values), {"long_name": said}) for name, (dims, values, said) in each.items()},
-        coords={**coords, "neuron": slices["neuron"]},
-        attrs={"least_possible_loss": float(data.constant)},
+    return labelled(each, least_possible_loss=float(data.constant)).assign_coords(
+        params=names, params_too=names, matrix=list(of.spectra), cause=causes, neuron=slices["neuron"]
     )

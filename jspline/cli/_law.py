@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import jax
@@ -9,14 +10,15 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import ensemble, init, plot
+from jspline import ensemble, plot
 from jspline._files import prepare
 from jspline._text import counted, exact
 from jspline.cli import _options as options
 from jspline.cli._app import app, configure, one_sentence
-from jspline.cli._output import draw, files, keep, table
-from jspline.cli._problem import check_counts, check_seed
+from jspline.cli._output import draw, files, keep, labelled, table
+from jspline.cli._problem import check_counts, check_seed, choose_law
 from jspline.cli._progress import Progress
+from jspline.datasets import six_points
 
 LAWS = ("he", "glorot", "uniform")
 
@@ -70,58 +72,45 @@ def law_command(
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)
     said = _summary(name, width, dataset, seconds, dtype)
-    labelled = keep(out, "law", arguments, jax.local_devices()[0], said, lambda: dataset, seconds=seconds)
+    made = keep(out, "law", arguments, jax.local_devices()[0], said, lambda: dataset, seconds=seconds)
     total = counted(dataset.attrs["neurons"], "neuron")
     title = f"The law of {name} initialization, width {width}: {total}"
-    draw(out, "law", labelled, lambda labelled: plot.law_figure(title, law, width, labelled))
+    draw(out, "law", made, partial(plot.law_figure, title, law, width))
 
 
 def _law(name: str, width: int, dtype: str) -> Any:
-    he = init.he(width)
-    laws = {
-        "he": he,
-        "glorot": init.glorot(width),
-        "uniform": init.Uniform(*(3**0.5 * scale for scale in (he.sigma_w, he.sigma_b, he.sigma_v))),
-    }
-    if name not in laws:
+    if name not in LAWS:
         raise ValueError(f"The law must be one of {', '.join(LAWS)}; got {name}.")
-    return jax.tree.map(lambda leaf: leaf.astype(dtype), laws[name])
+    return jax.tree.map(lambda leaf: leaf.astype(dtype), choose_law(name, width, six_points()))
 
 
 def _dataset(law: Any, width: int, bins: ensemble.LawBins, sample: ensemble.LawSample) -> xr.Dataset:
     joint, excess = np.asarray(sample.joint), np.asarray(sample.excess)
     exact = jax.tree.map(lambda leaf: leaf.astype("float64"), law)
     edges = {"beta": bins.beta.edges(), "mu": bins.mu.edges(), "excess": bins.excess.edges()}
-    cdf = {
-        "beta": np.asarray(exact.cdf_beta(edges["beta"][1:-1])),
-        "mu": np.asarray(exact.cdf_mu(edges["mu"][1:-1])),
-    }
+    cdf = {each: np.asarray(getattr(exact, f"cdf_{each}")(edges[each][1:-1])) for each in ("beta", "mu")}
     deviation = float(exact.roughness_var(width)) ** 0.5
     tail = np.cumsum(excess[::-1])[::-1] / excess.sum()
-    return xr.Dataset(
-        {
-            "joint": (("beta", "mu"), joint, {"long_name": "neurons in each bin"}),
-            "excess_count": ("excess", excess, {"long_name": "networks by (rho - E rho) / sd rho"}),
-            "tail": ("excess", tail, {"long_name": "share of networks from the lower edge of the bin on"}),
-            "tail_bound": (
-                "excess",
-                np.asarray(exact.roughness_tail(width, edges["excess"][:-1] * deviation)),
-                {"long_name": "one-sided Chebyshev bound there (theorem 2)"},
-            ),
-            **{f"{each}_edge": (f"{each}_edges", edges[each]) for each in edges},
-            **{f"{each}_cdf": (f"{each}_inner", cdf[each], {"long_name": "exact cdf at inner edges"}) for each in cdf},
-        },
-        attrs={
-            "neurons": int(joint.sum()),
-            "networks": int(excess.sum()),
-            "ks_beta": ensemble.kolmogorov(joint.sum(axis=1), cdf["beta"]),
-            "ks_mu": ensemble.kolmogorov(joint.sum(axis=0), cdf["mu"]),
-            "roughness_mean": float(sample.rough.mean),
-            "roughness_error": float(sample.rough.error),
-            "roughness_variance": float(sample.rough.variance),
-            "exact_mean": float(exact.roughness_mean(width)),
-            "exact_variance": float(exact.roughness_var(width)),
-        },
+    bound = np.asarray(exact.roughness_tail(width, edges["excess"][:-1] * deviation))
+    counted: dict[str, tuple[Any, Any, str]] = {
+        "joint": (("beta", "mu"), joint, "neurons in each bin"),
+        "excess_count": ("excess", excess, "networks by (rho - E rho) / sd rho"),
+        "tail": ("excess", tail, "share of networks from the lower edge of the bin on"),
+        "tail_bound": ("excess", bound, "one-sided Chebyshev bound there (theorem 2)"),
+        **{f"{each}_edge": (f"{each}_edges", edges[each], "edges of the bins") for each in edges},
+        **{f"{each}_cdf": (f"{each}_inner", cdf[each], "exact cdf at inner edges") for each in cdf},
+    }
+    return labelled(
+        counted,
+        neurons=int(joint.sum()),
+        networks=int(excess.sum()),
+        ks_beta=ensemble.kolmogorov(joint.sum(axis=1), cdf["beta"]),
+        ks_mu=ensemble.kolmogorov(joint.sum(axis=0), cdf["mu"]),
+        roughness_mean=float(sample.rough.mean),
+        roughness_error=float(sample.rough.error),
+        roughness_variance=float(sample.rough.variance),
+        exact_mean=float(exact.roughness_mean(width)),
+        exact_variance=float(exact.roughness_var(width)),
     )
 
 

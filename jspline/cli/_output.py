@@ -6,13 +6,14 @@ import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import typer
 import xarray as xr
 
@@ -50,6 +51,12 @@ def files(name: str) -> tuple[str, ...]:
     return (*(f"{name}{suffix}" for suffix in PICTURES), f"{arrays}.nc", "run.json")
 
 
+def labelled(arrays: Mapping[str, tuple[Any, Any, str]], **attrs: Any) -> xr.Dataset:
+    """Arrays by their names: dimensions, values, and what they are."""
+    variables = {name: (dims, np.asarray(values), {"long_name": said}) for name, (dims, values, said) in arrays.items()}
+    return xr.Dataset(variables, attrs=attrs)
+
+
 def keep(
     out: Path | None,
     name: str,
@@ -59,41 +66,31 @@ def keep(
     arrays: Callable[[], xr.Dataset] | None = None,
     **facts: Any,
 ) -> xr.Dataset | None:
-    """Write NAME.nc and `run.json`, and say what came out, even if it could not be written.
+    """Write NAME.nc, whose arrays are made if there is a folder, and `run.json` with more facts; the arrays, then.
 
-    Args:
-        out: the folder, if there is one.
-        name: of the command, and of its files.
-        arguments: of the command.
-        device: where it ran.
-        said: what came out.
-        arrays: make what NAME.nc holds, if it is to be written; without, that is written already.
-        facts: more of `run.json`.
-
-    Returns:
-        The arrays, if they were written.
+    What came out is said even if it could not be written. Without `arrays` those of the command are written already.
     """
-    labelled = None
+    made = None
     try:
         if out is not None:
             with on_host(), one_sentence():
                 if arrays is not None:
-                    labelled = arrays()
+                    made = arrays()
                     with whole(out / f"{name}.nc") as path:
-                        labelled.to_netcdf(path, engine="h5netcdf")
+                        made.to_netcdf(path, engine="h5netcdf")
                 write_run(out / "run.json", arguments, device, **facts)
     finally:
         typer.echo(said)
-    return labelled
+    return made
 
 
-def draw(out: Path | None, name: str, labelled: xr.Dataset | None, figure: Callable[[xr.Dataset], Any]) -> None:
+def draw(out: Path | None, name: str, made: xr.Dataset | None, figure: Callable[[xr.Dataset], Any]) -> None:
     """Draw what `keep` has written, and say where all is."""
-    if out is None or labelled is None:
+    if out is None or made is None:
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
         return
     with on_host(), pictures(out):
-        save(figure(labelled), out, name)
+        save(figure(made), out, name)
     typer.echo(f"Wrote {', '.join(str(out / file) for file in files(name))}.")
 
 
