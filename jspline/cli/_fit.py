@@ -18,11 +18,7 @@ from jspline.cli._output import draw, files, keep, labelled, table
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
-METHODS: dict[str, Any] = {
-    "optimal": pwl.dynamic_programming,
-    "greedy": pwl.greedy_merge,
-    "continuous": pwl.continuous,
-}
+METHODS: dict[str, Any] = {"optimal": pwl.dynamic_programming, "greedy": pwl.greedy_merge, "continuous": pwl.continuous}
 """Separate lines at their best, merged greedily, and joined lines with free knots."""
 
 

@@ -44,8 +44,7 @@ def flow_command(
     rtol: options.Rtol = 1e-4,
     max_steps: options.MaxSteps = 10_000,
     method: Annotated[
-        str,
-        typer.Option(help="exact: from crossing to crossing. diffrax: an explicit solver, as if nothing crossed."),
+        str, typer.Option(help="exact: from crossing to crossing. diffrax: an explicit solver, as if nothing crossed.")
     ] = "exact",
     compare: Annotated[
         bool, typer.Option("--compare", help="Run both methods on the same networks; the exact run is written.")

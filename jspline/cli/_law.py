@@ -63,11 +63,7 @@ def law_command(
     began = time.perf_counter()
     with Progress(f"law {name}", blocks, "neuron", each) as show:
         sample = ensemble.collect(
-            block,
-            blocks,
-            key=jax.random.key(seed),
-            draw=block.draw,
-            progress=lambda done, _: show(done),
+            block, blocks, key=jax.random.key(seed), draw=block.draw, progress=lambda done, _: show(done)
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)

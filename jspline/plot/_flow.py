@@ -18,12 +18,7 @@ from jspline.plot._style import side, theme
 
 
 def fits(
-    ax: Axes,
-    x: ArrayLike,
-    values: ArrayLike,
-    *,
-    highlight: Sequence[int] = (),
-    labels: Sequence[str] = (),
+    ax: Axes, x: ArrayLike, values: ArrayLike, *, highlight: Sequence[int] = (), labels: Sequence[str] = ()
 ) -> list[Line2D]:
     """A batch of functions as lines, a few of them highlighted.
 
