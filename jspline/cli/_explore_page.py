@@ -48,14 +48,9 @@ class Page:
     """One visitor's page. Every change becomes a new `State`; `update` shows it."""
 
     def __init__(self, doc: Document, solver: Solver, default: State, given: Points, names: tuple[str, str]):
-        """Build the page for a document, at the state that its address says.
+        """Build the page for the document of a visit, at the state that its address says, or else the default.
 
-        Args:
-            doc: of this visit.
-            solver: shared by all visits.
-            default: the state where the address says nothing.
-            given: the data of the command line; empty without.
-            names: labels of the axes for these data.
+        The solver is shared by all visits; `given` are the data of the command line, `names` those of their axes.
         """
         self.doc, self.solver, self.given, self.names = doc, solver, given, names
         context = doc.session_context
@@ -118,11 +113,7 @@ class Page:
         self.controls = column(*parts, Div(text=HELP, **wide), width=270, stylesheets=[self.narrow])
 
     def _take(self, how: Callable[[Any], dict[str, Any]]) -> Callable[[str, Any, Any], None]:
-        def changed(attribute: str, old: Any, new: Any) -> None:
-            if not self.quiet:
-                self._change(**how(new))
-
-        return changed
+        return lambda attribute, old, new: None if self.quiet else self._change(**how(new))
 
     def _change(self, **what: Any) -> None:
         """Note the change. A slider that is moved quickly sends many; they are shown together."""
@@ -233,7 +224,10 @@ class Page:
                          nonselection_alpha=0.55)  # fmt: skip
         dots.selection_glyph = dots.glyph.clone()
         dots.selection_glyph.update(size=14, line_color=self.colours.ink, line_width=2.5, fill_alpha=1)
-        p.add_tools(TapTool(renderers=[dots]), HoverTool(renderers=[dots], tooltips=TIPS))
+        p.add_tools(
+            TapTool(renderers=[dots]),
+            HoverTool(renderers=[dots], tooltips=[("neuron", "@place"), ("beta", "@beta"), ("mu", "@mu")]),
+        )
         p.yaxis.axis_label = "delta-slope mu"
         return p
 
@@ -289,7 +283,8 @@ class Page:
         finally:
             self.quiet = False
         lines = [*self.complaints, *([f"The flow did not reach its end: {r.warning}"] if r.warning else [])]
-        self.message.text = _alert(lines)
+        alert = f"<p role='alert' class='alert' style='{ALERT}'>"
+        self.message.text = "".join(f"{alert}{html.escape(line)}</p>" for line in lines)
         self.address.value = s.query(self.default)
 
     def _name_axes(self) -> None:
@@ -369,10 +364,6 @@ def _counts(types: np.ndarray) -> str:
     return " and ".join(counted(int(np.sum(types == kind)), name) for kind, name in named)
 
 
-def _alert(lines: list[str]) -> str:
-    return "".join(f"<p role='alert' class='alert' style='{ALERT}'>{html.escape(line)}</p>" for line in lines)
-
-
 ALERT = "margin: 4px 8px; padding: 4px 10px; border-left: 4px solid #D55E00; font-size: 14px"
 
 HELP = """<p>Drag a datum; click beside the data to add one, and backspace removes the one that was clicked. Click a dot
@@ -441,8 +432,6 @@ PUSH = """
 const query = cb_obj.value;
 window.history.replaceState(null, "", window.location.pathname + (query ? "?" + query : ""));
 """
-
-TIPS = [("neuron", "@place"), ("beta", "@beta"), ("mu", "@mu")]
 
 COLUMNS = {
     "points": "x y", "fit": "x y", "neurons": "beta mu low high colour place", "drive": "x right left",

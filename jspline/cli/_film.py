@@ -22,9 +22,10 @@ from jspline.cli import _problem as problem
 from jspline.cli._app import app, configure, on_host, one_sentence
 from jspline.cli._encode import need, write_gif, write_mp4
 from jspline.cli._output import files, keep, labelled, pictures
+from jspline.cli._problem import CODES
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
-from jspline.dynamics import KINDS, RESULTS, Solution, result_names
+from jspline.dynamics import KINDS, Solution, result_names
 
 FIGURE_7 = "figure_7"
 FORMATS, PACES, THEMES = ("html", "mp4", "gif"), ("events", "log"), ("light", "dark")
@@ -36,8 +37,6 @@ HOLD = 1.0
 
 GIF_HEIGHT, GIF_FPS = 540, 15
 """A gif does not compress what moves: it is smaller and slower."""
-
-CODES: Any = RESULTS
 
 
 @app.command("film")
@@ -100,7 +99,7 @@ def film_command(
         formats, times = _check(arguments)
         configure("float64", device)
         with on_host():
-            it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
+            it = _figure_7(seed) if data == FIGURE_7 else _learned(arguments)
         prepare(out, *files("film"), *(f"film.{each}" for each in formats))
         net, given = problem.placed((it.net, it.data), "float64")
     where = next(iter(net.b0.devices()))
@@ -115,7 +114,7 @@ def film_command(
         keep(out, "film", arguments, where, _summary(sol, reel), lambda: dataset(reel, it.x_name, it.y_name), **took)
         with pictures(out):
             names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
-            written = write(out, reel, names, formats, times, fps, theme, height)
+            written = write(out, reel, names, formats, times, arguments)
     except KeyboardInterrupt:
         typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
         raise typer.Exit(130) from None
@@ -146,17 +145,15 @@ class Subject(NamedTuple):
     y_name: str = "y"
 
 
-def _learned(
-    data: str, x: str | None, y: str | None, drop_missing: bool, init: str, width: int, alpha: float, seed: int
-) -> Subject:
-    table, given, units = problem.pose(data, x, y, drop_missing)
-    net = problem.drawn(problem.choose_law(init, width, given), width, alpha, seed)
+def _learned(a: dict[str, Any]) -> Subject:
+    table, given, units = problem.pose(a["data"], a["x"], a["y"], a["drop_missing"])
+    net = problem.drawn(problem.choose_law(a["init"], a["width"], given), a["width"], a["alpha"], a["seed"])
     text = (
-        f"{problem.introduced(data, table, given.size)}, to learn {table.y_name}; both "
-        "columns standardized, and the loss is the mean squared error.\n"
-        f"One network of width {width}, {init} initialization, alpha = {exact(alpha)}, seed {seed}."
+        f"{problem.introduced(a['data'], table, given.size)}, to learn {table.y_name}; both columns standardized, and "
+        f"the loss is the mean squared error.\nOne network of width {a['width']}, {a['init']} initialization, "
+        f"alpha = {exact(a['alpha'])}, seed {a['seed']}."
     )
-    title = f"A ReLU network of width {width} learning {problem.called(data)}"
+    title = f"A ReLU network of width {a['width']} learning {problem.called(a['data'])}"
     return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
 
 
@@ -256,16 +253,10 @@ def _summary(sol: Solution, reel: plot.Reel) -> str:
 
 
 def write(
-    out: Path,
-    reel: plot.Reel,
-    names: dict[str, str],
-    formats: list[str],
-    stills: list[float],
-    fps: int,
-    theme: Any,
-    height: int,
+    out: Path, reel: plot.Reel, names: dict[str, str], formats: list[str], stills: list[float], a: dict[str, Any]
 ) -> list[str]:
     """The film in each format, its last frame as PNG and SVG, and the stills; the names of the files."""
+    fps, theme, height = a["fps"], a["theme"], a["height"]
     film = plot.Film(reel, **names, theme=theme, height=height)
     last = len(reel.times) - 1
     if "mp4" in formats:

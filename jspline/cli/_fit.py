@@ -130,8 +130,7 @@ def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results:
     constant = 2 * float(merged.constant)
     if constant > 0:
         lines.append(f"No function of {source.x_name} has an sse below {constant:.6g} (ties).")
-    sparsest = pwl.sparsest_interpolant(merged)
-    knots = sparsest.pieces - 1
+    knots = pwl.sparsest_interpolant(merged).pieces - 1
     needed = f"{counted(knots, 'knot')} {'is' if knots == 1 else 'are'} needed"
     lines.append(f"To interpolate (the means at ties), {needed}, and {'is' if knots == 1 else 'are'} enough.")
     return "\n".join(lines)

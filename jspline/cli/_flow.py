@@ -16,17 +16,14 @@ from jspline.charts import ReLUNet
 from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, on_host, one_sentence
-from jspline.cli._integrate import INTERRUPTED, History, integrate
+from jspline.cli._integrate import History, integrate
 from jspline.cli._output import draw, keep, table
 from jspline.datasets import Dataset, Table, Units
-from jspline.dynamics import RESULTS
 
 SAVED, DECADES = 96, 6
 """Times at which the nets are kept, besides 0: so many, evenly spaced in log t over so many decades."""
 
 METHODS = ("exact", "diffrax")
-
-CODES: Any = RESULTS
 
 
 @app.command("flow")
@@ -140,8 +137,7 @@ def _labelled(history: History, data: Dataset, source: Table, units: Units) -> x
     return labelled
 
 
-def _heading(source: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
-    a = arguments
+def _heading(source: Table, data: Dataset, a: dict[str, Any], device: jax.Device) -> str:
     return (
         f"{problem.introduced(a['data'], source, data.size)}; both columns standardized.\n"
         f"{counted(a['inits'], 'network')} of width {a['width']}, "
@@ -173,11 +169,7 @@ def _summary(history: History, labelled: xr.Dataset) -> str:
     if floor > 0:
         cells.append(["least possible loss (ties in x)", f"{floor:.4g}"])
     lines = [table(["", "minimum", "median", "maximum"], cells)]
-    results = history.results.tolist()
-    for name in sorted(set(results)):
-        message = "Interrupted: what was done so far is kept." if name == INTERRUPTED else CODES[getattr(CODES, name)]
-        mark = "" if name == "end_time" else "Warning: "
-        lines.append(f"{mark}{results.count(name)} of {counted(len(results), 'network')}: {name}. {message}")
+    lines += problem.endings(history.results, "end_time")
     lines.append(f"Compiled in {history.compiling:.1f} s, integrated in {history.seconds:.1f} s.")
     return "\n".join(lines)
 
@@ -188,8 +180,7 @@ def _compare(histories: list[History], data: Dataset) -> dict[str, Any]:
     both = {"exact": exact, "diffrax": other}
     # The fits are compared at the last time that both have reached; the times are the same as far as they go.
     common = np.minimum(exact.solution.t, other.solution.t) * (1 + 1e-6)
-    place = np.searchsorted(exact.times, common, side="right") - 1
-    place = np.minimum(place, len(other.times) - 1)
+    place = np.minimum(np.searchsorted(exact.times, common, side="right"), len(other.times)) - 1
     lanes = np.arange(len(place))
     grid = jnp.linspace(data.x[0], data.x[-1], 1001, dtype=data.x.dtype)
     evaluate = jax.jit(jax.vmap(lambda net: net(grid)))
@@ -225,10 +216,10 @@ def _table(compared: dict[str, Any]) -> str:
     lines = ["", table(["Same networks and tolerances", "exact", "diffrax"], cells)]
     if compared["diffrax"]["interrupted"]:
         lines.append("Warning: diffrax was interrupted.")
-    times = compared["at_times"]
+    times, apart = compared["at_times"], compared["largest_difference_of_fits"]
     when = f"t = {min(times):.4g}" + (f" to {max(times):.4g}" if max(times) > min(times) else "")
     lines.append(
-        f"Largest difference of the fits: {compared['largest_difference_of_fits']:.2g} standard deviations of y, "
-        f"at the last time that both reached, {when}."
+        f"Largest difference of the fits: {apart:.2g} standard deviations of y, at the last time that both reached, "
+        f"{when}."
     )
     return "\n".join(lines)

@@ -113,6 +113,7 @@ def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None
     matrices: dict[str, tuple[ReLUNet, Literal["hessian", "gram"]]] = {key: (n, "hessian") for key, n in points.items()}
     matrices["Gram matrix"] = (net, "gram")
     agreement, matrix = _agreement(net, data)
+    largest = np.argsort(-np.abs(np.asarray(net.w * net.v)), kind="stable")[:3].tolist()
     return Curved(
         name,
         net,
@@ -121,7 +122,7 @@ def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None
         theorem=curvature.theorem5(net, data),
         census={key: curvature.zero_modes(n, data, matrix=of) for key, (n, of) in matrices.items()},
         spectra={key: np.asarray(curvature.spectrum(n, data, matrix=of)) for key, (n, of) in matrices.items()},
-        slices=[jax.tree.map(np.asarray, _slice(net, data, jnp.asarray(i))) for i in neurons or _strongest(net)],
+        slices=[jax.tree.map(np.asarray, _slice(net, data, jnp.asarray(i))) for i in neurons or largest],
     )
 
 
@@ -197,12 +198,6 @@ def _finite_differences(net: ReLUNet, data: Dataset) -> tuple[np.ndarray, np.nda
     return matrix, np.append(np.tile(~near, 2), np.ones(len(w) + 1, bool))
 
 
-def _strongest(net: ReLUNet) -> list[int]:
-    """The three neurons with the largest |mu|."""
-    mu = np.abs(np.asarray(net.w * net.v))
-    return np.argsort(-mu, kind="stable")[: min(3, len(mu))].tolist()
-
-
 @jax.jit
 def _slice(net: ReLUNet, data: Dataset, i: jax.Array) -> dict[str, jax.Array]:
     """The loss along one breakpoint, over the data and a little beyond, with the types of its knots."""
@@ -225,7 +220,8 @@ def _summary(of: Curved) -> str:
         ["  the Gram matrix", f"{agreement['gram']:.1e}", of.theorem.reason],
     ]  # fmt: skip
     values, modes = list(of.spectra.values()), list(of.census.values())
-    negative = [_negative(*each) for each in zip(values, modes, strict=True)]
+    # The Gram matrix has none, whatever rounding says.
+    negative = [int(np.sum(v < -m.tolerance)) * (m.matrix != "gram") for v, m in zip(values, modes, strict=True)]
     rows: dict[str, list[Any]] = {
         "largest": [f"{v[-1]:.4g}" for v in values],
         "smallest": [f"{v[0]:.3g}" for v in values],
@@ -257,11 +253,6 @@ def _summary(of: Curved) -> str:
 
 def _knots(types: np.ndarray) -> str:
     return ", ".join(counted(int(np.sum(types == k)), knot) for k, knot in enumerate(landscape.KNOTS))
-
-
-def _negative(values: np.ndarray, modes: curvature.ZeroModes) -> int:
-    """How many eigenvalues are below 0; the Gram matrix has none, whatever rounding says."""
-    return 0 if modes.matrix == "gram" else int(np.sum(values < -modes.tolerance))
 
 
 def _dataset(of: Curved, data: Dataset, x_name: str) -> xr.Dataset:

@@ -21,6 +21,9 @@ INTERRUPTED = "interrupted"
 STEPS = 50
 """Steps between two looks at the progress bar, and at Ctrl-C."""
 
+PARTS = 100, "hundredth"
+"""Of a flow, in the logarithm of time."""
+
 LANES = 16
 """Networks that a CPU advances at once: more are not faster there, and fewer wait for the slowest."""
 
@@ -65,10 +68,11 @@ def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_ste
 
     The batch that is compiled has one size only, since compiling takes longer than what a fitting size would save.
     """
-    began, show = time.perf_counter(), _progress("exact")
+    began, show = time.perf_counter(), Progress("gradient flow, exact", *PARTS, parts=10)
     inits = len(nets.b0)
     ts = jnp.asarray(times, nets.b0.dtype)
-    lanes = min(LANES, inits) if _on_cpu(nets) else inits
+    on_cpu = next(iter(nets.b0.devices())).platform == "cpu"
+    lanes = min(LANES, inits) if on_cpu else inits
     go = jax.vmap(advance)
     begin = jax.vmap(lambda net: start(net, data, ts[-1], rtol=rtol, atol=1e-3 * rtol, ts=ts))
     state = jax.tree.map(np.asarray, begin(nets))
@@ -112,7 +116,7 @@ def _put(chosen: np.ndarray) -> Callable[[np.ndarray, jax.Array], np.ndarray]:
 
 def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
     """The flow by diffrax, from each time to the next. Networks that have ended wait for the others."""
-    began, show = time.perf_counter(), _progress("diffrax")
+    began, show = time.perf_counter(), Progress("gradient flow, diffrax", *PARTS, parts=10)
     inits = len(nets.b0)
 
     @eqx.filter_jit
@@ -162,14 +166,6 @@ def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_s
 
 def _where(mask: np.ndarray) -> Callable[[Any, Any], Any]:
     return lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-
-
-def _on_cpu(nets: ReLUNet) -> bool:
-    return next(iter(nets.b0.devices())).platform == "cpu"
-
-
-def _progress(method: str) -> Progress:
-    return Progress(f"gradient flow, {method}", 100, "hundredth", parts=10)
 
 
 def _show(show: Progress, t: np.ndarray, times: np.ndarray) -> None:

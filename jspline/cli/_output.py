@@ -90,15 +90,11 @@ def draw(out: Path | None, name: str, made: xr.Dataset | None, figure: Callable[
         typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
         return
     with on_host(), pictures(out):
-        save(figure(made), out, name)
+        drawn = figure(made)
+        for suffix in PICTURES:
+            with whole(out / f"{name}{suffix}") as path:
+                plot.save(drawn, path)
     typer.echo(f"Wrote {', '.join(str(out / file) for file in files(name))}.")
-
-
-def save(figure: Any, out: Path, name: str) -> None:
-    """Write a figure in both formats."""
-    for suffix in PICTURES:
-        with whole(out / f"{name}{suffix}") as path:
-            plot.save(figure, path)
 
 
 def write_run(path: Path, arguments: dict[str, Any], device: jax.Device, **facts: Any) -> None:

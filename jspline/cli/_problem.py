@@ -18,7 +18,9 @@ from jspline.charts import ReLUNet
 from jspline.cli._app import configure, on_host
 from jspline.cli._output import files
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
+from jspline.dynamics import RESULTS
 
+CODES: Any = RESULTS  # to a type checker its members are strings
 LONGEST = 48
 """Characters of a file's name that a title has room for."""
 
@@ -93,8 +95,13 @@ def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False) ->
     Raises as `read`, and `ValueError` when all x are equal.
     """
     table = read(data, x, y, drop_missing)
-    full, units = table.data.standardize()
-    return Problem(table, Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units)
+    return Problem(table, *learned(table.data))
+
+
+def learned(data: Dataset) -> tuple[Dataset, Units]:
+    """What networks learn of these data, and the way back."""
+    full, units = data.standardize()
+    return Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units
 
 
 def begin(command: str, a: Mapping[str, Any]) -> tuple[Problem, init.Law]:
@@ -141,11 +148,21 @@ def placed(tree: Any, dtype: str) -> Any:
     return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), tree)
 
 
+def endings(results: ArrayLike, *fine: str) -> list[str]:
+    """How many networks ended in which way, a line for each, which is a warning unless that is fine."""
+    names, counts = np.unique(np.asarray(results), return_counts=True)
+    lines = []
+    for name, count in zip(names.tolist(), counts, strict=True):
+        how = "Interrupted: what was done so far is kept." if name == "interrupted" else CODES[getattr(CODES, name)]
+        mark = "" if name in fine else "Warning: "
+        lines.append(f"{mark}{count} of {counted(np.size(results), 'network')}: {name}. {how}")
+    return lines
+
+
 def check(arguments: Mapping[str, Any]) -> None:
     """Check what there is among the arguments of a command that others have too."""
-    there = [{name: arguments[name] for name in names if name in arguments} for names in (COUNTS, POSITIVE)]
-    check_counts(**there[0])
-    check_positive(**there[1])
+    check_counts(**{name: arguments[name] for name in COUNTS if name in arguments})
+    check_positive(**{name: arguments[name] for name in POSITIVE if name in arguments})
     check_seed(arguments["seed"])
 
 

@@ -15,12 +15,10 @@ from jspline._text import counted, exact, point, printable
 from jspline.cli import _options as options
 from jspline.cli._app import app, configure, distribute, interruptible, one_sentence
 from jspline.cli._output import draw, files, keep, table
-from jspline.cli._problem import check_seed
+from jspline.cli._problem import check_seed, endings
 from jspline.cli._progress import Progress
 from jspline.cli._sweep_file import Sweep
-from jspline.dynamics import RESULTS
 
-CODES: Any = RESULTS
 FILE_HELP = (
     "A sweep that comes with jspline, holzmueller or regimes, or a TOML file; ./regimes is a file of that name. A CSV "
     "that it names is looked for beside it."
@@ -158,12 +156,6 @@ def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
         else:
             rows.append([*row, *(f"{np.nanmedian(result[name].values[place]):.4g}" for name in names)])
     lines = [table(header, rows)]
-    ends, counts = np.unique(result.result.values, return_counts=True)
-    fine = {"end_time", "interpolated", "stationary", "first_event"}
-    for name, count in zip(ends, counts, strict=True):
-        mark = "" if name in fine else "Warning: "
-        lines.append(
-            f"{mark}{count} of {counted(result.result.size, 'network')}: {name}. {CODES[getattr(CODES, str(name))]}"
-        )
+    lines += endings(result.result.values, "end_time", "interpolated", "stationary", "first_event")
     lines.append(f"{counted(result.result.size, 'network')} in {seconds:.1f} s, compiling included.")
     return "\n".join(lines)

@@ -13,9 +13,9 @@ from jaxtyping import Array, PRNGKeyArray
 
 from jspline import kernel, rescale
 from jspline.charts import ReLUNet
-from jspline.cli._problem import choose_law, pose, warn_of_merging
+from jspline.cli._problem import CODES, choose_law, pose, warn_of_merging
 from jspline.datasets import NAMES, Dataset, six_points
-from jspline.dynamics import RESULTS, Solution, condense, nothing_follows
+from jspline.dynamics import Solution, condense, nothing_follows
 
 SHIPPED = Path(__file__).parent.parent / "sweeps"
 SIX_POINTS = "six_points"
@@ -31,8 +31,6 @@ VARY: dict[str, tuple[type, ...]] = {"alpha": (int, float), "width": (int,), "in
 FLOW: dict[str, type] = {
     "t1": float, "rtol": float, "loss_tol": float, "grad_tol": float, "until": str, "max_steps": int,
 }  # fmt: skip
-
-CODES: Any = RESULTS
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
 
 def _joint(ax: Any, figure: Figure, law: Any, width: int, beta: np.ndarray, mu: np.ndarray, share: np.ndarray) -> None:
     """Where most of the mass is, on linear axes; the density is symmetric in both."""
-    far, steep = 4.0, _quantile(mu, share.sum(axis=0), 0.99)
+    far, steep = 4.0, mu[1 + np.searchsorted(np.cumsum(share.sum(axis=0)), 0.99)]
     rows = np.flatnonzero((beta[:-1] >= -far * 1.001) & (beta[1:] <= far * 1.001))
     columns = np.flatnonzero((mu[:-1] >= -steep) & (mu[1:] <= steep))
     x, y = beta[rows[0] : rows[-1] + 2], mu[columns[0] : columns[-1] + 2]
@@ -73,7 +73,3 @@ def _tail(ax: Any, counted: Any) -> None:
     ax.plot(edges[there], bound[there], color=theme().quiet, lw=1.5, label="bound of theorem 2")
     ax.set(xscale="log", yscale="log", xlabel="standard deviations above the mean", title="Tail of the roughness")
     ax.legend()
-
-
-def _quantile(edges: np.ndarray, share: np.ndarray, level: float) -> float:
-    return float(edges[1 + np.searchsorted(np.cumsum(share), level)])

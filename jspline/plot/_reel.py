@@ -92,7 +92,7 @@ def reel(
     if units is not None:
         grid, edges, places = (np.asarray(units.x(jnp.asarray(part))) for part in (grid, edges, places))
         fit = units.y(fit)
-    shown = (flow.x.values, flow.y.values) if points is None else points
+    shown = (flow.x, flow.y) if points is None else points
     when, kinds = np.zeros(0), np.zeros(0, int)
     if sol.events is not None:
         written = np.isfinite(np.asarray(sol.events.time))

@@ -30,10 +30,8 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
     with sheet(9, 5.6, title) as figure:
         ax = figure.add_subplot()
         for k, place in enumerate(np.ndindex(*shape)):
-            label = as_written(point({name: met[name].values[i] for name, i in zip(axes[:-1], place, strict=True)}))
-            colour = theme().pick(k)
-            ax.fill_between(x, low[k], high[k], color=colour, alpha=0.25, lw=0)
-            ax.plot(x, share[k], "o-", color=colour, lw=1.8, ms=4.5, label=label or "share")
+            at = {name: met[name].values[i] for name, i in zip(axes[:-1], place, strict=True)}
+            _line(ax, k, x, (low[k], share[k], high[k]), as_written(point(at)) or "share", alpha=0.25, ms=4.5)
         for label, values in (references or {}).items():
             ax.plot(x, values, color=theme().ink, lw=1, ls=(0, (4, 3)), label=label)
         ax.set(xscale="log", yscale="log", xlabel=as_written(axes[-1]), ylabel="share of networks")
@@ -64,10 +62,9 @@ def sweep_figure(title: str, result: Any) -> Figure:
             values = np.asarray(result[name], float)
             low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
             for k, rest in enumerate(np.ndindex(middle.shape[1:])):
-                label = as_written(point({a: result[a].values[i] for a, i in zip(axes[1:], rest, strict=True)}))
-                colour = theme().pick(k)
-                ax.fill_between(place, low[:, *rest], high[:, *rest], color=colour, alpha=0.2, lw=0)
-                ax.plot(place, middle[:, *rest], "o-", color=colour, lw=1.8, ms=4, label=label or None)
+                at = {a: result[a].values[i] for a, i in zip(axes[1:], rest, strict=True)}
+                parts = low[:, *rest], middle[:, *rest], high[:, *rest]
+                _line(ax, k, place, parts, as_written(point(at)) or None, alpha=0.2, ms=4)
             if numbers and x.min() > 0 and x.max() / x.min() > 5:
                 ax.set_xscale("log")
             if not numbers:
@@ -80,3 +77,10 @@ def sweep_figure(title: str, result: Any) -> Figure:
         if len(axes) > 1:
             ax.legend()
     return figure
+
+
+def _line(ax: Any, k: int, x: np.ndarray, parts: Any, label: str | None, alpha: float, ms: float) -> None:
+    """Line k with its interval."""
+    (low, middle, high), colour = parts, theme().pick(k)
+    ax.fill_between(x, low, high, color=colour, alpha=alpha, lw=0)
+    ax.plot(x, middle, "o-", color=colour, lw=1.8, ms=ms, label=label)

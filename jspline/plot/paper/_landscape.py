@@ -1,6 +1,7 @@
 """Figures 1 to 6, 8 and 14: networks as splines, the loss along a breakpoint, lonely partitions, flat directions."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -68,9 +69,8 @@ def fig2() -> Figure:
     return figure
 
 
-def _delta(ax: Axes, beta: float, at: float, f: object, mu: float, s: int, colour: str, k: int) -> None:
+def _delta(ax: Axes, beta: float, at: float, f: Any, mu: float, s: int, colour: str, k: int) -> None:
     """The piece on the neuron's inactive side, continued, and the wedge between it and f."""
-    assert callable(f)
     near = np.array([beta, beta + 0.45 * s])
     slope = (at - float(f(np.array([beta - 1e-3 * s]))[0])) / (1e-3 * s)
     straight = at + slope * (near - beta)

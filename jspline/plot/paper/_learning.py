@@ -103,9 +103,8 @@ def rows_on(ax: Axes, header: Sequence[str], rows: Sequence[Sequence[str]], widt
     ax.axis("off")
     for k, row in enumerate([header, *rows]):
         for j, text in enumerate(row):
-            weight = "bold" if k == 0 else "normal"
             ax.text(0.0 if j == 0 else ends[j], k, text, ha="left" if j == 0 else "right", va="center", fontsize=11,
-                    fontweight=weight)  # fmt: skip
+                    fontweight="normal" if k else "bold")  # fmt: skip
     for place, width in ((-0.6, 1.4), (0.5, 0.8), (len(rows) + 0.5, 1.4)):
         ax.axhline(place, color=INK, lw=width)
 
