@@ -79,7 +79,7 @@ def labelled(
     attrs = {"least_possible_loss": float(data.tie_constant())}
     if units is not None:
         attrs |= {name: float(getattr(units, name)) for name in ("x_mean", "x_scale", "y_mean", "y_scale")}
-    return xr.Dataset(variables, attrs=attrs).set_coords([name for name in ("grid", "times") if name in variables])
+    return xr.Dataset(variables, attrs=attrs)
 
 
 def _on_the_way(sol: Solution, data: Dataset, units: Units | None, lead: tuple[str, ...]) -> dict[str, Any]:
