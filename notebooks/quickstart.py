@@ -92,25 +92,9 @@ print("steps, crossings, slides:", *(sol.stats[f"num_{name}"].tolist() for name 
 # where the data bend.
 
 # %%
-restored = jax.vmap(jax.vmap(units.restore))(sol.nets)
-splines = jax.vmap(jax.vmap(lambda net: net.to_spline()))(restored)
-grid = jnp.linspace(raw.x[0], raw.x[-1], 400)
-losses = jax.vmap(jax.vmap(lambda net: jspline.loss(net, data)))(sol.nets)
-figure = plot.flow_figure(
-    title=f"{INITS} networks",
-    x=raw.x,
-    y=raw.y,
-    x_name="time after impact (ms)",
-    y_name="acceleration (g)",
-    grid=grid,
-    fit=jax.vmap(lambda net: net(grid))(jax.vmap(units.restore)(sol.net)),
-    times=ts,
-    loss=losses,
-    beta=splines.beta,
-    mu=splines.mu,
-    s=splines.s,
-    floor=float(data.constant),
-)
+table = jspline.datasets.Table(raw, "time after impact (ms)", "acceleration (g)")
+labelled = sol.to_xarray(data, units=units, table=table)
+figure = plot.flow_figure(labelled, title=f"{INITS} networks")
 figure
 
 # %% [markdown]

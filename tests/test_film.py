@@ -62,7 +62,7 @@ def test_stills_at_times_that_differ_little_are_different_files(tmp_path, monkey
     held = plot.Reel(*[frames] * 4, *[np.ones((2, 2))] * 4, frames, np.ones((2, 2, 2)), *[np.ones((2, 2, 1))] * 2,
                      np.ones(2), 0.0, frames[:0], frames[:0].astype(int))  # fmt: skip
     held = held._replace(times=np.array([1234567.0, 1234568.0]), grid=np.array([0.0, 1.0]))
-    names = write(tmp_path, held, {}, [], [1234567.0, 1234568.0], 12, "light", 240)
+    names = write(tmp_path, held, {}, [], [1234567.0, 1234568.0], {"fps": 12, "theme": "light", "height": 240})
     assert {"film_1234567.png", "film_1234568.png"} <= set(names)
     assert saved[-2:] == [0, 1]
 

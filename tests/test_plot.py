@@ -112,28 +112,44 @@ Y = 1e6 + np.sin(X / 900)
 
 
 def flow_figure(x=X, y=Y, name=NAME):
-    times, grid = np.array([0.0, 1.0, 10.0]), np.linspace(min(x), max(x), 11)
-    fit, beta = np.full((2, 11), np.mean(y)), np.full((2, 3, 4), np.mean(x))
-    return plot.flow_figure(
-        title=name, x=x, y=y, x_name=name, y_name=name, grid=grid, fit=fit, times=times, loss=np.ones((2, 3)),
-        beta=beta, mu=np.ones((2, 3, 4)), s=np.ones((2, 3, 4)),
+    path, ones = ("inits", "times", "width"), np.ones((2, 3, 4))
+    flow = Dataset(
+        {
+            "x": ("data", x, {"long_name": name}), "y": ("data", y, {"long_name": name}),
+            "fit": (("inits", "grid"), np.full((2, 11), np.mean(y))), "loss": (path[:2], ones[..., 0]),
+            "beta": (path, np.mean(x) * ones), "mu": (path, ones), "s": (path, ones), "t_end": ("inits", [10.0, 10.0]),
+        },
+        {"times": [0.0, 1.0, 10.0], "grid": np.linspace(min(x), max(x), 11)},
+        {"least_possible_loss": 0.0},
     )  # fmt: skip
+    return plot.flow_figure(flow, title=name)
 
 
 def fit_figure(x=X, y=Y, name=NAME, pieces=3):
-    counted = 1e9 + np.arange(pieces)
-    return plot.fit_figure(
-        title=name, x=x, y=y, x_name=name, y_name=name, grid=x, fits={"optimal": y}, breaks={"optimal": x[:1]},
-        sses={"optimal": counted}, criteria={"optimal": counted}, pieces={"optimal": pieces},
+    counted = 1e9 + np.arange(pieces)[None]
+    fitted = Dataset(
+        {
+            "x": ("data", x, {"long_name": name}), "y": ("data", y, {"long_name": name}),
+            "fit": (("kind", "grid"), y[None]), "breaks": (("kind", "knots"), x[None, :1]),
+            "sse": (("kind", "tried"), counted), "criterion": (("kind", "tried"), counted),
+            "pieces": ("kind", [pieces]),
+        },
+        {"kind": ["optimal"], "grid": x},
     )  # fmt: skip
+    return plot.fit_figure(fitted, title=name)
 
 
 def hessian_figure():
-    part = {"beta": X, "values": Y, "knots": X, "at_knots": Y, "types": np.zeros(9, int), "now": X[4]}
-    counts = {"one": {"non-zero": 9}}
-    return plot.hessian_figure(
-        title=NAME, spectra={"one": Y}, counts=counts, slices=[part], slice_titles=[NAME], x_name=NAME
-    )
+    causes = list(plot.CAUSES)[1:]
+    curved = Dataset(
+        {
+            "x": ("data", X, {"long_name": NAME}), "theta": ("params", [1.0, -X[4], 1.0, 0.0]),
+            "eigenvalues": (("matrix", "rank"), Y[None]), "zeros": (("matrix", "cause"), np.zeros((1, 6), int)),
+            "slice": (("neuron", "beta"), Y[None]), "knot_type": (("neuron", "data"), [["passthrough"] * 9]),
+        },
+        {"matrix": ["one"], "cause": causes, "neuron": [0], "beta": X},
+    )  # fmt: skip
+    return plot.hessian_figure(curved, title=NAME)
 
 
 def sweep_figure():
@@ -157,7 +173,7 @@ def film_figure(y=Y):
 FIGURES = {
     "flow": (flow_figure, 4),
     "fit": (fit_figure, 3),
-    "hessian": (hessian_figure, 3),
+    "hessian": (hessian_figure, 2),
     "sweep": (sweep_figure, 3),
     "film": (lambda: film_figure().figure, 4),
 }

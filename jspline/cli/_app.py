@@ -76,13 +76,6 @@ def root(
     """Shallow univariate ReLU networks as the continuous piecewise-linear splines they are."""
 
 
-# The options that all commands share.
-Out = Annotated[Path | None, typer.Option(help="Folder for figures, arrays and run.json.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Dtype = Annotated[str, typer.Option(help="float64, or float32 for devices without it.")]
-Device = Annotated[str | None, typer.Option(help="cpu, gpu or tpu. By default the best there is.")]
-
-
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn what a user can cause into one line on stderr and exit status 2."""

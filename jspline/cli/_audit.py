@@ -9,10 +9,12 @@ import jax
 import typer
 
 from jspline import claims
+from jspline._files import prepare, whole
 from jspline._text import counted
 from jspline.claims import Budget
-from jspline.cli._app import Device, Out, Seed, app, configure, interruptible, one_sentence
-from jspline.cli._output import pictures, prepare, whole, write_run
+from jspline.cli import _options as options
+from jspline.cli._app import app, configure, interruptible, one_sentence
+from jspline.cli._output import pictures, write_run
 from jspline.cli._page import draw_figures, page, write_arrays
 from jspline.cli._problem import check_seed
 from jspline.cli._progress import Progress
@@ -26,9 +28,9 @@ def audit_command(
         bool, typer.Option("--full/--quick", help="Larger samples, which take several times as long.")
     ] = False,
     only: Annotated[str, typer.Option(help="Ids with commas between them, as th5,remark1. By default all.")] = "",
-    seed: Seed = 0,
-    out: Out = None,
-    device: Device = None,
+    seed: options.Seed = 0,
+    out: options.Out = None,
+    device: options.Device = None,
 ) -> None:
     """Check every equation and theorem of the paper against an independent computation.
 

@@ -12,11 +12,12 @@ import numpy as np
 import typer
 
 from jspline._text import exact, printable
-from jspline.cli._app import Device, Seed, app, configure, one_sentence
+from jspline.cli import _options as options
+from jspline.cli._app import app, configure, one_sentence
 from jspline.cli._encode import need
 from jspline.cli._explore_solve import Solver
 from jspline.cli._explore_state import INITS, POINTS, WIDTH, Points, State
-from jspline.cli._problem import DATA_HELP, DropMissing, check_positive, check_seed, read
+from jspline.cli._problem import check_positive, check_seed, read
 
 SPARE, MOST = 4, 60
 """Points that may be added to the data, and the most data that are taken."""
@@ -30,18 +31,18 @@ LONGEST = 200
 @app.command("explore")
 def explore_command(
     data: Annotated[
-        str | None, typer.Argument(help=f"{DATA_HELP} By default functions to choose from.", show_default=False)
+        str | None, typer.Argument(help=f"{options.DATA_HELP} By default functions to choose from.", show_default=False)
     ] = None,
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
     width: Annotated[int, typer.Option(help=f"Neurons to begin with, at most {WIDTH}.")] = 50,
     init: Annotated[str, typer.Option(help=f"Initialization to begin with: {', '.join(INITS)}.")] = "he",
     alpha: Annotated[float, typer.Option(help="Scale to begin with, from 0.01 to 100.")] = 1.0,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     port: Annotated[int, typer.Option(help="Port of the page; 0 for a free one.")] = 5006,
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open the page in a browser.")] = True,
-    device: Device = None,
+    device: options.Device = None,
 ) -> None:
     """Move a network's settings and its data in the browser, and see it learn again at once.
 

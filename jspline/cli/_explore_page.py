@@ -48,14 +48,9 @@ class Page:
     """One visitor's page. Every change becomes a new `State`; `update` shows it."""
 
     def __init__(self, doc: Document, solver: Solver, default: State, given: Points, names: tuple[str, str]):
-        """Build the page for a document, at the state that its address says.
+        """Build the page for the document of a visit, at the state that its address says, or else the default.
 
-        Args:
-            doc: of this visit.
-            solver: shared by all visits.
-            default: the state where the address says nothing.
-            given: the data of the command line; empty without.
-            names: labels of the axes for these data.
+        The solver is shared by all visits; `given` are the data of the command line, `names` those of their axes.
         """
         self.doc, self.solver, self.given, self.names = doc, solver, given, names
         context = doc.session_context
@@ -63,6 +58,7 @@ class Page:
         self.default = default
         self.state, self.complaints = from_query(said, default, solver.points)
         self.run: Run | None = None
+        self.solved: Any = None
         self.colours = THEMES["light"]
         self.pending = self.quiet = False
         self.narrow = InlineStyleSheet(css=COLUMN_CSS)
@@ -117,11 +113,7 @@ class Page:
         self.controls = column(*parts, Div(text=HELP, **wide), width=270, stylesheets=[self.narrow])
 
     def _take(self, how: Callable[[Any], dict[str, Any]]) -> Callable[[str, Any, Any], None]:
-        def changed(attribute: str, old: Any, new: Any) -> None:
-            if not self.quiet:
-                self._change(**how(new))
-
-        return changed
+        return lambda attribute, old, new: None if self.quiet else self._change(**how(new))
 
     def _change(self, **what: Any) -> None:
         """Note the change. A slider that is moved quickly sends many; they are shown together."""
@@ -171,82 +163,96 @@ class Page:
         self.right.children = [self.message, *self._rows()]
 
     def _pictures(self) -> None:
+        self.x_range, self.solved = Range1d(-1, 1), None
+        self.sources = {name: ColumnDataSource({key: [] for key in keys.split()}) for name, keys in COLUMNS.items()}
+        self.sources["points"].on_change("data", self._dragged)
+        self.sources["neurons"].selected.on_change("indices", self._tapped)
+        self.main, drive, plane, self.along = self._function(), self._drive(), self._plane(), self._slice()
+        self.figures = [[self.main, plane, self._history()], [drive, self.along, self._spectrum()]]
+        self.along_x = {self.main: None, drive: "", plane: "breakpoint beta", self.along: "this breakpoint"}
+
+    def _picture(self, title: str, **options: Any) -> Any:
         c = self.colours
-        self.x_range = Range1d(-1, 1)
+        p = figure(title=title, sizing_mode="stretch_both", min_width=220, min_height=220, tools="",
+                   toolbar_location=None, output_backend="canvas", stylesheets=[InlineStyleSheet(css=PICTURE_CSS)],
+                   **options)  # fmt: skip
+        p.grid.grid_line_alpha, p.grid.grid_line_color = 0.25, c.quiet
+        p.outline_line_color = None
+        p.background_fill_color = p.border_fill_color = c.paper
+        p.title.text_color = p.axis.axis_label_text_color = p.axis.major_label_text_color = c.ink
+        p.axis.axis_line_color = p.axis.major_tick_line_color = p.axis.minor_tick_line_color = c.quiet
+        for axis in p.axis:
+            axis.formatter = CustomJSTickFormatter(
+                args={"common": 0.0, "log": isinstance(axis, LogAxis), "said": []}, code=NUMBERS
+            )
+        for axis in p.xaxis:
+            axis.ticker.desired_num_ticks = X_TICKS
+        p.title.text_font_size = "14px"
+        p.title.text_font_style = "normal"
+        p.axis.axis_label_text_font_style = "normal"
+        p.axis.major_label_text_font_size = p.axis.axis_label_text_font_size = "13px"
+        return p
 
-        def picture(title: str, **options: Any) -> Any:
-            p = figure(title=title, sizing_mode="stretch_both", min_width=220, min_height=220, tools="",
-                       toolbar_location=None, output_backend="canvas", stylesheets=[InlineStyleSheet(css=PICTURE_CSS)],
-                       **options)  # fmt: skip
-            p.grid.grid_line_alpha, p.grid.grid_line_color = 0.25, c.quiet
-            p.outline_line_color = None
-            p.background_fill_color = p.border_fill_color = c.paper
-            p.title.text_color = p.axis.axis_label_text_color = p.axis.major_label_text_color = c.ink
-            p.axis.axis_line_color = p.axis.major_tick_line_color = p.axis.minor_tick_line_color = c.quiet
-            for axis in p.axis:
-                axis.formatter = CustomJSTickFormatter(
-                    args={"common": 0.0, "log": isinstance(axis, LogAxis), "said": []}, code=NUMBERS
-                )
-            for axis in p.xaxis:
-                axis.ticker.desired_num_ticks = X_TICKS
-            p.title.text_font_size = "14px"
-            p.title.text_font_style = "normal"
-            p.axis.axis_label_text_font_style = "normal"
-            p.axis.major_label_text_font_size = p.axis.axis_label_text_font_size = "13px"
-            return p
-
-        source = {name: ColumnDataSource(data=start) for name, start in START.items()}
-        self.sources = source
-
-        main = picture("The function: drag its data", x_range=self.x_range, y_range=Range1d(-1, 1), name="function")
-        main.line("x", "y", source=source["fit"], color=c.ink, line_width=2.5)
-        main.segment("beta", "low", "beta", "high", source=source["neurons"], color="colour", line_width=2,
-                     nonselection_alpha=0.8)  # fmt: skip
-        points = main.scatter("x", "y", source=source["points"], size=11, fill_color=c.paper, line_color=c.ink,
-                              line_width=1.8)  # fmt: skip
+    def _function(self) -> Any:
+        c, source = self.colours, self.sources
+        p = self._picture("The function: drag its data", x_range=self.x_range, y_range=Range1d(-1, 1), name="function")
+        p.line("x", "y", source=source["fit"], color=c.ink, line_width=2.5)
+        p.segment("beta", "low", "beta", "high", source=source["neurons"], color="colour", line_width=2,
+                  nonselection_alpha=0.8)  # fmt: skip
+        points = p.scatter("x", "y", source=source["points"], size=11, fill_color=c.paper, line_color=c.ink,
+                           line_width=1.8)  # fmt: skip
         draw = PointDrawTool(renderers=[points], num_objects=self.solver.points)
-        main.add_tools(draw)
-        main.toolbar.active_drag = main.toolbar.active_tap = draw
+        p.add_tools(draw)
+        p.toolbar.active_drag = p.toolbar.active_tap = draw
+        return p
 
-        drive = picture("The drive \N{GREEK SMALL LETTER PSI}, over its largest", x_range=self.x_range)
+    def _drive(self) -> Any:
+        c = self.colours
+        p = self._picture("The drive \N{GREEK SMALL LETTER PSI}, over its largest", x_range=self.x_range)
         for side, colour in (("right", c.right), ("left", c.left)):
-            drive.line("x", side, source=source["drive"], color=colour, line_width=1.8, legend_label=f"{side}-facing")
-        drive.y_range = Range1d(-1.1, 1.1)
-        drive.add_layout(Span(location=0, dimension="width", line_color=c.quiet))
-        drive.legend.background_fill_alpha, drive.legend.border_line_color = 0.6, None
-        drive.legend.background_fill_color, drive.legend.label_text_color = c.paper, c.ink
-        drive.legend.label_text_font_size, drive.legend.padding, drive.legend.spacing = "12px", 2, 0
+            p.line("x", side, source=self.sources["drive"], color=colour, line_width=1.8, legend_label=f"{side}-facing")
+        p.y_range = Range1d(-1.1, 1.1)
+        p.add_layout(Span(location=0, dimension="width", line_color=c.quiet))
+        p.legend.background_fill_alpha, p.legend.border_line_color = 0.6, None
+        p.legend.background_fill_color, p.legend.label_text_color = c.paper, c.ink
+        p.legend.label_text_font_size, p.legend.padding, p.legend.spacing = "12px", 2, 0
+        return p
 
-        plane = picture("Neurons: choose one", x_range=self.x_range, name="plane")
-        dots = plane.scatter("beta", "mu", source=source["neurons"], size=9, color="colour", alpha=0.75,
-                             nonselection_alpha=0.55)  # fmt: skip
+    def _plane(self) -> Any:
+        p = self._picture("Neurons: choose one", x_range=self.x_range, name="plane")
+        dots = p.scatter("beta", "mu", source=self.sources["neurons"], size=9, color="colour", alpha=0.75,
+                         nonselection_alpha=0.55)  # fmt: skip
         dots.selection_glyph = dots.glyph.clone()
-        dots.selection_glyph.update(size=14, line_color=c.ink, line_width=2.5, fill_alpha=1)
-        plane.add_tools(TapTool(renderers=[dots]), HoverTool(renderers=[dots], tooltips=TIPS))
-        plane.yaxis.axis_label = "delta-slope mu"
+        dots.selection_glyph.update(size=14, line_color=self.colours.ink, line_width=2.5, fill_alpha=1)
+        p.add_tools(
+            TapTool(renderers=[dots]),
+            HoverTool(renderers=[dots], tooltips=[("neuron", "@place"), ("beta", "@beta"), ("mu", "@mu")]),
+        )
+        p.yaxis.axis_label = "delta-slope mu"
+        return p
 
-        history = picture("Loss", x_axis_type="log", y_axis_type="log")
-        history.line("t", "loss", source=source["history"], color=c.ink, line_width=2)
-        self.cursor = Span(location=1, dimension="height", line_color=c.colours[0], line_width=2)
-        history.add_layout(self.cursor)
-        history.xaxis.axis_label = "time t"
+    def _history(self) -> Any:
+        p = self._picture("Loss", x_axis_type="log", y_axis_type="log")
+        p.line("t", "loss", source=self.sources["history"], color=self.colours.ink, line_width=2)
+        self.cursor = Span(location=1, dimension="height", line_color=self.colours.colours[0], line_width=2)
+        p.add_layout(self.cursor)
+        p.xaxis.axis_label = "time t"
+        return p
 
-        self.along = picture("Slice", x_range=self.x_range, name="slice")
-        self.along.line("x", "y", source=source["slice"], color=c.ink, line_width=1.8)
-        self.along.scatter("x", "y", source=source["knots"], marker="marker", color="colour", size="size")
-        self.here = Span(location=0, dimension="height", line_color=c.colours[2], line_width=2)
-        self.along.add_layout(self.here)
-        self.along.yaxis.axis_label = "loss"
+    def _slice(self) -> Any:
+        p = self._picture("Slice", x_range=self.x_range, name="slice")
+        p.line("x", "y", source=self.sources["slice"], color=self.colours.ink, line_width=1.8)
+        p.scatter("x", "y", source=self.sources["knots"], marker="marker", color="colour", size="size")
+        self.here = Span(location=0, dimension="height", line_color=self.colours.colours[2], line_width=2)
+        p.add_layout(self.here)
+        p.yaxis.axis_label = "loss"
+        return p
 
-        modes = picture("Eigenvalues, Gram matrix", y_axis_type="log")
-        modes.scatter("rank", "value", source=source["spectrum"], size=8, color=c.ink)
-        modes.xaxis.axis_label = "rank"
-        self.figures = [[main, plane, history], [drive, self.along, modes]]
-        source["points"].on_change("data", self._dragged)
-        source["neurons"].selected.on_change("indices", self._tapped)
-        self.solved: Any = None
-        self.main = main
-        self.along_x = {main: None, drive: "", plane: "breakpoint beta", self.along: "this breakpoint"}
+    def _spectrum(self) -> Any:
+        p = self._picture("Eigenvalues, Gram matrix", y_axis_type="log")
+        p.scatter("rank", "value", source=self.sources["spectrum"], size=8, color=self.colours.ink)
+        p.xaxis.axis_label = "rank"
+        return p
 
     # Showing.
 
@@ -277,7 +283,8 @@ class Page:
         finally:
             self.quiet = False
         lines = [*self.complaints, *([f"The flow did not reach its end: {r.warning}"] if r.warning else [])]
-        self.message.text = _alert(lines)
+        alert = f"<p role='alert' class='alert' style='{ALERT}'>"
+        self.message.text = "".join(f"{alert}{html.escape(line)}</p>" for line in lines)
         self.address.value = s.query(self.default)
 
     def _name_axes(self) -> None:
@@ -357,10 +364,6 @@ def _counts(types: np.ndarray) -> str:
     return " and ".join(counted(int(np.sum(types == kind)), name) for kind, name in named)
 
 
-def _alert(lines: list[str]) -> str:
-    return "".join(f"<p role='alert' class='alert' style='{ALERT}'>{html.escape(line)}</p>" for line in lines)
-
-
 ALERT = "margin: 4px 8px; padding: 4px 10px; border-left: 4px solid #D55E00; font-size: 14px"
 
 HELP = """<p>Drag a datum; click beside the data to add one, and backspace removes the one that was clicked. Click a dot
@@ -430,15 +433,8 @@ const query = cb_obj.value;
 window.history.replaceState(null, "", window.location.pathname + (query ? "?" + query : ""));
 """
 
-TIPS = [("neuron", "@place"), ("beta", "@beta"), ("mu", "@mu")]
-
-START: dict[str, Any] = {
-    "points": {"x": [], "y": []},
-    "fit": {"x": [], "y": []},
-    "neurons": {"beta": [], "mu": [], "low": [], "high": [], "colour": [], "place": []},
-    "drive": {"x": [], "right": [], "left": []},
-    "history": {"t": [], "loss": []},
-    "slice": {"x": [], "y": []},
-    "knots": {"x": [], "y": [], "marker": [], "colour": [], "size": []},
-    "spectrum": {"rank": [], "value": []},
-}
+COLUMNS = {
+    "points": "x y", "fit": "x y", "neurons": "beta mu low high colour place", "drive": "x right left",
+    "history": "t loss", "slice": "x y", "knots": "x y marker colour size", "spectrum": "rank value",
+}  # fmt: skip
+"""What the pictures draw."""

@@ -6,18 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline import flow, landscape, loss, ntk, rescale
+from jspline import flow, landscape, loss, ntk
 from jspline.charts import ReLUNet
 from jspline.cli._explore_state import State
-from jspline.cli._problem import choose_law
+from jspline.cli._problem import CODES, choose_law, drawn, learned
 from jspline.datasets import Dataset, Units
-from jspline.dynamics import RESULTS, Solution
 
 TIMES, END, RTOL = 100, 1000.0, 1e-4
 """Times after 0 that are kept, the last of them, and the tolerance."""
 
 GRID = 401
-CODES: Any = RESULTS
 
 
 class Run(NamedTuple):
@@ -63,33 +61,19 @@ class Solver:
         Raises:
             ValueError: when all x are equal.
         """
-        scaled, units = Dataset(x, y).standardize()
-        merged = Dataset(scaled.x, scaled.y, scaled.weight * 2 / scaled.size).merged()
+        merged, units = learned(Dataset(x, y))
         law = choose_law(state.init, state.width, merged)
-        # The first network of `jspline flow`.
-        net = rescale(law.sample(state.width, key=jax.random.fold_in(jax.random.key(state.seed), 0)), state.alpha)
+        net = drawn(law, state.width, state.alpha, state.seed)
         data, net = _pad_data(merged, self.points), _pad_net(net, self.width)
         sol = flow(net, data, END, rtol=RTOL, atol=1e-3 * RTOL, ts=self.times, max_steps=3000)
         margin = 0.05 * (merged.x[-1] - merged.x[0])
         grid = jnp.linspace(merged.x[0] - margin, merged.x[-1] + margin, GRID)
-        losses, fit, spline = jax.tree.map(np.asarray, self._evaluate(_nets(sol), data, units, grid))
-        fine = bool(sol.result == CODES.end_time)
+        assert sol.nets is not None
+        losses, fit, spline = jax.tree.map(np.asarray, self._evaluate(sol.nets, data, units, grid))
         beta, mu, s = (part[:, : state.width] for part in spline)
-        return Run(
-            times=self.times,
-            loss=losses,
-            grid=np.asarray(units.x(grid)),
-            fit=fit,
-            beta=beta,
-            mu=mu,
-            s=s,
-            steps=int(sol.stats["num_steps"]),
-            warning="" if fine else CODES[sol.result],
-            nets=_nets(sol),
-            data=data,
-            units=units,
-            points=merged.size,
-        )
+        warning = "" if sol.result == CODES.end_time else CODES[sol.result]
+        steps, on = int(sol.stats["num_steps"]), np.asarray(units.x(grid))
+        return Run(self.times, losses, on, fit, beta, mu, s, steps, warning, sol.nets, data, units, merged.size)
 
     def look(self, run: Run, k: int, neuron: int) -> View:
         """The drive, the slice along one neuron's breakpoint with its knots, and the spectrum, at time k."""
@@ -106,11 +90,6 @@ def edges(run: Run) -> np.ndarray:
     """Both ends of every interval between data, in the units of the page."""
     x = np.asarray(run.units.x(run.data.x[: run.points]))
     return np.repeat(np.concatenate([run.grid[:1], x, run.grid[-1:]]), 2)[1:-1]
-
-
-def _nets(sol: Solution) -> ReLUNet:
-    assert sol.nets is not None
-    return sol.nets
 
 
 def _pad_net(net: ReLUNet, width: int) -> ReLUNet:

@@ -8,18 +8,16 @@ from urllib.parse import urlencode
 
 from jspline import datasets
 
-TARGETS = {
-    "sine": datasets.sine,
-    "quadratic": datasets.quadratic,
-    "square_wave": datasets.square_wave,
-    "smooth_gap": datasets.smooth_gap,
-    "sharp_gap": datasets.sharp_gap,
-}
+NAMES = ("sine", "quadratic", "square_wave", "smooth_gap", "sharp_gap")
+TARGETS = {name: getattr(datasets, name) for name in NAMES}
 """Functions to learn, beside the data of the command line."""
 
 INITS = ("he", "glorot", "uniform", "balanced", "uniform_breakpoints", "quantiles")
 POINTS, WIDTH = 20, 200
 """Points of a target, and the largest width."""
+
+WHOLE = {"width": (1, WIDTH), "seed": (0, 2**32 - 1), "time": (0, 100), "neuron": (-1, WIDTH - 1)}
+"""Settings that are whole numbers, and their ranges."""
 
 Points = tuple[tuple[float, float], ...]
 
@@ -94,14 +92,8 @@ def _read(name: str, text: str, default: State, most: int) -> Any:
             return _one_of(text, (*TARGETS, *({"data"} & {default.target})))
         case "init":
             return _one_of(text, INITS)
-        case "width":
-            return int(_number(text, 1, WIDTH, whole=True))
-        case "seed":
-            return int(_number(text, 0, 2**32 - 1, whole=True))
-        case "time":
-            return int(_number(text, 0, 100, whole=True))
-        case "neuron":
-            return int(_number(text, -1, WIDTH - 1, whole=True))
+        case "width" | "seed" | "time" | "neuron":
+            return int(_number(text, *WHOLE[name], whole=True))
         case "alpha":
             return _number(text, 0.01, 100)
         case "points":

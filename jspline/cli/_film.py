@@ -12,29 +12,20 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import flow, plot, rescale
+from jspline import flow, plot
+from jspline._files import prepare, whole
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
 from jspline.claims.paper import _fig7
-from jspline.cli._app import Device, Seed, app, configure, on_host, one_sentence
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, configure, on_host, one_sentence
 from jspline.cli._encode import need, write_gif, write_mp4
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import (
-    ALPHA_HELP,
-    DATA_HELP,
-    INIT_HELP,
-    DropMissing,
-    called,
-    check_counts,
-    check_positive,
-    check_seed,
-    choose_law,
-    introduced,
-    pose,
-)
+from jspline.cli._output import files, keep, labelled, pictures
+from jspline.cli._problem import CODES
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
-from jspline.dynamics import KINDS, RESULTS, Exact, Solution, result_names
+from jspline.dynamics import KINDS, Exact, Solution, result_names
 
 FIGURE_7 = "figure_7"
 FORMATS, PACES, THEMES = ("html", "mp4", "gif"), ("events", "log"), ("light", "dark")
@@ -47,24 +38,22 @@ HOLD = 1.0
 GIF_HEIGHT, GIF_FPS = 540, 15
 """A gif does not compress what moves: it is smaller and slower."""
 
-CODES: Any = RESULTS
-
 
 @app.command("film")
 def film_command(
-    data: Annotated[str, typer.Argument(help=f"{DATA_HELP[:-1]}, or figure_7, the paper's own network.")],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
-    width: Annotated[int, typer.Option(help="Neurons of the network.")] = 100,
-    init: Annotated[str, typer.Option(help=INIT_HELP)] = "he",
-    alpha: Annotated[float, typer.Option(help=ALPHA_HELP)] = 1.0,
-    seed: Seed = 0,
+    data: Annotated[str, typer.Argument(help=f"{options.DATA_HELP[:-1]}, or figure_7, the paper's own network.")],
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
+    width: options.Width = 100,
+    init: options.Init = "he",
+    alpha: options.Alpha = 1.0,
+    seed: options.Seed = 0,
     t1: Annotated[
         float | None, typer.Option(help="Time to integrate to. By default 1000; 1e5 for figure_7.", show_default=False)
     ] = None,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
-    max_steps: Annotated[int, typer.Option(help="Most steps the network may take.")] = 10_000,
+    rtol: options.Rtol = 1e-4,
+    max_steps: options.MaxSteps = 10_000,
     format: Annotated[
         list[str], typer.Option(help="html, mp4 or gif; several with commas between them, or each with its option.")
     ] = ["html"],  # noqa: B006  typer's way
@@ -80,7 +69,7 @@ def film_command(
     height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
     out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("film"),
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open the film in a browser.")] = False,
-    device: Device = None,
+    device: options.Device = None,
 ) -> None:
     """A film of one network learning a data set by gradient flow.
 
@@ -109,29 +98,23 @@ def film_command(
             arguments["t1"] = t1 = _fig7.TIMES[-1] if data == FIGURE_7 else 1000.0
         formats, times = _check(arguments)
         configure("float64", device)
-        files = ("film.png", "film.svg", "film.nc", "run.json", *(f"film.{each}" for each in formats))
         with on_host():
-            it = _figure_7(seed) if data == FIGURE_7 else _learned(data, x, y, drop_missing, init, width, alpha, seed)
-        prepare(out, *files)
-        net, given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), (it.net, it.data))
+            it = _figure_7(seed) if data == FIGURE_7 else _learned(arguments)
+        prepare(out, *files("film"), *(f"film.{each}" for each in formats))
+        net, given = problem.placed((it.net, it.data), "float64")
     where = next(iter(net.b0.devices()))
     typer.echo(f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}.")
-    count = max(round(seconds * fps), 3 + len(times))
-    began = time.perf_counter()
+    count, began = max(round(seconds * fps), 3 + len(times)), time.perf_counter()
     try:
         with one_sentence():
             sol = run(net, given, t1, rtol, max_steps, count, pace, times)
             solved = time.perf_counter()
             reel = plot.reel(sol, given, units=it.units, points=it.points)
-            try:
-                with whole(out / "film.nc") as path:
-                    dataset(reel, it.x_name, it.y_name).to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, where, seconds_of_the_flow=round(solved - began, 3))
-            finally:
-                typer.echo(_summary(sol, reel))
+        took = {"seconds_of_the_flow": round(solved - began, 3)}
+        keep(out, "film", arguments, where, _summary(sol, reel), lambda: dataset(reel, it.x_name, it.y_name), **took)
         with pictures(out):
             names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
-            written = write(out, reel, names, formats, times, fps, theme, height)
+            written = write(out, reel, names, formats, times, arguments)
     except KeyboardInterrupt:
         typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
         raise typer.Exit(130) from None
@@ -162,18 +145,15 @@ class Subject(NamedTuple):
     y_name: str = "y"
 
 
-def _learned(
-    data: str, x: str | None, y: str | None, drop_missing: bool, init: str, width: int, alpha: float, seed: int
-) -> Subject:
-    table, given, units = pose(data, x, y, drop_missing)
-    law = choose_law(init, width, given)
-    net = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
+def _learned(a: dict[str, Any]) -> Subject:
+    table, given, units = problem.pose(a["data"], a["x"], a["y"], a["drop_missing"])
+    net = problem.drawn(problem.choose_law(a["init"], a["width"], given), a["width"], a["alpha"], a["seed"])
     text = (
-        f"{introduced(data, table, given.size)}, to learn {table.y_name}; both "
-        "columns standardized, and the loss is the mean squared error.\n"
-        f"One network of width {width}, {init} initialization, alpha = {exact(alpha)}, seed {seed}."
+        f"{problem.introduced(a['data'], table, given.size)}, to learn {table.y_name}; both columns standardized, and "
+        f"the loss is the mean squared error.\nOne network of width {a['width']}, {a['init']} initialization, "
+        f"alpha = {exact(a['alpha'])}, seed {a['seed']}."
     )
-    title = f"A ReLU network of width {width} learning {called(data)}"
+    title = f"A ReLU network of width {a['width']} learning {problem.called(a['data'])}"
     return Subject(net, given, units, (table.data.x, table.data.y), title, text, table.x_name, table.y_name)
 
 
@@ -189,9 +169,7 @@ def _figure_7(seed: int) -> Subject:
 
 def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     """The formats and the times of stills."""
-    check_counts(width=a["width"], fps=a["fps"], max_steps=a["max_steps"])
-    check_positive(alpha=a["alpha"], rtol=a["rtol"], t1=a["t1"], seconds=a["seconds"])
-    check_seed(a["seed"])
+    problem.check(a)
     if a["data"] == FIGURE_7 and (a["x"] is not None or a["y"] is not None):
         raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
     formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]
@@ -275,39 +253,29 @@ def _summary(sol: Solution, reel: plot.Reel) -> str:
 
 
 def write(
-    out: Path,
-    reel: plot.Reel,
-    names: dict[str, str],
-    formats: list[str],
-    stills: list[float],
-    fps: int,
-    theme: Any,
-    height: int,
+    out: Path, reel: plot.Reel, names: dict[str, str], formats: list[str], stills: list[float], a: dict[str, Any]
 ) -> list[str]:
     """The film in each format, its last frame as PNG and SVG, and the stills; the names of the files."""
+    fps, theme, height = a["fps"], a["theme"], a["height"]
     film = plot.Film(reel, **names, theme=theme, height=height)
     last = len(reel.times) - 1
-    written = []
     if "mp4" in formats:
         with whole(out / "film.mp4") as path:
             write_mp4(path, _frames(film, _paced(last, fps, 1), "mp4"), fps)
-        written.append("film.mp4")
     if "gif" in formats:
         every = max(1, round(fps / GIF_FPS))
         small = film if height <= GIF_HEIGHT else plot.Film(reel, **names, theme=theme, height=GIF_HEIGHT)
         with whole(out / "film.gif") as path:
             write_gif(path, _frames(small, _paced(last, fps, every), "gif"), max(1, round(fps / every)))
-        written.append("film.gif")
     if "html" in formats:
         with whole(out / "film.html") as path:
             path.write_text(plot.film_html(film, fps=fps), encoding="utf-8")
-        written.append("film.html")
     pictures = {"film.png": last, "film.svg": last}
     pictures |= {f"film_{exact(t)}.png": int(np.argmin(np.abs(reel.times - t))) for t in stills}
     for name, k in pictures.items():
         with whole(out / name) as path:
             film.save(path, k)
-    return [*written, *pictures]
+    return [*(f"film.{each}" for each in ("mp4", "gif", "html") if each in formats), *pictures]
 
 
 def _paced(last: int, fps: int, every: int) -> list[int]:
@@ -326,25 +294,19 @@ def _frames(film: plot.Film, numbers: list[int], name: str) -> Iterator[np.ndarr
 
 def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:
     """The arrays of a reel, labelled."""
-    each = ("frames",)
-    return xr.Dataset(
-        {
-            "x": ("points", reel.x, {"long_name": x_name}),
-            "y": ("points", reel.y, {"long_name": y_name}),
-            "fit": ((*each, "grid"), reel.fit, {"long_name": y_name}),
-            "beta": ((*each, "width"), reel.beta, {"long_name": "breakpoint"}),
-            "mu": ((*each, "width"), reel.mu, {"long_name": "delta-slope"}),
-            "s": ((*each, "width"), reel.s, {"long_name": "orientation"}),
-            "psi": ((*each, "side", "ends"), reel.psi, {"long_name": "drive, in units of the flow"}),
-            "loss": (each, reel.loss, {"long_name": "loss of the flow"}),
-            "event_time": ("events", reel.event_times, {"long_name": "time of the event"}),
-            "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].tolist(), {"long_name": "kind of the event"}),
-        },
-        coords={
-            "times": ("frames", reel.times, {"long_name": "time of the frame"}),
-            "grid": ("grid", reel.grid, {"long_name": x_name}),
-            "ends": ("ends", reel.edges, {"long_name": "both ends of each interval between data"}),
-            "side": ["right", "left"],
-        },
-        attrs={"least_possible_loss": reel.floor},
-    )
+    each: dict[str, tuple[Any, Any, str]] = {
+        "x": ("points", reel.x, x_name),
+        "y": ("points", reel.y, y_name),
+        "fit": (("frames", "grid"), reel.fit, y_name),
+        "beta": (("frames", "width"), reel.beta, "breakpoint"),
+        "mu": (("frames", "width"), reel.mu, "delta-slope"),
+        "s": (("frames", "width"), reel.s, "orientation"),
+        "psi": (("frames", "side", "ends"), reel.psi, "drive, in units of the flow"),
+        "loss": ("frames", reel.loss, "loss of the flow"),
+        "event_time": ("events", reel.event_times, "time of the event"),
+        "event_kind": ("events", np.asarray(KINDS)[reel.event_kinds].astype(object), "kind of the event"),
+        "times": ("frames", reel.times, "time of the frame"),
+        "grid": ("grid", reel.grid, x_name),
+        "ends": ("ends", reel.edges, "both ends of each interval between data"),
+    }
+    return labelled(each, least_possible_loss=reel.floor).assign_coords(side=["right", "left"]).set_coords("times")

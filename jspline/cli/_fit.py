@@ -1,44 +1,40 @@
 """`jspline fit`: the best piecewise-linear fits of a data set, to hold what networks learn against."""
 
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
 import xarray as xr
 
 from jspline import plot, pwl
+from jspline._files import prepare
 from jspline._text import counted, told_apart
-from jspline.cli._app import Device, Dtype, Out, app, configure, one_sentence
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import DATA_HELP, DropMissing, called, check_squares, introduced, read, warn_of_merging
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, configure, one_sentence
+from jspline.cli._output import draw, files, keep, labelled, table
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Table
 
-METHODS: dict[str, Any] = {
-    "optimal": pwl.dynamic_programming,
-    "greedy": pwl.greedy_merge,
-    "continuous": pwl.continuous,
-}
+METHODS: dict[str, Any] = {"optimal": pwl.dynamic_programming, "greedy": pwl.greedy_merge, "continuous": pwl.continuous}
 """Separate lines at their best, merged greedily, and joined lines with free knots."""
-FILES = ("fit.png", "fit.svg", "fit.nc", "run.json")
 
 
 @app.command("fit")
 def fit_command(
-    data: Annotated[str, typer.Argument(help=DATA_HELP)],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
+    data: options.Data,
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
     pieces: Annotated[str, typer.Option(help="How many lines, or auto: by Schwarz's criterion.")] = "auto",
     most: Annotated[
         int | None, typer.Option(help="Most pieces to try. By default a quarter of the x, at most 12.")
     ] = None,
-    out: Out = None,
-    dtype: Dtype = "float64",
-    device: Device = None,
+    out: options.Out = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = None,
 ) -> None:
     """The best piecewise-linear fits of a data set: what a network of as many pieces could reach.
 
@@ -59,32 +55,23 @@ def fit_command(
     with one_sentence():
         asked = _pieces(pieces)
         configure(dtype, device)
-        table = read(data, x, y, drop_missing)
-        for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
-            check_squares(name, values, dtype)
-        warn_of_merging(table.x_name, table.data.x, dtype)
+        source = problem.read(data, x, y, drop_missing)
+        for name, values in ((source.x_name, source.data.x), (source.y_name, source.data.y)):
+            problem.check_squares(name, values, dtype)
+        problem.warn_of_merging(source.x_name, source.data.x, dtype)
         # In float64 on the CPU so far; from here on as asked for.
-        given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), table.data)
+        given = problem.placed(source.data, dtype)
         merged = given.merged()
         tried = _tried(asked, most, merged.size)
         if out is not None:
-            prepare(out, *FILES)
+            prepare(out, *files("fit"))
         with Progress("fit", len(METHODS), "method", words=next(iter(METHODS))) as progress:
             results = _results(given, asked, tried, progress)
-        try:
-            if out is not None:
-                dataset = _dataset(table, results)
-                with whole(out / "fit.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, next(iter(given.x.devices())))
-        finally:
-            typer.echo(_summary(table, merged, arguments, results))
-    if out is not None:
-        with pictures(out):
-            _draw(out, dataset, called(data))
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
-    else:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
+        said = _summary(source, merged, arguments, results)
+    where = next(iter(given.x.devices()))
+    made = keep(out, "fit", arguments, where, said, lambda: _dataset(source, results))
+    title = f"Piecewise-linear fits of {problem.called(data)}"
+    draw(out, "fit", made, partial(plot.fit_figure, title=title))
 
 
 def _pieces(pieces: str) -> int | None:
@@ -113,102 +100,55 @@ def _tried(asked: int | None, most: int | None, distinct: int) -> int:
 
 
 def _results(data: Dataset, asked: int | None, tried: int, progress: Progress) -> dict[str, Any]:
-    """For each method its fit, and the sums of squares and criteria of all numbers of pieces."""
-    results = {}
+    """For each method its fit, and the criteria of all numbers of pieces."""
+    results, count = {}, int(np.sum(np.asarray(data.weight) > 0))
     for done, (name, method) in enumerate(METHODS.items(), 1):
         fit = method(data, "auto", most=tried) if asked is None else method(data, asked)
-        joined, sses = name == "continuous", np.asarray(fit.sses)
-        results[name] = {"fit": fit, "sses": sses, "criteria": np.asarray(_criterion(sses, data, joined))}
+        criteria = pwl.criterion(jnp.asarray(fit.sses), count, continuous=name == "continuous")
+        results[name] = fit, np.asarray(criteria)
         progress(done, name)
     return results
 
 
-def _criterion(sses: np.ndarray, data: Dataset, joined: bool) -> np.ndarray:
-    return np.asarray(pwl.criterion(jnp.asarray(sses), int(np.sum(np.asarray(data.weight) > 0)), continuous=joined))
-
-
-def _summary(table: Table, merged: Dataset, arguments: dict[str, Any], results: dict[str, Any]) -> str:
+def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results: dict[str, Any]) -> str:
     x = np.asarray(merged.x, float)
     span = float(x[-1] - x[0])
     ends = " to ".join(told_apart([x[0], x[-1]], 6))
-    criteria = told_apart([result["criteria"][result["fit"].pieces - 1] for result in results.values()])
-    sses = told_apart([float(result["fit"].sse) for result in results.values()], 6)
-    # The column of criteria may be wide: their differences are of size 1, and they grow with the data.
-    wide = max(12, *(2 + len(score) for score in criteria))
-    lines = [
-        f"{introduced(arguments['data'], table, merged.size)}, {ends}.",
-        f"Sum of squared errors of {table.y_name}, without a half; {arguments['dtype']}.",
-        "",
-        f"{'':12}{'pieces':>8}{'sse':>14}{'rms error':>12}{'criterion':>{wide}}  breaks",
-    ]
-    for (name, result), sse, score in zip(results.items(), sses, criteria, strict=True):
-        fit = result["fit"]
-        rms = (float(fit.sse) / table.data.size) ** 0.5
+    scores = told_apart([criteria[fit.pieces - 1] for fit, criteria in results.values()])
+    sses = told_apart([float(fit.sse) for fit, _ in results.values()], 6)
+    rows = []
+    for (name, (fit, _)), sse, score in zip(results.items(), sses, scores, strict=True):
+        rms = (float(fit.sse) / source.data.size) ** 0.5
         breaks = ", ".join(told_apart(np.asarray(fit.breaks)[:8], span=span)) + ", ..." * (fit.pieces > 9)
-        lines.append(f"{name:12}{fit.pieces:8d}{sse:>14}{rms:12.5g}{score:>{wide}}  {breaks}")
+        rows.append([name, str(fit.pieces), sse, f"{rms:.5g}", score, breaks])
+    lines = [
+        f"{problem.introduced(arguments['data'], source, merged.size)}, {ends}.",
+        f"Sum of squared errors of {source.y_name}, without a half; {arguments['dtype']}.",
+        "",
+        table(["", "pieces", "sse", "rms error", "criterion", "breaks"], rows, left=(0, 5)),
+    ]
     constant = 2 * float(merged.constant)
     if constant > 0:
-        lines.append(f"No function of {table.x_name} has an sse below {constant:.6g} (ties).")
-    sparsest = pwl.sparsest_interpolant(merged)
-    knots = sparsest.pieces - 1
+        lines.append(f"No function of {source.x_name} has an sse below {constant:.6g} (ties).")
+    knots = pwl.sparsest_interpolant(merged).pieces - 1
     needed = f"{counted(knots, 'knot')} {'is' if knots == 1 else 'are'} needed"
     lines.append(f"To interpolate (the means at ties), {needed}, and {'is' if knots == 1 else 'are'} enough.")
     return "\n".join(lines)
 
 
-def _dataset(table: Table, results: dict[str, Any]) -> xr.Dataset:
-    x = np.asarray(table.data.x)
-    grid = np.linspace(x[0], x[-1], 2001)
-    fits = {
-        name: np.asarray(result["fit"](jnp.asarray(grid, result["fit"].sse.dtype))) for name, result in results.items()
+def _dataset(source: Table, results: dict[str, Any]) -> xr.Dataset:
+    x, fits = np.asarray(source.data.x), [fit for fit, _ in results.values()]
+    grid, widest = np.linspace(x[0], x[-1], 2001), max(len(fit.breaks) for fit in fits)
+    breaks = [np.append(fit.breaks, [np.nan] * (widest - len(fit.breaks))) for fit in fits]
+    each: dict[str, tuple[Any, Any, str]] = {
+        "x": ("data", x, source.x_name),
+        "y": ("data", source.data.y, source.y_name),
+        "grid": ("grid", grid, source.x_name),
+        "fit": (("kind", "grid"), [fit(jnp.asarray(grid, fit.sse.dtype)) for fit in fits], source.y_name),
+        "pieces": ("kind", [fit.pieces for fit in fits], "number of lines"),
+        "breaks": (("kind", "knots"), breaks, source.x_name),
+        "sse": (("kind", "tried"), [fit.sses for fit in fits], "sum of squared errors, without a half"),
+        "criterion": (("kind", "tried"), [criteria for _, criteria in results.values()], "Schwarz's criterion"),
+        "tried": ("tried", np.arange(1, 1 + len(fits[0].sses)), "number of pieces"),
     }
-    breaks = {name: np.asarray(result["fit"].breaks) for name, result in results.items()}
-    tried, widest = len(next(iter(results.values()))["sses"]), max(len(b) for b in breaks.values())
-    padded = [np.pad(b.astype(float), (0, widest - len(b)), constant_values=np.nan) for b in breaks.values()]
-    return xr.Dataset(
-        {
-            "x": ("data", x, {"long_name": table.x_name}),
-            "y": ("data", np.asarray(table.data.y), {"long_name": table.y_name}),
-            "fit": (("kind", "grid"), np.stack(list(fits.values())), {"long_name": table.y_name}),
-            "pieces": ("kind", [r["fit"].pieces for r in results.values()], {"long_name": "number of lines"}),
-            "breaks": (("kind", "knots"), np.stack(padded), {"long_name": table.x_name}),
-            "sse": (("kind", "tried"), np.stack([r["sses"] for r in results.values()]), {
-                "long_name": "sum of squared errors, without a half"}),
-            "criterion": (("kind", "tried"), np.stack([r["criteria"] for r in results.values()]), {
-                "long_name": "Schwarz's criterion"}),
-        },
-        coords={
-            "kind": list(results),
-            "grid": ("grid", grid, {"long_name": table.x_name}),
-            "tried": ("tried", np.arange(1, tried + 1), {"long_name": "number of pieces"}),
-        },
-    )  # fmt: skip
-
-
-def _draw(out: Path, dataset: xr.Dataset, name: str) -> None:
-    kinds, grid = [str(kind) for kind in dataset.kind.values], dataset.grid.values
-    fits, breaks, sses, criteria = (
-        dict(zip(kinds, dataset[part].values, strict=True)) for part in ("fit", "breaks", "sse", "criterion")
-    )
-    breaks = {kind: values[np.isfinite(values)] for kind, values in breaks.items()}
-    # A jump is a gap in the picture.
-    step = grid[1] - grid[0]
-    for kind in ("optimal", "greedy"):
-        jumps = np.any(np.abs(grid[:, None] - breaks[kind][None]) <= step, axis=1)
-        fits[kind] = np.where(jumps, np.nan, fits[kind])
-    figure = plot.fit_figure(
-        title=f"Piecewise-linear fits of {name}",
-        x=dataset.x,
-        y=dataset.y,
-        x_name=dataset.x.long_name,
-        y_name=dataset.y.long_name,
-        grid=grid,
-        fits=fits,
-        breaks=breaks,
-        sses=sses,
-        criteria=criteria,
-        pieces=dict(zip(kinds, dataset.pieces.values.tolist(), strict=True)),
-    )
-    for name in FILES[:2]:
-        with whole(out / name) as path:
-            plot.save(figure, path)
+    return labelled(each).assign_coords(kind=list(results))

@@ -1,6 +1,6 @@
 """`jspline flow`: a batch of networks learns a data set by gradient flow."""
 
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
 import jax
@@ -9,80 +9,46 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import kernel, plot, rescale
+from jspline import kernel, plot
 from jspline._checks import check_memory
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
-from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
-from jspline.cli._integrate import INTERRUPTED, History, integrate
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import (
-    ALPHA_HELP,
-    DATA_HELP,
-    INIT_HELP,
-    DropMissing,
-    called,
-    check_counts,
-    check_positive,
-    check_seed,
-    choose_law,
-    introduced,
-    pose,
-    warn_of_merging,
-)
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, on_host, one_sentence
+from jspline.cli._integrate import History, integrate
+from jspline.cli._output import draw, keep, table
 from jspline.datasets import Dataset, Table, Units
-from jspline.dynamics import RESULTS
 
 SAVED, DECADES = 96, 6
 """Times at which the nets are kept, besides 0: so many, evenly spaced in log t over so many decades."""
 
 METHODS = ("exact", "diffrax")
 
-COUNTS = {
-    "steps": "attempted steps",
-    "accepted": "accepted steps",
-    "rejected": "rejected steps",
-    "crossings": "breakpoints that crossed a datum freely",
-    "slides": "neurons that began to slide on a datum",
-    "releases": "neurons that a datum let go",
-    "flips": "neurons that flipped their orientation",
-    "nonunique": "places where the flow could have gone on differently",
-}
-
-CODES: Any = RESULTS
-FILES = ("flow.png", "flow.svg", "flow.nc", "run.json")
-
 
 @app.command("flow")
 def flow_command(
-    data: Annotated[str, typer.Argument(help=DATA_HELP)],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
-    width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
-    init: Annotated[
-        str,
-        typer.Option(help=INIT_HELP),
-    ] = "he",
-    alpha: Annotated[
-        float,
-        typer.Option(help=ALPHA_HELP),
-    ] = 1.0,
+    data: options.Data,
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
+    width: options.Width = 100,
+    init: options.Init = "he",
+    alpha: options.Alpha = 1.0,
     inits: Annotated[int, typer.Option(help="Networks, each with its own initialization.")] = 16,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     t1: Annotated[float, typer.Option(help="Time to integrate to.")] = 1000.0,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
-    max_steps: Annotated[int, typer.Option(help="Most steps a network may take.")] = 10_000,
+    rtol: options.Rtol = 1e-4,
+    max_steps: options.MaxSteps = 10_000,
     method: Annotated[
-        str,
-        typer.Option(help="exact: from crossing to crossing. diffrax: an explicit solver, as if nothing crossed."),
+        str, typer.Option(help="exact: from crossing to crossing. diffrax: an explicit solver, as if nothing crossed.")
     ] = "exact",
     compare: Annotated[
         bool, typer.Option("--compare", help="Run both methods on the same networks; the exact run is written.")
     ] = False,
-    out: Out = None,
-    dtype: Dtype = "float64",
-    device: Device = None,
+    out: options.Out = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = None,
 ) -> None:
     """A batch of networks learns a data set by gradient flow.
 
@@ -106,85 +72,74 @@ def flow_command(
     """
     arguments = dict(locals())
     with one_sentence():
-        _check(width, alpha, inits, seed, t1, rtol, max_steps, method, compare)
-        configure(dtype, device)
-        with on_host():
-            table, full, units = pose(data, x, y, drop_missing)
-            law = choose_law(init, width, full)
-            warn_of_merging(table.x_name, full.x, dtype)
-        if out is not None:
-            prepare(out, *FILES)
-        keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(inits))
-        nets = jax.jit(jax.vmap(lambda key: rescale(law.sample(width, key=key), alpha)))(keys)
-        nets, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (nets, full))
+        _check(arguments)
+        (source, full, units), law = problem.begin("flow", arguments)
+        drawn = jax.jit(jax.vmap(partial(problem.drawn, law, width, alpha, seed)))(jnp.arange(inits))
+        nets, scaled = problem.placed((drawn, full), dtype)
     where = next(iter(nets.b0.devices()))
-    typer.echo(_heading(table, scaled, arguments, where))
-    times = np.concatenate([[0.0], np.geomspace(10.0**-DECADES * t1, t1, SAVED)])
-    history = integrate(method, nets, scaled, times, rtol, max_steps)
-    if history is None:
-        typer.echo("Interrupted before the first time was reached; nothing to write.", err=True)
-        raise typer.Exit(130)
-    other = None
-    if compare and not history.interrupted:
-        other = integrate("diffrax", nets, scaled, times, rtol, max_steps)
-    regimes = np.asarray(jax.jit(jax.vmap(lambda net: kernel.regime(net, scaled)))(_last(history.nets)))
-
-    summary = [_summary(history, regimes, float(scaled.constant))]
+    typer.echo(_heading(source, scaled, arguments, where))
+    histories = _integrated([method, *["diffrax"] * compare], nets, scaled, arguments)
+    history = histories[0]
+    with on_host():
+        labelled = _labelled(history, scaled, source, units)
+    said = _summary(history, labelled)
     facts: dict[str, Any] = {"seconds": round(history.seconds, 3), "seconds_to_compile": round(history.compiling, 3)}
-    if other is not None:
-        facts["compare"] = _compare(history, other, scaled)
-        summary.append(_table(facts["compare"]))
-    elif compare:
-        typer.echo("Interrupted before there was anything to compare.", err=True)
-    try:
-        if out is not None:
-            with on_host(), one_sentence():
-                dataset = _dataset(history, regimes, table, full, units)
-                with whole(out / "flow.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, where, **facts)
-    finally:
-        typer.echo("\n".join(summary))
-    if out is not None:
-        with on_host(), pictures(out):
-            _draw(out, dataset, arguments)
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in FILES)}.")
-    else:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
-    if history.interrupted or (compare and (other is None or other.interrupted)):
+    if len(histories) == 2:
+        facts["compare"] = _compare(histories, scaled)
+        said += f"\n{_table(facts['compare'])}"
+    title = f"{counted(inits, 'ReLU network')} of width {width} learning {problem.called(data)}"
+    keep(out, "flow", arguments, where, said, lambda: labelled, **facts)
+    draw(out, "flow", labelled, partial(plot.flow_figure, title=title))
+    if len(histories) < 1 + compare or any(each.interrupted for each in histories):
         raise typer.Exit(130)
 
 
-def _check(
-    width: int,
-    alpha: float,
-    inits: int,
-    seed: int,
-    t1: float,
-    rtol: float,
-    max_steps: int,
-    method: str,
-    compare: bool,
-) -> None:
-    check_counts(width=width, inits=inits, max_steps=max_steps)
-    kept = f"{counted(inits, 'network')} of width {width:,} at {SAVED + 1} times"
-    check_memory(f"To keep {kept}", 8 * inits * (3 * width + 1) * (SAVED + 1), "take fewer or narrower ones")
-    check_positive(alpha=alpha, rtol=rtol, t1=t1)
-    check_seed(seed)
-    if method not in METHODS:
-        raise ValueError(f"--method must be exact or diffrax; got {method}.")
-    if compare and method != "exact":
+def _check(a: dict[str, Any]) -> None:
+    problem.check(a)
+    kept = f"{counted(a['inits'], 'network')} of width {a['width']:,} at {SAVED + 1} times"
+    size = 8 * a["inits"] * (3 * a["width"] + 1) * (SAVED + 1)
+    check_memory(f"To keep {kept}", size, "take fewer or narrower ones")
+    if a["method"] not in METHODS:
+        raise ValueError(f"--method must be exact or diffrax; got {a['method']}.")
+    if a["compare"] and a["method"] != "exact":
         raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
 
 
-def _last(nets: ReLUNet) -> ReLUNet:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf[:, -1]), nets)
+def _integrated(methods: list[str], nets: ReLUNet, data: Dataset, a: dict[str, Any]) -> list[History]:
+    """The flow by each method, until one is interrupted; says so."""
+    times = np.concatenate([[0.0], np.geomspace(10.0**-DECADES * a["t1"], a["t1"], SAVED)])
+    histories: list[History] = []
+    for method in methods:
+        if histories and histories[-1].interrupted:
+            break
+        history = integrate(method, nets, data, times, a["rtol"], a["max_steps"])
+        if history is None:
+            break
+        histories.append(history)
+    if not histories:
+        typer.echo("Interrupted before the first time was reached; nothing to write.", err=True)
+        raise typer.Exit(130)
+    if len(histories) < len(methods):
+        typer.echo("Interrupted before there was anything to compare.", err=True)
+    return histories
 
 
-def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax.Device) -> str:
-    a = arguments
+def _labelled(history: History, data: Dataset, source: Table, units: Units) -> xr.Dataset:
+    """What is written: everything as far as the flow came, and the regimes, in the original units."""
+    labelled = history.solution.to_xarray(data, units=units, table=source).isel(times=slice(len(history.times)))
+    labelled = labelled.drop_vars(["grad_norm", "shortened"], errors="ignore")
+    regimes = jax.jit(jax.vmap(lambda net: kernel.regime(net, data)))(history.solution.net)
+    labelled["result"] = labelled.result.copy(data=history.results.tolist())
+    said = {"long_name": "regime index: 0 linear interpolant, 1 natural cubic spline"}
+    labelled["regime"] = "inits", np.asarray(regimes), said
+    labelled.loss.attrs["long_name"] = "mean squared error of the standardized data"
+    labelled.times.attrs["long_name"] = "time of the flow, standardized data, p = 2/N"
+    return labelled
+
+
+def _heading(source: Table, data: Dataset, a: dict[str, Any], device: jax.Device) -> str:
     return (
-        f"{introduced(a['data'], table, data.size)}; both columns standardized.\n"
+        f"{problem.introduced(a['data'], source, data.size)}; both columns standardized.\n"
         f"{counted(a['inits'], 'network')} of width {a['width']}, "
         f"{a['init']} initialization, alpha = {exact(a['alpha'])}, seed {a['seed']}.\n"
         f"Gradient flow of the mean squared error (1/2 sum of p eps^2 with p = 2/N) to t = {exact(a['t1'])}; "
@@ -193,54 +148,49 @@ def _heading(table: Table, data: Dataset, arguments: dict[str, Any], device: jax
     )
 
 
-def _summary(history: History, regimes: np.ndarray, floor: float) -> str:
-    exact = "num_crossings" in history.stats
-    rows = [
-        ("loss at t = 0", history.losses[:, 0]),
-        ("loss at the end", history.losses[:, -1]),
-        ("time of the end", history.t_end),
-        ("regime index (0 linear, 1 cubic)", regimes),
-        ("steps", history.stats["num_steps"]),
-    ]
+def _summary(history: History, labelled: xr.Dataset) -> str:
+    exact, floor = "crossings" in labelled, labelled.attrs["least_possible_loss"]
+    rows = {
+        "loss at t = 0": labelled.loss[:, 0],
+        "loss at the end": labelled.loss[:, -1],
+        "time of the end": labelled.t_end,
+        "regime index (0 linear, 1 cubic)": labelled.regime,
+        "steps": labelled.steps,
+    }
     if exact:
-        rows += [
-            ("crossings", history.stats["num_crossings"]),
-            ("slides on a datum", history.stats["num_slides"]),
-            ("orientation flips", history.stats["num_flips"]),
-            ("non-unique places", history.stats["num_nonunique"]),
-        ]
-    rows.append(("charge drift (before rescaling)" if exact else "charge drift", history.stats["charge_drift"]))
-    lines = [f"{'':34}{'minimum':>12}{'median':>12}{'maximum':>12}"]
-    for name, values in rows:
-        lines.append(f"{name:34}" + "".join(f"{q:12.4g}" for q in np.quantile(values, [0, 0.5, 1])))
+        rows |= {
+            "crossings": labelled.crossings,
+            "slides on a datum": labelled.slides,
+            "orientation flips": labelled.flips,
+            "non-unique places": labelled.nonunique,
+        }
+    rows["charge drift (before rescaling)" if exact else "charge drift"] = labelled.charge_drift
+    cells = [[name, *(f"{q:.4g}" for q in np.quantile(values, [0, 0.5, 1]))] for name, values in rows.items()]
     if floor > 0:
-        lines.append(f"{'least possible loss (ties in x)':34}{floor:12.4g}")
-    results = history.results.tolist()
-    for name in sorted(set(results)):
-        message = "Interrupted: what was done so far is kept." if name == INTERRUPTED else CODES[getattr(CODES, name)]
-        mark = "" if name == "end_time" else "Warning: "
-        lines.append(f"{mark}{results.count(name)} of {counted(len(results), 'network')}: {name}. {message}")
+        cells.append(["least possible loss (ties in x)", f"{floor:.4g}"])
+    lines = [table(["", "minimum", "median", "maximum"], cells)]
+    lines += problem.endings(history.results, "end_time")
     lines.append(f"Compiled in {history.compiling:.1f} s, integrated in {history.seconds:.1f} s.")
     return "\n".join(lines)
 
 
-def _compare(exact: History, other: History, data: Dataset) -> dict[str, Any]:
+def _compare(histories: list[History], data: Dataset) -> dict[str, Any]:
     """Both methods on the same networks: numbers for the summary and run.json."""
+    exact, other = histories
     both = {"exact": exact, "diffrax": other}
     # The fits are compared at the last time that both have reached; the times are the same as far as they go.
-    common = np.minimum(exact.t_end, other.t_end) * (1 + 1e-6)
-    place = np.searchsorted(exact.times, common, side="right") - 1
-    place = np.minimum(place, len(other.times) - 1)
+    common = np.minimum(exact.solution.t, other.solution.t) * (1 + 1e-6)
+    place = np.minimum(np.searchsorted(exact.times, common, side="right"), len(other.times)) - 1
     lanes = np.arange(len(place))
     grid = jnp.linspace(data.x[0], data.x[-1], 1001, dtype=data.x.dtype)
     evaluate = jax.jit(jax.vmap(lambda net: net(grid)))
-    fits = [np.asarray(evaluate(jax.tree.map(lambda leaf: leaf[lanes, place], h.nets))) for h in both.values()]
+    fits = [np.asarray(evaluate(jax.tree.map(lambda leaf: leaf[lanes, place], h.solution.nets))) for h in both.values()]
     rows = {
         name: {
             "at_the_end_time": int(np.sum(h.results == "end_time")),
-            "time": float(np.median(h.t_end)),
-            "steps": float(np.median(h.stats["num_steps"])),
-            "loss": float(np.median(h.losses[:, -1])),
+            "time": float(np.median(h.solution.t)),
+            "steps": float(np.median(h.solution.stats["num_steps"])),
+            "loss": float(np.median(h.solution.loss)),
             "seconds": round(h.seconds, 3),
             "seconds_to_compile": round(h.compiling, 3),
             "interrupted": h.interrupted,
@@ -262,98 +212,14 @@ def _table(compared: dict[str, Any]) -> str:
         "seconds, all, without compiling": ("seconds", ".1f"),
     }
     both = compared["exact"], compared["diffrax"]
-    lines = ["", f"{'Same networks and tolerances':34}{'exact':>12}{'diffrax':>12}"]
-    for name, (key, form) in rows.items():
-        lines.append(f"{name:34}" + "".join(f"{format(column[key], form):>12}" for column in both))
+    cells = [[name, *(format(column[key], form) for column in both)] for name, (key, form) in rows.items()]
+    lines = ["", table(["Same networks and tolerances", "exact", "diffrax"], cells)]
     if compared["diffrax"]["interrupted"]:
         lines.append("Warning: diffrax was interrupted.")
-    times = compared["at_times"]
+    times, apart = compared["at_times"], compared["largest_difference_of_fits"]
     when = f"t = {min(times):.4g}" + (f" to {max(times):.4g}" if max(times) > min(times) else "")
     lines.append(
-        f"Largest difference of the fits: {compared['largest_difference_of_fits']:.2g} standard deviations of y, "
-        f"at the last time that both reached, {when}."
+        f"Largest difference of the fits: {apart:.2g} standard deviations of y, at the last time that both reached, "
+        f"{when}."
     )
     return "\n".join(lines)
-
-
-def _dataset(history: History, regimes: np.ndarray, table: Table, full: Dataset, units: Units) -> xr.Dataset:
-    """Everything in labelled arrays, the nets in the original units and in float64."""
-    nets = jax.tree.map(lambda leaf: jnp.asarray(leaf, "float64"), history.nets)
-    nets = jax.jit(jax.vmap(jax.vmap(units.restore)))(nets)
-    splines = jax.jit(jax.vmap(jax.vmap(lambda net: net.to_spline())))(nets)
-    x = np.asarray(table.data.x)
-    margin = 0.04 * (x[-1] - x[0])
-    grid = jnp.linspace(x[0] - margin, x[-1] + margin, 1001, dtype=nets.b0.dtype)
-    fits = jax.jit(jax.vmap(lambda net: net(grid)))(_last(nets))
-    path, batch = ("inits", "times", "width"), ("inits",)
-    return xr.Dataset(
-        {
-            "x": ("data", x, {"long_name": table.x_name}),
-            "y": ("data", np.asarray(table.data.y), {"long_name": table.y_name}),
-            "w": (path, np.asarray(nets.w), {"long_name": "input weight"}),
-            "b": (path, np.asarray(nets.b), {"long_name": "input bias"}),
-            "v": (path, np.asarray(nets.v), {"long_name": "output weight"}),
-            "b0": (path[:2], np.asarray(nets.b0), {"long_name": "output bias"}),
-            "beta": (path, np.asarray(splines.beta), {"long_name": "breakpoint"}),
-            "mu": (path, np.asarray(splines.mu), {"long_name": "delta-slope"}),
-            "s": (path, np.asarray(splines.s), {"long_name": "orientation"}),
-            "loss": (path[:2], history.losses, {"long_name": "mean squared error of the standardized data"}),
-            "fit": (
-                ("inits", "grid"),
-                np.asarray(fits),
-                {"long_name": table.y_name},
-            ),
-            "regime": (
-                batch,
-                regimes,
-                {"long_name": "regime index: 0 linear interpolant, 1 natural cubic spline"},
-            ),
-            "charge_drift": (
-                batch,
-                history.stats["charge_drift"],
-                {"long_name": "largest relative drift of a charge; by the exact method in one step, and undone"},
-            ),
-            "t_end": (batch, history.t_end, {"long_name": "time at which the network ended"}),
-            "result": (batch, history.results.tolist(), {"long_name": "how the flow ended"}),
-            **{
-                name: (batch, history.stats[f"num_{name}"], {"long_name": meaning})
-                for name, meaning in COUNTS.items()
-                if f"num_{name}" in history.stats
-            },
-        },
-        coords={
-            "times": ("times", history.times, {"long_name": "time of the flow, standardized data, p = 2/N"}),
-            "grid": ("grid", np.asarray(grid), {"long_name": table.x_name}),
-            "inits": np.arange(len(history.results)),
-        },
-        attrs={
-            "least_possible_loss": float(full.constant),
-            **{name: float(getattr(units, name)) for name in ("x_mean", "x_scale", "y_mean", "y_scale")},
-        },
-    )
-
-
-def _draw(out: Path, dataset: xr.Dataset, arguments: dict[str, Any]) -> None:
-    title = (
-        f"{counted(arguments['inits'], 'ReLU network')} of width {arguments['width']} "
-        f"learning {called(arguments['data'])}"
-    )
-    figure = plot.flow_figure(
-        title=title,
-        x=dataset.x,
-        y=dataset.y,
-        x_name=dataset.x.long_name,
-        y_name=dataset.y.long_name,
-        grid=dataset.grid,
-        fit=dataset.fit,
-        times=dataset.times,
-        loss=dataset.loss,
-        beta=dataset.beta,
-        mu=dataset.mu,
-        s=dataset.s,
-        floor=dataset.attrs["least_possible_loss"],
-        t_end=dataset.t_end,
-    )
-    for name in FILES[:2]:
-        with whole(out / name) as path:
-            plot.save(figure, path)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,46 +11,29 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import curvature, landscape, plot, rescale, value_and_grad
+from jspline import curvature, landscape, plot, value_and_grad
 from jspline._text import counted, exact
 from jspline.charts import ReLUNet
-from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, on_host, one_sentence
+from jspline.cli import _options as options
+from jspline.cli import _problem as problem
+from jspline.cli._app import app, on_host, one_sentence
 from jspline.cli._integrate import integrate
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import (
-    ALPHA_HELP,
-    DATA_HELP,
-    INIT_HELP,
-    DropMissing,
-    called,
-    check_counts,
-    check_positive,
-    check_seed,
-    choose_law,
-    introduced,
-    pose,
-    warn_of_merging,
-)
+from jspline.cli._output import draw, keep, labelled, table
 from jspline.datasets import Dataset
 
 STEP = 1e-6
 """Of the finite differences, in the parameters."""
 
-DRAWN = ("beta", "values", "knots", "at_knots", "types", "now")
-"""What of a slice is in the picture."""
-
-FILES = ("hessian.png", "hessian.svg", "hessian.nc", "run.json")
-
 
 @app.command("hessian")
 def hessian_command(
-    data: Annotated[str, typer.Argument(help=DATA_HELP)],
-    x: Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")] = None,
-    y: Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")] = None,
-    drop_missing: DropMissing = False,
-    width: Annotated[int, typer.Option(help="Neurons of the network.")] = 50,
-    init: Annotated[str, typer.Option(help=INIT_HELP)] = "he",
-    alpha: Annotated[float, typer.Option(help=ALPHA_HELP)] = 1.0,
+    data: options.Data,
+    x: options.X = None,
+    y: options.Y = None,
+    drop_missing: options.DropMissing = False,
+    width: options.Width = 50,
+    init: options.Init = "he",
+    alpha: options.Alpha = 1.0,
     at: Annotated[
         str, typer.Option(help="init: as drawn. end: after the gradient flow, beside the beginning.")
     ] = "end",
@@ -61,13 +44,13 @@ def hessian_command(
             show_default="the three with the largest |mu|",
         ),
     ] = None,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     t1: Annotated[float, typer.Option(help="Time to integrate to, for --at end.")] = 1000.0,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")] = 1e-4,
-    max_steps: Annotated[int, typer.Option(help="Most steps the flow may take.")] = 10_000,
-    out: Out = None,
-    dtype: Dtype = "float64",
-    device: Device = None,
+    rtol: options.Rtol = 1e-4,
+    max_steps: options.MaxSteps = 10_000,
+    out: options.Out = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = None,
 ) -> None:
     """The Hessian of one network's loss: four ways to compute it, its spectrum, why its zeros are zero.
 
@@ -90,88 +73,80 @@ def hessian_command(
     """
     arguments = dict(locals())
     with one_sentence():
-        check_counts(width=width, max_steps=max_steps)
-        check_positive(alpha=alpha, t1=t1, rtol=rtol)
-        check_seed(seed)
-        _check(at, neuron, width)
-        configure(dtype, device)
-        with on_host():
-            table, full, _ = pose(data, x, y, drop_missing)
-            law = choose_law(init, width, full)
-            warn_of_merging(table.x_name, full.x, dtype)
-        if out is not None:
-            prepare(out, *FILES)
-        drawn = rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), 0)), alpha)
-        net, scaled = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), (drawn, full))
+        _check(arguments)
+        (source, full, _), law = problem.begin("hessian", arguments)
+        net, scaled = problem.placed((problem.drawn(law, width, alpha, seed), full), dtype)
         jax.eval_shape(curvature.hessian, net, scaled)  # what does not fit is refused before the flow runs
         where = next(iter(net.b0.devices()))
         typer.echo(
-            f"{introduced(data, table, scaled.size)}; both columns standardized.\n"
+            f"{problem.introduced(data, source, scaled.size)}; both columns standardized.\n"
             f"One network of width {width} ({3 * width + 1} parameters), {init} initialization, "
             f"alpha = {exact(alpha)}, seed {seed}.\n"
             f"Loss: the mean squared error (1/2 sum of p eps^2 with p = 2/N); {dtype} on {where.platform}."
         )
-        name, point = "at the start", net
-        matrices: dict[str, tuple[ReLUNet, Literal["hessian", "gram"]]] = {name: (net, "hessian")}
+        points = {"at the start": net}
         if at == "end":
-            name, point = _learn(net, scaled, t1, rtol, max_steps)
-            matrices[name] = (point, "hessian")
-        matrices["Gram matrix"] = (point, "gram")
-        agreement, matrix = _agreement(point, scaled)
-        census = {key: curvature.zero_modes(each, scaled, matrix=of) for key, (each, of) in matrices.items()}
-        spectra = {key: np.asarray(curvature.spectrum(each, scaled, matrix=of)) for key, (each, of) in matrices.items()}
-        theorem = curvature.theorem5(point, scaled)
-        chosen = neuron if neuron else _strongest(point)
-        slices = [jax.tree.map(np.asarray, _slice(point, scaled, jnp.asarray(i))) for i in chosen]
-    try:
-        if out is not None:
-            with on_host(), one_sentence():
-                dataset = _dataset(point, scaled, matrix, spectra, census, chosen, slices, table.x_name)
-                with whole(out / "hessian.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, where, agreement=agreement, theorem5=theorem._asdict())
-    finally:
-        typer.echo(_summary(name, agreement, theorem, spectra, census, chosen, slices))
-    if out is None:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
-        return
-    with on_host(), pictures(out):
-        figure = plot.hessian_figure(
-            title=f"The curvature of the loss of a ReLU network of width {width} on {called(data)}, {name}",
-            spectra=spectra,
-            counts={key: {"non-zero": modes.params - modes.nullity} | modes.counts for key, modes in census.items()},
-            slices=[{key: each[key] for key in DRAWN} for each in slices],
-            slice_titles=[
-                f"Loss along breakpoint {i}: mu = {each['mu']:.2g}, {'right' if each['s'] > 0 else 'left'}-facing"
-                for i, each in zip(chosen, slices, strict=True)
-            ],
-            x_name=f"{table.x_name}, standardized",
-        )
-        for file in FILES[:2]:
-            with whole(out / file) as path:
-                plot.save(figure, path)
-    typer.echo(f"Wrote {', '.join(str(out / file) for file in FILES)}.")
+            points |= _learn(net, scaled, t1, rtol, max_steps)
+        curved = _curved(points, scaled, neuron)
+    facts = {"agreement": curved.agreement, "theorem5": curved.theorem._asdict()}
+    arrays = partial(_dataset, curved, scaled, source.x_name)
+    made = keep(out, "hessian", arguments, where, _summary(curved), arrays, **facts)
+    title = f"The curvature of the loss of a ReLU network of width {width} on {problem.called(data)}, {curved.name}"
+    draw(out, "hessian", made, partial(plot.hessian_figure, title=title))
 
 
-def _check(at: str, neuron: list[int] | None, width: int) -> None:
-    if at not in ("init", "end"):
-        raise ValueError(f"--at must be init or end; got {at}.")
-    for i in neuron or []:
+class Curved(NamedTuple):
+    """What is known of the last of the points, and by matrix of all of them."""
+
+    name: str
+    net: ReLUNet
+    matrix: np.ndarray
+    agreement: dict[str, Any]
+    theorem: curvature.Theorem5
+    census: dict[str, curvature.ZeroModes]
+    spectra: dict[str, np.ndarray]
+    slices: list[dict[str, Any]]
+
+
+def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None) -> Curved:
+    name, net = list(points.items())[-1]
+    matrices: dict[str, tuple[ReLUNet, Literal["hessian", "gram"]]] = {key: (n, "hessian") for key, n in points.items()}
+    matrices["Gram matrix"] = (net, "gram")
+    agreement, matrix = _agreement(net, data)
+    largest = np.argsort(-np.abs(np.asarray(net.w * net.v)), kind="stable")[:3].tolist()
+    return Curved(
+        name,
+        net,
+        matrix,
+        agreement,
+        theorem=curvature.theorem5(net, data),
+        census={key: curvature.zero_modes(n, data, matrix=of) for key, (n, of) in matrices.items()},
+        spectra={key: np.asarray(curvature.spectrum(n, data, matrix=of)) for key, (n, of) in matrices.items()},
+        slices=[jax.tree.map(np.asarray, _slice(net, data, jnp.asarray(i))) for i in neurons or largest],
+    )
+
+
+def _check(a: dict[str, Any]) -> None:
+    problem.check(a)
+    if a["at"] not in ("init", "end"):
+        raise ValueError(f"--at must be init or end; got {a['at']}.")
+    width = a["width"]
+    for i in a["neuron"] or []:
         if not 0 <= i < width:
             raise ValueError(f"--neuron must be from 0 to {width - 1}, the neurons of --width {width}; got {i}.")
 
 
-def _learn(net: ReLUNet, data: Dataset, t1: float, rtol: float, max_steps: int) -> tuple[str, ReLUNet]:
-    """The net at the end of its flow, with a name for that point."""
+def _learn(net: ReLUNet, data: Dataset, t1: float, rtol: float, max_steps: int) -> dict[str, ReLUNet]:
+    """The net at the end of its flow, by a name for that point."""
     one = jax.tree.map(lambda leaf: leaf[None], net)
     history = integrate("exact", one, data, np.array([0.0, 1e-6 * t1, t1]), rtol, max_steps)
     if history is None:
         typer.echo("Interrupted before the network had learned anything.", err=True)
         raise typer.Exit(130)
-    result, t = str(history.results[0]), float(history.t_end[0])
+    result, t = str(history.results[0]), float(history.solution.t[0])
     if result != "end_time":
         typer.echo(f"Warning: the flow ended with {result}; the network is the one at t = {t:.4g}.")
-    return f"at t = {t:.4g}", jax.tree.map(lambda leaf: jnp.asarray(leaf[0, -1]), history.nets)
+    return {f"at t = {t:.4g}": jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), history.solution.net)}
 
 
 def _agreement(net: ReLUNet, data: Dataset) -> tuple[dict[str, Any], np.ndarray]:
@@ -223,12 +198,6 @@ def _finite_differences(net: ReLUNet, data: Dataset) -> tuple[np.ndarray, np.nda
     return matrix, np.append(np.tile(~near, 2), np.ones(len(w) + 1, bool))
 
 
-def _strongest(net: ReLUNet) -> list[int]:
-    """The three neurons with the largest |mu|."""
-    mu = np.abs(np.asarray(net.w * net.v))
-    return np.argsort(-mu, kind="stable")[: min(3, len(mu))].tolist()
-
-
 @jax.jit
 def _slice(net: ReLUNet, data: Dataset, i: jax.Array) -> dict[str, jax.Array]:
     """The loss along one breakpoint, over the data and a little beyond, with the types of its knots."""
@@ -236,139 +205,78 @@ def _slice(net: ReLUNet, data: Dataset, i: jax.Array) -> dict[str, jax.Array]:
     knots = landscape.classify_knots(net, data, i)
     margin = 0.08 * (data.x[-1] - data.x[0])
     beta = jnp.linspace(data.x[0] - margin, data.x[-1] + margin, 1001, dtype=data.x.dtype)
-    return {
-        "beta": beta,
-        "values": curve(beta),
-        "knots": data.x,
-        "at_knots": curve(data.x),
-        "types": knots.slice,
-        "flow_types": knots.flow,
-        "now": -net.b[i] / net.w[i],
-        "mu": net.w[i] * net.v[i],
-        "s": jnp.sign(net.w[i]),
-    }
+    types = {"types": knots.slice, "flow_types": knots.flow}
+    return {"neuron": i, "beta": beta, "values": curve(beta), **types}
 
 
-def _summary(
-    name: str,
-    agreement: dict[str, Any],
-    theorem: curvature.Theorem5,
-    spectra: dict[str, np.ndarray],
-    census: dict[str, curvature.ZeroModes],
-    chosen: list[int],
-    slices: list[dict[str, Any]],
-) -> str:
-    seconds, P = agreement["seconds"], next(iter(census.values())).params
-    faster = seconds["autodiff"] / seconds["structured"]
-    kept = agreement["finite_differences_columns"]
-    left_out = (
-        "" if kept == P else f"; {counted(P - kept, 'column')} left out, with a breakpoint within {STEP:g} of a datum"
-    )
-    lines = [
-        "",
-        f"The Hessian {name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
-        f"  {'automatic differentiation':28}{agreement['autodiff']:9.1e}   {1e3 * seconds['autodiff']:.3g} ms, "
-        f"{faster:.0f} times as long",
-        f"  {'finite differences':28}{agreement['finite_differences']:9.1e}   of the gradient{left_out}",
-        f"  {'the Gram matrix':28}{agreement['gram']:9.1e}   {theorem.reason}",
-        "  (largest difference over largest entry)",
-        "",
-        f"{'Eigenvalues':28}" + "".join(f"{key:>16}" for key in spectra),
-    ]
-    rows: dict[str, Callable[[str], str | int]] = {
-        "largest": lambda k: f"{spectra[k][-1]:.4g}",
-        "smallest": lambda k: f"{spectra[k][0]:.3g}",
-        "positive": lambda k: census[k].params - census[k].nullity - _negative(spectra[k], census[k]),
-        "negative": lambda k: _negative(spectra[k], census[k]),
-        "zero": lambda k: census[k].nullity,
+def _summary(of: Curved) -> str:
+    agreement, seconds, params = of.agreement, of.agreement["seconds"], len(of.matrix)
+    lost = params - agreement["finite_differences_columns"]
+    left_out = f"; {counted(lost, 'column')} left out, with a breakpoint within {STEP:g} of a datum" if lost else ""
+    ways = [
+        ["  automatic differentiation", f"{agreement['autodiff']:.1e}", f"{1e3 * seconds['autodiff']:.3g} ms, "
+         f"{seconds['autodiff'] / seconds['structured']:.0f} times as long"],
+        ["  finite differences", f"{agreement['finite_differences']:.1e}", f"of the gradient{left_out}"],
+        ["  the Gram matrix", f"{agreement['gram']:.1e}", of.theorem.reason],
+    ]  # fmt: skip
+    values, modes = list(of.spectra.values()), list(of.census.values())
+    # The Gram matrix has none, whatever rounding says.
+    negative = [int(np.sum(v < -m.tolerance)) * (m.matrix != "gram") for v, m in zip(values, modes, strict=True)]
+    rows: dict[str, list[Any]] = {
+        "largest": [f"{v[-1]:.4g}" for v in values],
+        "smallest": [f"{v[0]:.3g}" for v in values],
+        "positive": [params - m.nullity - below for m, below in zip(modes, negative, strict=True)],
+        "negative": negative,
+        "zero": [m.nullity for m in modes],
     }
     for cause in curvature.CAUSES:
-        if any(modes.counts[cause] for modes in census.values()):
-            rows[f"  {TOLD[cause]}"] = partial(_count, census, cause)
-    rows["largest stable step of GD"] = lambda k: f"{2 / spectra[k][-1]:.3g}"
-    lines += [f"  {row:26}" + "".join(f"{form(key):>16}" for key in spectra) for row, form in rows.items()]
-    lines += ["", f"Knots along single breakpoints {name}: of the slice, and of the flow"]
-    for i, each in zip(chosen, slices, strict=True):
-        counts = [
-            ", ".join(counted(int(np.sum(each[kind] == k)), knot) for k, knot in enumerate(landscape.KNOTS))
-            for kind in ("types", "flow_types")
+        if any(found := [m.counts[cause] for m in modes]):
+            rows[f"  {plot.CAUSES[cause][1]}"] = found
+    rows["largest stable step of GD"] = [f"{2 / v[-1]:.3g}" for v in values]
+    knots = [
+        [f"  neuron {each['neuron']}", f"{_knots(each['types'])};", _knots(each["flow_types"])] for each in of.slices
+    ]
+    return "\n".join(
+        [
+            "",
+            f"The Hessian {of.name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
+            table([""] * 3, ways, left=(0, 2)),
+            "  (largest difference over largest entry)",
+            "",
+            table(["Eigenvalues", *of.spectra], [[f"  {name}", *map(str, row)] for name, row in rows.items()]),
+            "",
+            f"Knots along single breakpoints {of.name}: of the slice, and of the flow",
+            table([""] * 3, knots, left=(0, 1, 2)),
         ]
-        lines.append(f"  neuron {i:<5d} {counts[0]};  {counts[1]}")
-    return "\n".join(lines)
+    )
 
 
-def _count(census: dict[str, curvature.ZeroModes], cause: str, key: str) -> int:
-    return census[key].counts[cause]
+def _knots(types: np.ndarray) -> str:
+    return ", ".join(counted(int(np.sum(types == k)), knot) for k, knot in enumerate(landscape.KNOTS))
 
 
-def _negative(values: np.ndarray, modes: curvature.ZeroModes) -> int:
-    """How many eigenvalues are below 0; the Gram matrix has none, whatever rounding says."""
-    return 0 if modes.matrix == "gram" else int(np.sum(values < -modes.tolerance))
-
-
-TOLD = {
-    "dead": "dead neurons",
-    "silent": "v = 0",
-    "constant": "w = 0 < b",
-    "scale": "scale symmetry",
-    "functional": "between the data",
-    "unexplained": "unexplained",
-}
-
-
-def _dataset(
-    net: ReLUNet,
-    data: Dataset,
-    matrix: np.ndarray,
-    spectra: dict[str, np.ndarray],
-    census: dict[str, curvature.ZeroModes],
-    chosen: list[int],
-    slices: list[dict[str, Any]],
-    x_name: str,
-) -> xr.Dataset:
+def _dataset(of: Curved, data: Dataset, x_name: str) -> xr.Dataset:
     """Everything in labelled arrays, in standardized units."""
-    H = net.width
-    names = [f"{kind}[{i}]" for kind in "wbv" for i in range(H)] + ["b0"]
-
-    def stack(key: str) -> np.ndarray:
-        return np.array([each[key] for each in slices])
-
-    last = list(census.values())[-1]
-    causes = list(curvature.CAUSES)
-    return xr.Dataset(
-        {
-            "x": ("data", np.asarray(data.x), {"long_name": f"{x_name}, standardized"}),
-            "y": ("data", np.asarray(data.y), {"long_name": "output, standardized"}),
-            "weight": ("data", np.asarray(data.weight), {"long_name": "weight p"}),
-            "theta": ("params", np.asarray(curvature.flat(net, True)), {"long_name": "parameter"}),
-            "hessian": (("params", "params_too"), matrix, {"long_name": "Hessian of the loss"}),
-            "eigenvalues": (("matrix", "rank"), np.array(list(spectra.values())), {"long_name": "eigenvalue"}),
-            "zeros": (
-                ("matrix", "cause"),
-                np.array([[modes.counts[cause] for cause in causes] for modes in census.values()]),
-                {"long_name": "zero eigenvalues by cause"},
-            ),
-            "tolerance": ("matrix", [modes.tolerance for modes in census.values()], {"long_name": "size of a zero"}),
-            "cause_of_neuron": ("width", [causes[i] for i in last.neurons], {"long_name": "cause of its zeros"}),
-            "slice": (("neuron", "beta"), stack("values"), {"long_name": "loss along the breakpoint of a neuron"}),
-            "knot_type": (
-                ("neuron", "data"),
-                np.array(landscape.KNOTS)[stack("types")].tolist(),
-                {"long_name": "what the slice does at a datum"},
-            ),
-            "flow_type": (
-                ("neuron", "data"),
-                np.array(landscape.KNOTS)[stack("flow_types")].tolist(),
-                {"long_name": "what the flow does at a datum"},
-            ),
-        },
-        coords={
-            "params": names,
-            "params_too": names,
-            "matrix": list(spectra),
-            "cause": causes,
-            "neuron": chosen,
-            "beta": ("beta", slices[0]["beta"], {"long_name": f"breakpoint, {x_name} standardized"}),
-        },
-        attrs={"least_possible_loss": float(data.constant)},
+    names = [f"{kind}[{i}]" for kind in "wbv" for i in range(of.net.width)] + ["b0"]
+    slices = {key: np.array([each[key] for each in of.slices]) for key in of.slices[0]}
+    knots, census, causes = np.array(landscape.KNOTS), list(of.census.values()), list(curvature.CAUSES)
+    zeros = np.array([[modes.counts[cause] for cause in causes] for modes in census])
+    at_knots = ("neuron", "data")
+    each: dict[str, tuple[Any, Any, str]] = {
+        "x": ("data", data.x, f"{x_name}, standardized"),
+        "y": ("data", data.y, "output, standardized"),
+        "weight": ("data", data.weight, "weight p"),
+        "theta": ("params", curvature.flat(of.net, True), "parameter"),
+        "hessian": (("params", "params_too"), of.matrix, "Hessian of the loss"),
+        "eigenvalues": (("matrix", "rank"), list(of.spectra.values()), "eigenvalue"),
+        "zeros": (("matrix", "cause"), zeros, "zero eigenvalues by cause"),
+        "tolerance": ("matrix", [modes.tolerance for modes in census], "size of a zero"),
+        "cause_of_neuron": ("width", [causes[i] for i in census[-1].neurons], "cause of its zeros"),
+        "slice": (("neuron", "beta"), slices["values"], "loss along the breakpoint of a neuron"),
+        "knot_type": (at_knots, knots[slices["types"]].astype(object), "what the slice does at a datum"),
+        "flow_type": (at_knots, knots[slices["flow_types"]].astype(object), "what the flow does at a datum"),
+        "beta": ("beta", slices["beta"][0], f"breakpoint, {x_name} standardized"),
+    }
+    return labelled(each, least_possible_loss=float(data.constant)).assign_coords(
+        params=names, params_too=names, matrix=list(of.spectra), cause=causes, neuron=slices["neuron"]
     )

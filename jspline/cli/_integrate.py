@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jspline import loss
 from jspline.charts import ReLUNet
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset
@@ -22,6 +21,9 @@ INTERRUPTED = "interrupted"
 STEPS = 50
 """Steps between two looks at the progress bar, and at Ctrl-C."""
 
+PARTS = 100, "hundredth"
+"""Of a flow, in the logarithm of time."""
+
 LANES = 16
 """Networks that a CPU advances at once: more are not faster there, and fewer wait for the slowest."""
 
@@ -29,12 +31,9 @@ LANES = 16
 class History(NamedTuple):
     """What the batch went through, on the host."""
 
-    times: np.ndarray
-    nets: ReLUNet  # leaves (inits, times, ...)
-    losses: np.ndarray  # (inits, times)
-    results: np.ndarray
-    t_end: np.ndarray
-    stats: dict[str, np.ndarray]
+    solution: Solution
+    times: np.ndarray  # as far as the last network came
+    results: np.ndarray  # as in the solution, or interrupted
     seconds: float  # of integration; compiling, and what is done once, is apart
     compiling: float
 
@@ -47,7 +46,7 @@ class History(NamedTuple):
 def integrate(
     method: str, nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int
 ) -> History | None:
-    """The flow of every net, kept at `times`; the arrays end where the last network did.
+    """The flow of every net, kept at `times`.
 
     Returns:
         The history, or None if Ctrl-C came before there was any.
@@ -57,16 +56,11 @@ def integrate(
         history = drive(nets, data, times, rtol, max_steps)
     except KeyboardInterrupt:
         return None
-    last = float(history.t_end.max())
+    last = float(history.solution.t.max())
     if history.interrupted and last == 0:
         return None
     # After its end a network repeats its last net: no need to keep that where all of them do.
-    count = max(2, int(np.searchsorted(times, last)) + 1)
-    return history._replace(
-        times=times[:count],
-        nets=jax.tree.map(lambda leaf: leaf[:, :count], history.nets),
-        losses=history.losses[:, :count],
-    )
+    return history._replace(times=history.times[: max(2, int(np.searchsorted(times, last)) + 1)])
 
 
 def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
@@ -74,10 +68,11 @@ def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_ste
 
     The batch that is compiled has one size only, since compiling takes longer than what a fitting size would save.
     """
-    began, show = time.perf_counter(), _progress("exact")
+    began, show = time.perf_counter(), Progress("gradient flow, exact", *PARTS, parts=10)
     inits = len(nets.b0)
     ts = jnp.asarray(times, nets.b0.dtype)
-    lanes = min(LANES, inits) if _on_cpu(nets) else inits
+    on_cpu = next(iter(nets.b0.devices())).platform == "cpu"
+    lanes = min(LANES, inits) if on_cpu else inits
     go = jax.vmap(advance)
     begin = jax.vmap(lambda net: start(net, data, ts[-1], rtol=rtol, atol=1e-3 * rtol, ts=ts))
     state = jax.tree.map(np.asarray, begin(nets))
@@ -100,13 +95,10 @@ def _exact(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_ste
             pass
     seconds = time.perf_counter() - compiled
 
-    solution = jax.vmap(finish)(state)
-    losses = jax.jit(jax.vmap(jax.vmap(lambda net: loss(net, data))))(solution.nets)
+    solution = jax.tree.map(np.asarray, jax.vmap(finish)(state))
     results = result_names(solution.result)
     results[(results == "out_of_steps") & (state.stats["num_steps"] < max_steps)] = INTERRUPTED
-    path, losses, stats, t_end = jax.tree.map(np.asarray, (solution.nets, losses, solution.stats, solution.t))
-    compiling = time.perf_counter() - began - seconds
-    return History(times, path, losses, results, t_end, stats, seconds, compiling)
+    return History(solution, times, results, seconds, time.perf_counter() - began - seconds)
 
 
 def _some(state: Any, chosen: np.ndarray) -> Any:
@@ -124,7 +116,7 @@ def _put(chosen: np.ndarray) -> Callable[[np.ndarray, jax.Array], np.ndarray]:
 
 def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_steps: int) -> History:
     """The flow by diffrax, from each time to the next. Networks that have ended wait for the others."""
-    began, show = time.perf_counter(), _progress("diffrax")
+    began, show = time.perf_counter(), Progress("gradient flow, diffrax", *PARTS, parts=10)
     inits = len(nets.b0)
 
     @eqx.filter_jit
@@ -134,19 +126,17 @@ def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_s
 
         return jax.vmap(run)(nets, durations)
 
-    first = np.asarray(jax.jit(jax.vmap(lambda net: loss(net, data)))(nets))
-    kept = [(nets, first)]
     stats = {f"num_{name}": np.zeros(inits, int) for name in ("steps", "accepted", "rejected")}
-    t_end = np.zeros(inits)
+    t_end, going = np.zeros(inits), np.ones(inits, bool)
+    last = jax.block_until_ready(segment(nets, jnp.zeros(inits, nets.b0.dtype)))
     results = np.full(inits, "end_time", dtype="<U16")
-    going = np.ones(inits, bool)
-    jax.block_until_ready(segment(nets, jnp.zeros(inits, nets.b0.dtype)))
+    kept = [nets]
     show.began = compiled = time.perf_counter()
     with show:
         try:
             for before, after in pairwise(times):
                 durations = jnp.asarray(np.where(going, after - before, 0.0), nets.b0.dtype)
-                solution = jax.block_until_ready(segment(kept[-1][0], durations))
+                solution = jax.block_until_ready(segment(kept[-1], durations))
                 taken = {name: np.where(going, np.asarray(solution.stats[name]), 0) for name in stats}
                 results = np.where(going, result_names(solution.result), results)
                 # A network may not spend in one segment what it has no longer: then it stays where it was.
@@ -154,29 +144,28 @@ def _diffrax(nets: ReLUNet, data: Dataset, times: np.ndarray, rtol: float, max_s
                 going &= results == "end_time"
                 t_end[going] = after
                 stats = {name: np.minimum(stats[name] + taken[name], max_steps) for name in stats}
-                end = (solution.net, np.asarray(solution.loss))
-                kept.append(jax.tree.map(_where(going), end, kept[-1]))
+                last = jax.tree.map(_where(going), solution, last)
+                kept.append(last.net)
                 _show(show, t_end, times)
                 if not going.any():
                     break
         except KeyboardInterrupt:
             results[going] = INTERRUPTED
     seconds = time.perf_counter() - compiled
-    stats["charge_drift"] = np.asarray(jax.vmap(charge_drift)(nets, kept[-1][0]))
-    path, losses = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept)
-    return History(times[: len(kept)], path, losses, results, t_end, stats, seconds, compiled - began)
+    stats["charge_drift"] = np.asarray(jax.vmap(charge_drift)(nets, last.net))
+    times = times[: len(kept)]
+    path = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves], axis=1), *kept)
+    whole = eqx.tree_at(
+        lambda sol: (sol.t, sol.ts, sol.nets, sol.stats),
+        last,
+        (t_end, np.broadcast_to(times, (inits, len(times))), path, stats),
+        is_leaf=lambda leaf: leaf is None,
+    )
+    return History(jax.tree.map(np.asarray, whole), times, results, seconds, compiled - began)
 
 
 def _where(mask: np.ndarray) -> Callable[[Any, Any], Any]:
     return lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-
-
-def _on_cpu(nets: ReLUNet) -> bool:
-    return next(iter(nets.b0.devices())).platform == "cpu"
-
-
-def _progress(method: str) -> Progress:
-    return Progress(f"gradient flow, {method}", 100, "hundredth", parts=10)
 
 
 def _show(show: Progress, t: np.ndarray, times: np.ndarray) -> None:

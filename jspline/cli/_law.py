@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import jax
@@ -9,26 +10,28 @@ import numpy as np
 import typer
 import xarray as xr
 
-from jspline import ensemble, init, plot
+from jspline import ensemble, plot
+from jspline._files import prepare
 from jspline._text import counted, exact
-from jspline.cli._app import Device, Dtype, Out, Seed, app, configure, one_sentence
-from jspline.cli._output import pictures, prepare, whole, write_run
-from jspline.cli._problem import check_counts, check_seed
+from jspline.cli import _options as options
+from jspline.cli._app import app, configure, one_sentence
+from jspline.cli._output import draw, files, keep, labelled, table
+from jspline.cli._problem import check_counts, check_seed, choose_law
 from jspline.cli._progress import Progress
+from jspline.datasets import six_points
 
-FILES = ("law.png", "law.svg", "law.nc", "run.json")
 LAWS = ("he", "glorot", "uniform")
 
 
 @app.command("law")
 def law_command(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(LAWS)}; uniform has the variances of he.")],
-    width: Annotated[int, typer.Option(help="Neurons of each network.")] = 100,
+    width: options.Width = 100,
     neurons: Annotated[float, typer.Option(help="Neurons to draw, in all; 1e9 takes minutes.")] = 1e7,
-    seed: Seed = 0,
-    out: Out = None,
-    dtype: Dtype = "float32",
-    device: Device = None,
+    seed: options.Seed = 0,
+    out: options.Out = None,
+    dtype: options.Dtype = "float32",
+    device: options.Device = None,
 ) -> None:
     """Draw networks and compare breakpoints, delta-slopes and roughness with their exact laws.
 
@@ -52,7 +55,7 @@ def law_command(
         beta, mu = 1.0, math.sqrt(float(law.roughness_mean(width)) / width)
         block = ensemble.LawBlock(law, width, ensemble.LawBins.around(beta, mu))
         if out is not None:
-            prepare(out, *FILES)
+            prepare(out, *files("law"))
     each = block.nets * width
     blocks = max(1, round(neurons / each))
     if blocks * each != neurons:
@@ -60,106 +63,71 @@ def law_command(
     began = time.perf_counter()
     with Progress(f"law {name}", blocks, "neuron", each) as show:
         sample = ensemble.collect(
-            block,
-            blocks,
-            key=jax.random.key(seed),
-            draw=block.draw,
-            progress=lambda done, _: show(done),
+            block, blocks, key=jax.random.key(seed), draw=block.draw, progress=lambda done, _: show(done)
         )
     seconds = time.perf_counter() - began
     dataset = _dataset(law, width, block.bins, sample)
-    try:
-        if out is not None:
-            with one_sentence():
-                with whole(out / "law.nc") as path:
-                    dataset.to_netcdf(path, engine="h5netcdf")
-                write_run(out / "run.json", arguments, jax.local_devices()[0], seconds=seconds)
-    finally:
-        typer.echo(_summary(name, width, dataset, seconds, dtype))
-    if out is None:
-        typer.echo("Nothing was written: give --out FOLDER for figures and arrays.")
-        return
-    with pictures(out):
-        total = counted(dataset.attrs["neurons"], "neuron")
-        figure = plot.law_figure(f"The law of {name} initialization, width {width}: {total}", law, width, dataset)
-        for file in FILES[:2]:
-            with whole(out / file) as path:
-                plot.save(figure, path)
-    typer.echo(f"Wrote {', '.join(str(out / file) for file in FILES)}.")
+    said = _summary(name, width, dataset, seconds, dtype)
+    made = keep(out, "law", arguments, jax.local_devices()[0], said, lambda: dataset, seconds=seconds)
+    total = counted(dataset.attrs["neurons"], "neuron")
+    title = f"The law of {name} initialization, width {width}: {total}"
+    draw(out, "law", made, partial(plot.law_figure, title, law, width))
 
 
 def _law(name: str, width: int, dtype: str) -> Any:
-    he = init.he(width)
-    laws = {
-        "he": he,
-        "glorot": init.glorot(width),
-        "uniform": init.Uniform(*(3**0.5 * scale for scale in (he.sigma_w, he.sigma_b, he.sigma_v))),
-    }
-    if name not in laws:
+    if name not in LAWS:
         raise ValueError(f"The law must be one of {', '.join(LAWS)}; got {name}.")
-    return jax.tree.map(lambda leaf: leaf.astype(dtype), laws[name])
+    return jax.tree.map(lambda leaf: leaf.astype(dtype), choose_law(name, width, six_points()))
 
 
 def _dataset(law: Any, width: int, bins: ensemble.LawBins, sample: ensemble.LawSample) -> xr.Dataset:
     joint, excess = np.asarray(sample.joint), np.asarray(sample.excess)
     exact = jax.tree.map(lambda leaf: leaf.astype("float64"), law)
     edges = {"beta": bins.beta.edges(), "mu": bins.mu.edges(), "excess": bins.excess.edges()}
-    cdf = {
-        "beta": np.asarray(exact.cdf_beta(edges["beta"][1:-1])),
-        "mu": np.asarray(exact.cdf_mu(edges["mu"][1:-1])),
-    }
+    cdf = {each: np.asarray(getattr(exact, f"cdf_{each}")(edges[each][1:-1])) for each in ("beta", "mu")}
     deviation = float(exact.roughness_var(width)) ** 0.5
     tail = np.cumsum(excess[::-1])[::-1] / excess.sum()
-    return xr.Dataset(
-        {
-            "joint": (("beta", "mu"), joint, {"long_name": "neurons in each bin"}),
-            "excess_count": ("excess", excess, {"long_name": "networks by (rho - E rho) / sd rho"}),
-            "tail": ("excess", tail, {"long_name": "share of networks from the lower edge of the bin on"}),
-            "tail_bound": (
-                "excess",
-                np.asarray(exact.roughness_tail(width, edges["excess"][:-1] * deviation)),
-                {"long_name": "one-sided Chebyshev bound there (theorem 2)"},
-            ),
-            **{f"{each}_edge": (f"{each}_edges", edges[each]) for each in edges},
-            **{f"{each}_cdf": (f"{each}_inner", cdf[each], {"long_name": "exact cdf at inner edges"}) for each in cdf},
-        },
-        attrs={
-            "neurons": int(joint.sum()),
-            "networks": int(excess.sum()),
-            "ks_beta": ensemble.kolmogorov(joint.sum(axis=1), cdf["beta"]),
-            "ks_mu": ensemble.kolmogorov(joint.sum(axis=0), cdf["mu"]),
-            "roughness_mean": float(sample.rough.mean),
-            "roughness_error": float(sample.rough.error),
-            "roughness_variance": float(sample.rough.variance),
-            "exact_mean": float(exact.roughness_mean(width)),
-            "exact_variance": float(exact.roughness_var(width)),
-        },
+    bound = np.asarray(exact.roughness_tail(width, edges["excess"][:-1] * deviation))
+    counted: dict[str, tuple[Any, Any, str]] = {
+        "joint": (("beta", "mu"), joint, "neurons in each bin"),
+        "excess_count": ("excess", excess, "networks by (rho - E rho) / sd rho"),
+        "tail": ("excess", tail, "share of networks from the lower edge of the bin on"),
+        "tail_bound": ("excess", bound, "one-sided Chebyshev bound there (theorem 2)"),
+        **{f"{each}_edge": (f"{each}_edges", edges[each], "edges of the bins") for each in edges},
+        **{f"{each}_cdf": (f"{each}_inner", cdf[each], "exact cdf at inner edges") for each in cdf},
+    }
+    return labelled(
+        counted,
+        neurons=int(joint.sum()),
+        networks=int(excess.sum()),
+        ks_beta=ensemble.kolmogorov(joint.sum(axis=1), cdf["beta"]),
+        ks_mu=ensemble.kolmogorov(joint.sum(axis=0), cdf["mu"]),
+        roughness_mean=float(sample.rough.mean),
+        roughness_error=float(sample.rough.error),
+        roughness_variance=float(sample.rough.variance),
+        exact_mean=float(exact.roughness_mean(width)),
+        exact_variance=float(exact.roughness_var(width)),
     )
 
 
 def _summary(name: str, width: int, dataset: xr.Dataset, seconds: float, dtype: str) -> str:
     a = dataset.attrs
     critical = 1.358 / a["neurons"] ** 0.5
-    above = [k for k in (1, 2, 4) if k in dataset.excess_edge.values]
-    tails = []
-    for k in above:
+    ks = {each: f"{a[f'ks_{each}']:.3g} (5 % critical value {critical:.3g})" for each in ("beta", "mu")}
+    outside = dataset.joint.values[[0, -1]].sum() / a["neurons"]
+    rows = [
+        ["  distance of the cdf of beta", f"{ks['beta']}; {outside:.2%} of the breakpoints are beyond all bins"],
+        ["  distance of the cdf of mu", ks["mu"]],
+        ["  mean roughness", f"{a['roughness_mean']:.6g} +- {a['roughness_error']:.2g}, exact {a['exact_mean']:.6g}"],
+        ["  variance", f"{a['roughness_variance']:.6g}, exact {a['exact_variance']:.6g}"],
+    ]
+    for k in (k for k in (1, 2, 4) if k in dataset.excess_edge.values):
         place = int(np.searchsorted(dataset.excess_edge.values, k))
         p = ensemble.wilson(int(dataset.excess_count.values[place:].sum()), a["networks"])
-        bound = float(dataset.tail_bound.values[place])
-        tails.append(
-            f"  P(rho - E rho >= {k} sd)  {p.value:.3g} ({p.low:.3g} to {p.high:.3g}), bound of theorem 2 {bound:.3g}"
-        )
-    outside = dataset.joint.values[[0, -1]].sum() / a["neurons"]
-    return "\n".join(
-        [
-            f"{name}, width {width}: {counted(a['networks'], 'network')}, {counted(a['neurons'], 'neuron')} in "
-            f"{seconds:.1f} s ({a['neurons'] / seconds / 1e6:,.3g} million/s, compiling included), {dtype}.",
-            f"  distance of the cdf of beta  {a['ks_beta']:.3g} (5 % critical value {critical:.3g}); "
-            f"{outside:.2%} of the breakpoints are beyond all bins",
-            f"  distance of the cdf of mu    {a['ks_mu']:.3g} (5 % critical value {critical:.3g})",
-            f"  mean roughness      {a['roughness_mean']:.6g} +- {a['roughness_error']:.2g}, "
-            f"exact {a['exact_mean']:.6g}",
-            f"  variance            {a['roughness_variance']:.6g}, exact {a['exact_variance']:.6g}",
-            *tails,
-        ]
+        bound = f"bound of theorem 2 {float(dataset.tail_bound.values[place]):.3g}"
+        rows.append([f"  P(rho - E rho >= {k} sd)", f"{p.value:.3g} ({p.low:.3g} to {p.high:.3g}), {bound}"])
+    return (
+        f"{name}, width {width}: {counted(a['networks'], 'network')}, {counted(a['neurons'], 'neuron')} in "
+        f"{seconds:.1f} s ({a['neurons'] / seconds / 1e6:,.3g} million/s, compiling included), {dtype}.\n"
+        f"{table(['', ''], rows, left=(0, 1))}"
     )

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from jspline import plot
+from jspline._files import whole
 from jspline.claims import VERDICTS, Audited
 from jspline.cli._maths import number, typeset
-from jspline.cli._output import whole
 
 MEANINGS = {
     "holds": "as printed",
@@ -25,11 +24,12 @@ LITERATURE = "lit-"
 
 
 def write_arrays(audited: Sequence[Audited], folder: Path) -> None:
-    """ID.nc with the arrays of every claim that has some."""
+    """ID.nc with the arrays of every claim that has some, the axes of each with names of their own."""
     for claim, _, arrays in audited:
         if arrays:
+            named = {key: ([f"{key}_{axis}" for axis in range(a.ndim)], a) for key, a in arrays.items()}
             with whole(folder / f"{claim.id}.nc") as path:
-                labelled(claim.id, claim.title, arrays).to_netcdf(path, engine="h5netcdf")
+                xr.Dataset(named, attrs={"claim": claim.id, "title": claim.title}).to_netcdf(path, engine="h5netcdf")
 
 
 def draw_figures(audited: Sequence[Audited], folder: Path, pictures: dict[str, Path]) -> None:
@@ -52,12 +52,6 @@ def draw_figures(audited: Sequence[Audited], folder: Path, pictures: dict[str, P
             failed = failed or error
     if failed is not None:
         raise failed
-
-
-def labelled(name: str, title: str, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """Arrays as a data set, the axes of each with names of their own."""
-    variables = {key: ([f"{key}_{axis}" for axis in range(a.ndim)], a) for key, a in arrays.items()}
-    return xr.Dataset(variables, attrs={"claim": name, "title": title})
 
 
 def page(audited: Sequence[Audited], pictures: Mapping[str, Path]) -> str:

@@ -1,28 +1,28 @@
 """What commands that train have in common: the data as they see them, the initialization by name, checks of numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import typer
 from numpy.typing import ArrayLike
 
-from jspline import init
+from jspline import init, rescale
 from jspline._checks import MOST, check_most, merging
+from jspline._files import prepare
 from jspline._text import counted, exact, printable
+from jspline.charts import ReLUNet
+from jspline.cli._app import configure, on_host
+from jspline.cli._output import files
 from jspline.datasets import NAMES, Dataset, Table, Units, load_table, read_table
+from jspline.dynamics import RESULTS
 
-DropMissing = Annotated[
-    bool,
-    typer.Option("--drop-missing", help="Leave out rows in which x or y is missing: empty, NA, NaN, null, - or ?."),
-]
-DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
-INIT_HELP = "Initialization: he, glorot, uniform, balanced, uniform_breakpoints, quantiles, curvature or he_unbiased."
+CODES: Any = RESULTS  # to a type checker its members are strings
 LONGEST = 48
 """Characters of a file's name that a title has room for."""
-
-ALPHA_HELP = "Multiplies w and b, divides v: large for the kernel regime, small for the adaptive."
 
 
 def read(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Table:
@@ -95,8 +95,25 @@ def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False) ->
     Raises as `read`, and `ValueError` when all x are equal.
     """
     table = read(data, x, y, drop_missing)
-    full, units = table.data.standardize()
-    return Problem(table, Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units)
+    return Problem(table, *learned(table.data))
+
+
+def learned(data: Dataset) -> tuple[Dataset, Units]:
+    """What networks learn of these data, and the way back."""
+    full, units = data.standardize()
+    return Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units
+
+
+def begin(command: str, a: Mapping[str, Any]) -> tuple[Problem, init.Law]:
+    """The problem and the law of a command with these arguments, once JAX is configured, and its folder ready."""
+    configure(a["dtype"], a["device"])
+    with on_host():
+        posed = pose(a["data"], a["x"], a["y"], a["drop_missing"])
+        law = choose_law(a["init"], a["width"], posed.data)
+        warn_of_merging(posed.table.x_name, posed.data.x, a["dtype"])
+    if a["out"] is not None:
+        prepare(a["out"], *files(command))
+    return posed, law
 
 
 def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> init.Law:
@@ -119,6 +136,37 @@ def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> in
     if name not in laws:
         raise ValueError(f"{what} must be one of {', '.join(laws)}; got {name}.")
     return laws[name]()
+
+
+def drawn(law: init.Law, width: int, alpha: float, seed: int, place: int | jax.Array = 0) -> ReLUNet:
+    """A network of `jspline flow`, counted from 0."""
+    return rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), place)), alpha)
+
+
+def placed(tree: Any, dtype: str) -> Any:
+    """Arrays of the host on the device of the command, in its dtype."""
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), tree)
+
+
+def endings(results: ArrayLike, *fine: str) -> list[str]:
+    """How many networks ended in which way, a line for each, which is a warning unless that is fine."""
+    names, counts = np.unique(np.asarray(results), return_counts=True)
+    lines = []
+    for name, count in zip(names.tolist(), counts, strict=True):
+        how = "Interrupted: what was done so far is kept." if name == "interrupted" else CODES[getattr(CODES, name)]
+        mark = "" if name in fine else "Warning: "
+        lines.append(f"{mark}{count} of {counted(np.size(results), 'network')}: {name}. {how}")
+    return lines
+
+
+def check(arguments: Mapping[str, Any]) -> None:
+    """Check what there is among the arguments of a command that others have too."""
+    check_counts(**{name: arguments[name] for name in COUNTS if name in arguments})
+    check_positive(**{name: arguments[name] for name in POSITIVE if name in arguments})
+    check_seed(arguments["seed"])
+
+
+COUNTS, POSITIVE = ("width", "inits", "max_steps", "fps"), ("alpha", "rtol", "t1", "seconds")
 
 
 def check_counts(most: int = MOST, **counts: int) -> None:

@@ -1,6 +1,7 @@
 """`jspline sweep`: a grid of flows from a TOML file, which can be interrupted and gone on with."""
 
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import jax
@@ -9,16 +10,15 @@ import typer
 import xarray as xr
 
 from jspline import ensemble, plot
+from jspline._files import refuse_folders
 from jspline._text import counted, exact, point, printable
-from jspline.cli._app import Device, Out, app, configure, distribute, interruptible, one_sentence
-from jspline.cli._output import pictures, refuse_folders, whole, write_run
-from jspline.cli._problem import check_seed
+from jspline.cli import _options as options
+from jspline.cli._app import app, configure, distribute, interruptible, one_sentence
+from jspline.cli._output import draw, files, keep, table
+from jspline.cli._problem import check_seed, endings
 from jspline.cli._progress import Progress
 from jspline.cli._sweep_file import Sweep
-from jspline.dynamics import RESULTS
 
-CODES: Any = RESULTS
-FILES = ("sweep.png", "sweep.svg")
 FILE_HELP = (
     "A sweep that comes with jspline, holzmueller or regimes, or a TOML file; ./regimes is a file of that name. A CSV "
     "that it names is looked for beside it."
@@ -31,8 +31,8 @@ def sweep_command(
     inits: Annotated[int | None, typer.Option(help="Networks at each point, in place of the file's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out already.")] = False,
-    out: Out = None,
-    device: Device = None,
+    out: options.Out = None,
+    device: options.Device = None,
 ) -> None:
     """A grid of gradient flows: a map over alpha, width, initialization.
 
@@ -64,7 +64,7 @@ def sweep_command(
             check_seed(seed)
             sweep.settings["seed"] = seed
         if out is not None:
-            refuse_folders(*(out / name for name in (*FILES, "run.json")))
+            refuse_folders(*(out / name for name in files("sweep")))
         _ = sweep.data  # read once, before anything is traced
     began = time.perf_counter()
     with _bar(sweep) as progress, one_sentence(), interruptible(out, "--resume goes on from there"):
@@ -83,29 +83,17 @@ def sweep_command(
     if result.attrs["lanes_done"] < lanes:
         typer.echo(f"This process is done; {lanes - result.attrs['lanes_done']} networks are left to others.")
         return
-    try:
-        if out is not None:
-            with one_sentence():
-                write_run(
-                    out / "run.json",
-                    {**arguments, "sweep": {**sweep.settings, "grid": sweep.grid, "flow": sweep.options}},
-                    jax.local_devices()[0],
-                    seconds=round(seconds, 3),
-                    lanes=lanes,
-                )
-    finally:
-        typer.echo(_summary(sweep, result, seconds))
-    if out is not None:
-        with pictures(out):
-            title = sweep.settings["title"] or sweep.name
-            if sweep.to_first_event:
-                figure = plot.events_figure(title, result.met, ensemble.proportion(result.met))
-            else:
-                figure = plot.sweep_figure(title, result)
-            for name in FILES:
-                with whole(out / name) as path:
-                    plot.save(figure, path)
-        typer.echo(f"Wrote {', '.join(str(out / name) for name in (*FILES, 'ensemble.nc', 'run.json'))}.")
+    arguments["sweep"] = {**sweep.settings, "grid": sweep.grid, "flow": sweep.options}
+    said, facts = _summary(sweep, result, seconds), {"seconds": round(seconds, 3), "lanes": lanes}
+    keep(out, "sweep", arguments, jax.local_devices()[0], said, **facts)
+    draw(out, "sweep", result, partial(_figure, sweep))
+
+
+def _figure(sweep: Sweep, result: xr.Dataset) -> Any:
+    title = sweep.settings["title"] or sweep.name
+    if sweep.to_first_event:
+        return plot.events_figure(title, result.met, ensemble.proportion(result.met))
+    return plot.sweep_figure(title, result)
 
 
 def _heading(sweep: Sweep) -> str:
@@ -150,29 +138,24 @@ class _bar:
 
 
 def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
-    lines = []
     axes = [name for name in result.result.dims if name != "inits"]
     if sweep.to_first_event:
-        lines.append(f"{'share that met a datum, with its 95 % interval':>48}  undecided   steps")
-        table = ensemble.proportion(result.met)
-        for place in np.ndindex(result.met.shape[:-1]):
-            at = point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})
-            p, low, high = (float(part[place]) for part in table)
-            undecided = int(np.sum(~result.met.values[place] & ~result.certain.values[place]))
-            steps = float(np.mean(result.steps.values[place]))
-            lines.append(f"{at:>24}  {p:.4f} ({low:.4f} to {high:.4f})  {undecided:9d}  {steps:6.1f}")
+        header = ["", "share that met a datum, with its 95 % interval", "undecided", "steps"]
+        shares = ensemble.proportion(result.met)
     else:
         names = [name for name in ("loss", "regime", "steps", "crossings", "slides") if name in result]
-        lines.append(f"{'':>32}" + "".join(f"{name:>11}" for name in names) + "   (medians)")
-        for place in np.ndindex(result.loss.shape[:-1]):
-            at = point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})
-            lines.append(f"{at:>32}" + "".join(f"{np.nanmedian(result[name].values[place]):11.4g}" for name in names))
-    ends, counts = np.unique(result.result.values, return_counts=True)
-    fine = {"end_time", "interpolated", "stationary", "first_event"}
-    for name, count in zip(ends, counts, strict=True):
-        mark = "" if name in fine else "Warning: "
-        lines.append(
-            f"{mark}{count} of {counted(result.result.size, 'network')}: {name}. {CODES[getattr(CODES, str(name))]}"
-        )
+        header = ["(medians)", *names]
+    rows = []
+    for place in np.ndindex(result.result.shape[:-1]):
+        row = [point({name: result[name].values[i] for name, i in zip(axes, place, strict=True)})]
+        if sweep.to_first_event:
+            p, low, high = (float(part[place]) for part in shares)
+            undecided = int(np.sum(~result.met.values[place] & ~result.certain.values[place]))
+            steps = float(np.mean(result.steps.values[place]))
+            rows.append([*row, f"{p:.4f} ({low:.4f} to {high:.4f})", str(undecided), f"{steps:.1f}"])
+        else:
+            rows.append([*row, *(f"{np.nanmedian(result[name].values[place]):.4g}" for name in names)])
+    lines = [table(header, rows)]
+    lines += endings(result.result.values, "end_time", "interpolated", "stationary", "first_event")
     lines.append(f"{counted(result.result.size, 'network')} in {seconds:.1f} s, compiling included.")
     return "\n".join(lines)

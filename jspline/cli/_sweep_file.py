@@ -13,9 +13,9 @@ from jaxtyping import Array, PRNGKeyArray
 
 from jspline import kernel, rescale
 from jspline.charts import ReLUNet
-from jspline.cli._problem import choose_law, pose, warn_of_merging
+from jspline.cli._problem import CODES, choose_law, pose, warn_of_merging
 from jspline.datasets import NAMES, Dataset, six_points
-from jspline.dynamics import RESULTS, Exact, Solution, condense, nothing_follows
+from jspline.dynamics import Exact, Solution, condense, nothing_follows
 
 SHIPPED = Path(__file__).parent.parent / "sweeps"
 SIX_POINTS = "six_points"
@@ -31,8 +31,6 @@ VARY: dict[str, tuple[type, ...]] = {"alpha": (int, float), "width": (int,), "in
 FLOW: dict[str, type] = {
     "t1": float, "rtol": float, "loss_tol": float, "grad_tol": float, "until": str, "max_steps": int,
 }  # fmt: skip
-
-CODES: Any = RESULTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,56 +68,42 @@ class Sweep:
         _known(path, "the top", said, SETTINGS)
         _known(path, "[grid]", grid, [*VARY, "inits"])
         _known(path, "[flow]", options, FLOW)
-        settings = {**SETTINGS, **said}
-        for key, value in settings.items():
-            kind = type(SETTINGS[key] if SETTINGS[key] is not None else "")
-            known = isinstance(value, kind) or (kind is float and type(value) is int)
-            if value is not None and (not known or isinstance(value, bool) != (kind is bool)):
-                raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
-            if kind is float and type(value) is int:
-                settings[key] = _as_float(value)
-        for key, value in options.items():
-            kind = FLOW[key]
-            if isinstance(value, bool) or not (isinstance(value, kind) or (kind is float and type(value) is int)):
-                raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
-            options[key] = _as_float(value) if kind is float else value
+        kinds = {key: str if default is None else type(default) for key, default in SETTINGS.items()}
         for key, values in grid.items():
-            kinds = VARY.get(key, ())
-            if kinds and not (isinstance(values, list) and all(type(value) in kinds for value in values)):
+            numbers = VARY.get(key, ())
+            if numbers and not (isinstance(values, list) and all(type(value) in numbers for value in values)):
                 what = {"width": "whole numbers", "init": "names"}.get(key, "numbers")
                 raise ValueError(f"`{key}` in [grid] of {path} must be a list of {what}; got {values!r}.")
-        sweep = cls(path.stem, path.parent, settings, grid, options)
+        sweep = cls(path.stem, path.parent, SETTINGS | _typed(path, said, kinds), grid, _typed(path, options, FLOW))
         sweep._check(path)
         return sweep
 
     def _check(self, path: Path) -> None:
-        s, varies = self.settings, set(self.grid)
-        if s["data"] is None:
-            raise ValueError(f"{path} must name its `data`: a CSV file, or one of {', '.join([*NAMES, SIX_POINTS])}.")
-        if s["data"] != SIX_POINTS and (s["offset"] or "offset" in varies):
-            raise ValueError(f"`offset` in {path} is for data = '{SIX_POINTS}'.")
-        inits = {*self.grid.get("init", []), s["init"]}
-        if s["dtype"] not in ("float32", "float64"):
-            raise ValueError(f"`dtype` of {path} must be float32 or float64; got {s['dtype']}.")
-        if s["condense"] and (
-            "init" in varies or inits != {"he_unbiased"} or self.options.get("until") != "first_event"
-        ):
-            raise ValueError(
+        s, varies, flow = self.settings, self.grid, self.options
+        inits, widths, alphas = {*varies.get("init", []), s["init"]}, varies.get("width", []), varies.get("alpha", [])
+        condensed = "init" not in varies and inits == {"he_unbiased"} and self.to_first_event
+        data, steps = ", ".join([*NAMES, SIX_POINTS]), flow.get("max_steps", 1)
+        for fine, sentence in (
+            (s["data"] is not None, f"{path} must name its `data`: a CSV file, or one of {data}."),
+            (
+                s["data"] == SIX_POINTS or not (s["offset"] or "offset" in varies),
+                f"`offset` in {path} is for data = '{SIX_POINTS}'.",
+            ),
+            (s["dtype"] in ("float32", "float64"), f"`dtype` of {path} must be float32 or float64; got {s['dtype']}."),
+            (
+                condensed or not s["condense"],
                 f"`condense` in {path} needs init = 'he_unbiased' and until = 'first_event': six neurons stand for all "
-                "until then."
-            )
-        if "rtol" not in self.options:
-            raise ValueError(f"[flow] of {path} needs `rtol`.")
-        if not 0 < s["alpha"] < float("inf"):
-            raise ValueError(f"`alpha` of {path} must be positive and finite; got {s['alpha']}.")
-        if self.options.get("max_steps", 1) < 1:
-            raise ValueError(f"`max_steps` of {path} must be at least 1; got {self.options['max_steps']}.")
-        if not 0 <= s["seed"] < 2**32:
-            raise ValueError(f"`seed` of {path} must be from 0 to 2^32 - 1; got {s['seed']}.")
-        if "width" in varies and not all(w > 0 for w in self.grid["width"]):
-            raise ValueError(f"`width` of {path} must hold whole numbers of at least 1; got {self.grid['width']}.")
-        if "alpha" in varies and not all(a > 0 for a in self.grid["alpha"]):
-            raise ValueError(f"`alpha` of {path} must hold positive numbers; got {self.grid['alpha']}.")
+                "until then.",
+            ),
+            ("rtol" in flow, f"[flow] of {path} needs `rtol`."),
+            (0 < s["alpha"] < float("inf"), f"`alpha` of {path} must be positive and finite; got {s['alpha']}."),
+            (steps >= 1, f"`max_steps` of {path} must be at least 1; got {steps}."),
+            (0 <= s["seed"] < 2**32, f"`seed` of {path} must be from 0 to 2^32 - 1; got {s['seed']}."),
+            (all(w > 0 for w in widths), f"`width` of {path} must hold whole numbers of at least 1; got {widths}."),
+            (all(a > 0 for a in alphas), f"`alpha` of {path} must hold positive numbers; got {alphas}."),
+        ):
+            if not fine:
+                raise ValueError(sentence)
         for name in inits:
             choose_law(name, 2, six_points(), "`init`")
 
@@ -173,9 +157,14 @@ class Sweep:
         return {"loss": sol.loss, "grad_norm": sol.grad_norm, **index, **steps, **counts}
 
 
-def _as_float(value: Any) -> float:
-    """A whole number too large for one is infinite."""
-    return float(str(value))
+def _typed(path: Path, said: dict[str, Any], kinds: dict[str, type]) -> dict[str, Any]:
+    """What was said, each of its type: a whole number is a float too, an infinite one if it is too large for one."""
+    for key, value in said.items():
+        kind = kinds[key]
+        known = isinstance(value, kind) or (kind is float and type(value) is int)
+        if not known or isinstance(value, bool) != (kind is bool):
+            raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+    return {key: float(str(value)) if kinds[key] is float else value for key, value in said.items()}
 
 
 def _known(path: Path, where: str, said: dict[str, Any], known: Any) -> None:

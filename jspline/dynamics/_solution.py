@@ -1,6 +1,7 @@
 """What a flow is asked for and what it returns: options, the last net, how it ended, what it met and what it cost."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -11,9 +12,13 @@ from jaxtyping import Array, Bool, Float, Int
 from jspline._checks import check_kind, check_one_width, is_concrete
 from jspline._roots import root
 from jspline.charts import ReLUNet, charge
-from jspline.datasets import Dataset
+from jspline.datasets import Dataset, Table, Units
 from jspline.dynamics._log import Events
 from jspline.objective import value_and_grad
+from jspline.problem import Problem, only_data
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class RESULTS(eqx.Enumeration):
@@ -127,6 +132,37 @@ class Solution(eqx.Module):
     events: Events | None
     stats: dict[str, Array]
     result: RESULTS
+
+    def to_xarray(
+        self,
+        problem: Problem | Dataset,
+        *,
+        units: Units | None = None,
+        table: Table | None = None,
+        batch: Sequence[str] = ("inits",),
+        grid: int = 1001,
+    ) -> "xr.Dataset":
+        """The flow as labelled arrays, on the host, as `jspline flow` writes them and `plot.flow_figure` draws them.
+
+        Of the nets at `ts` (dimension `times`), or of the last one where none were kept: `w`, `b`, `v`, `b0`, and as
+        splines `beta`, `mu`, `s` (dimension `width`), and the `loss`. Of the end: the function as `fit` on a `grid`,
+        `t_end`, `grad_norm`, `result`, and `stats` without their `num_`. The data are `x` and `y` (dimension `data`).
+        Events are `event_time`, `event_kind`, `event_neuron` and `event_datum` (dimension `events`); in a batch each
+        flow has all places of the log.
+
+        Args:
+            problem: what the flow learned.
+            units: the way back, if the data were standardized: nets, function and data are in the original units then.
+            table: the data to show and their names, if they are not those of the problem, `x` and `y`.
+            batch: names of the leading axes of a batch of flows.
+            grid: how many points there are, from a little before the data to a little beyond.
+
+        Raises:
+            ValueError: when the names are not as many as the axes, or the flows of a batch have different `ts`.
+        """
+        from jspline.dynamics._labelled import labelled  # xarray is slow to import
+
+        return labelled(self, only_data(problem), units, table, tuple(batch), grid)
 
     def __repr__(self) -> str:
         if not is_concrete(self) or not isinstance(self.t, (jax.Array, np.ndarray)):

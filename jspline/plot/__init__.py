@@ -5,13 +5,14 @@ from jspline.plot._film import Film, delta_slopes, drive_signs, drives, event_na
 from jspline.plot._film_html import TICKS, film_html
 from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
-from jspline.plot._hessian import KNOTS, census, eigenvalues, hessian_figure, loss_slice
+from jspline.plot._hessian import CAUSES, KNOTS, census, eigenvalues, hessian_figure, loss_slice
 from jspline.plot._law import law_figure
 from jspline.plot._reel import Reel, film_times, first_change, reel, travelled
 from jspline.plot._style import COLOURS, LEFT, RIGHT, THEMES, save, style, theme
 from jspline.plot._sweep import events_figure, sweep_figure
 
 __all__ = [
+    "CAUSES",
     "COLOURS",
     "KNOTS",
     "LEFT",

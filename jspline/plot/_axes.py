@@ -1,5 +1,7 @@
 """Names and ticks of axes: text as its writer wrote it, numbers in the digits that tell them apart."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -7,11 +9,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, ScalarFormatter
 
 from jspline._text import labels, offset, printable, shifted
+from jspline.plot._style import canvas
 
 
 def as_written(text: str) -> str:
     """A name as matplotlib draws it without taking its dollars for formulas."""
     return printable(text).replace("$", r"\$")
+
+
+@contextmanager
+def sheet(width: float, height: float, title: str, **spacing: Any) -> Iterator[Figure]:
+    """A figure in the package's style with its title, to be drawn in; when all is drawn, its ticks are told apart."""
+    with canvas(width, height, **spacing) as figure:
+        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+        yield figure
+        tell_ticks_apart(figure)
 
 
 def tell_ticks_apart(figure: Figure) -> None:

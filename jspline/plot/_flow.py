@@ -2,28 +2,23 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from jspline._text import exact
-from jspline.plot._axes import as_written, tell_ticks_apart
+from jspline.plot._axes import as_written, sheet
 from jspline.plot._dates import show_dates
-from jspline.plot._style import side, style, theme
+from jspline.plot._style import side, theme
 
 
 def fits(
-    ax: Axes,
-    x: ArrayLike,
-    values: ArrayLike,
-    *,
-    highlight: Sequence[int] = (),
-    labels: Sequence[str] = (),
+    ax: Axes, x: ArrayLike, values: ArrayLike, *, highlight: Sequence[int] = (), labels: Sequence[str] = ()
 ) -> list[Line2D]:
     """A batch of functions as lines, a few of them highlighted.
 
@@ -120,94 +115,63 @@ def losses(
     return collection
 
 
-def flow_figure(
-    *,
-    title: str,
-    x: ArrayLike,
-    y: ArrayLike,
-    x_name: str,
-    y_name: str,
-    grid: ArrayLike,
-    fit: ArrayLike,
-    times: ArrayLike,
-    loss: ArrayLike,
-    beta: ArrayLike,
-    mu: ArrayLike,
-    s: ArrayLike,
-    floor: float = 0.0,
-    t_end: ArrayLike | None = None,
-) -> Figure:
+def flow_figure(flow: Any, *, title: str = "") -> Figure:
     """A batch of networks that learned one data set: data, fits and breakpoints; breakpoint paths; losses.
 
-    Args:
-        title: of the figure.
-        x, y: the data, `(data,)`.
-        x_name, y_name: labels of the axes.
-        grid: where the fits are given, `(grid,)`.
-        fit: the functions at the end, `(inits, grid)`.
-        times: increasing, the first may be 0, `(times,)`.
-        loss: `(inits, times)`.
-        beta: breakpoints in units of x, `(inits, times, width)`.
-        mu, s: delta-slopes and orientations, `(inits, times, width)`.
-        floor: the least possible loss.
-        t_end: when each network ended, `(inits,)`, if some did before the last time: their curves end there.
+    The network with the median loss at the end lends its breakpoints to the rug and to the paths. The curves of one
+    that ended before the last time end there.
 
-    The network with the median loss at the end lends its breakpoints to the rug and to the paths.
+    Args:
+        flow: labelled arrays of a batch of flows with one leading axis that kept nets on the way, as
+            `Solution.to_xarray` gives them and `jspline flow` writes them (`flow.nc`).
+        title: of the figure.
     """
-    x, y, grid, fit, times, loss, beta, mu, s = (np.asarray(a) for a in (x, y, grid, fit, times, loss, beta, mu, s))
+    times, loss, fit = flow.times.values, flow.loss.values, flow.fit.values
     order = np.argsort(np.where(np.isfinite(loss[:, -1]), loss[:, -1], np.inf), kind="stable")
     median = int(order[(len(order) - 1) // 2])
     chosen = {int(order[0]): "lowest", int(order[-1]): "highest", median: "median"}
-    highlight = list(chosen)
-    shown = times > 0
-    last = beta[median, -1]
-    if t_end is not None:
-        running = times[None] <= np.asarray(t_end)[:, None] * (1 + 1e-9)
-        loss, beta = np.where(running, loss, np.nan), np.where(running[..., None], beta, np.nan)
-
-    with style():
-        spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12, hspace=0.04, wspace=0.02)
-        figure = Figure(figsize=(13.33, 7.5), layout=spacing)
-        figure.suptitle(
-            as_written(title) + (f", t = {exact(times[-1])}" if t_end is None or np.all(t_end >= times[-1]) else ""),
-            x=0.012,
-            ha="left",
-            fontsize=17,
-        )
+    running = times[None] <= flow.t_end.values[:, None] * (1 + 1e-9)
+    if np.all(flow.t_end.values >= times[-1]):
+        title = f"{title}, t = {exact(times[-1])}"
+    shown, beta, s, mu = times > 0, *(flow[name].values[median] for name in ("beta", "s", "mu"))
+    with sheet(13.33, 7.5, title, w_pad=0.14, h_pad=0.12, hspace=0.04, wspace=0.02) as figure:
         parts = figure.add_gridspec(2, 2, width_ratios=[1.5, 1])
-
         main = figure.add_subplot(parts[:, 0])
-        main.plot(x, y, "o", ms=5, mfc=theme().paper, mec=theme().ink, mew=1.1, zorder=2.5, label="data")
-        names = [f"{name} loss" for name in chosen.values()] if len(chosen) > 1 else ["fit"]
-        fits(main, grid, fit, highlight=highlight, labels=names)
-        low, high = range_of(np.concatenate([y, fit[np.isfinite(fit)].ravel()]))
-        main.set(
-            xlim=range_of(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=as_written(x_name),
-            ylabel=as_written(y_name),
-        )  # fmt: skip
-        handles, labels = main.get_legend_handles_labels()
-        if len(fit) > len(chosen):
-            handles, labels = [*handles, Line2D([], [], color=theme().quiet, lw=1)], [*labels, "others"]
-        main.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=5, columnspacing=1.2)
-        visible = s[median, -1] != 0
-        colours = [side(orientation) for orientation in s[median, -1, visible]]
-        rug(main, last[visible], colours=colours, base=0.012, height=0.05)
+        _learned(main, flow.x, flow.y, flow.grid.values, fit, chosen)
+        rug(main, beta[-1, s[-1] != 0], colours=[side(o) for o in s[-1] if o != 0], base=0.012, height=0.05)
         rug_key(main, "breakpoints" if len(chosen) == 1 else "breakpoints of the median network")
-
         paths = figure.add_subplot(parts[0, 1])
-        breakpoint_paths(paths, times[shown], beta[median, shown], s[median, shown], mu[median, -1])
-        paths.set(
-            xscale="log", ylim=range_of(grid, 0), ylabel=as_written(x_name), title="The paths of these breakpoints"
-        )
-
+        beta = np.where(running[median, :, None], beta, np.nan)
+        breakpoint_paths(paths, times[shown], beta[shown], s[shown], mu[-1])
+        paths.set(xscale="log", ylim=range_of(flow.grid.values, 0), ylabel=as_written(flow.x.long_name),
+                  title="The paths of these breakpoints")  # fmt: skip
         history = figure.add_subplot(parts[1, 1], sharex=paths)
-        losses(history, times[shown], loss[:, shown], highlight=highlight, floor=floor)
+        losses(history, times[shown], np.where(running, loss, np.nan)[:, shown], highlight=list(chosen),
+               floor=flow.attrs["least_possible_loss"])  # fmt: skip
         show_dates(figure)
         first = times[shown][0]  # the only one, if the flow was interrupted there
         limits = (first, times[-1]) if first < times[-1] else None
         history.set(xlabel="time t", ylabel="mean squared error", title="Loss", xlim=limits)
-        tell_ticks_apart(figure)
     return figure
+
+
+def _learned(ax: Axes, x: Any, y: Any, grid: np.ndarray, fit: np.ndarray, chosen: dict[int, str]) -> None:
+    """Data and functions, the chosen ones with their names."""
+    data_points(ax, x, y)
+    names = [f"{name} loss" for name in chosen.values()] if len(chosen) > 1 else ["fit"]
+    fits(ax, grid, fit, highlight=list(chosen), labels=names)
+    low, high = range_of(np.concatenate([y.values, fit[np.isfinite(fit)]]))
+    ax.set(xlim=range_of(grid, 0), ylim=(low - 0.12 * (high - low), high), xlabel=as_written(x.long_name),
+           ylabel=as_written(y.long_name))  # fmt: skip
+    handles, labels = ax.get_legend_handles_labels()
+    if len(fit) > len(chosen):
+        handles, labels = [*handles, Line2D([], [], color=theme().quiet, lw=1)], [*labels, "others"]
+    ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.015, 0.99), ncols=5, columnspacing=1.2)
+
+
+def data_points(ax: Axes, x: ArrayLike, y: ArrayLike, zorder: float = 2.5) -> None:
+    """The data, with a name for a legend."""
+    ax.plot(x, y, "o", ms=5, mfc=theme().paper, mec=theme().ink, mew=1.1, zorder=zorder, label="data")
 
 
 def rug_key(ax: Axes, text: str, height: float = 0.068, size: float = 9.5) -> None:

@@ -1,18 +1,17 @@
 """Pictures of curvature: a spectrum, what its zeros are, slices of the loss with the types of their knots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from jspline.plot._axes import as_written, tell_ticks_apart
-from jspline.plot._style import style, theme
+from jspline.plot._axes import as_written, sheet
+from jspline.plot._style import theme
 
 CAUSES: dict[str, tuple[str | int, str]] = {
     "non-zero": ("ink", "not zero"),
@@ -100,45 +99,26 @@ def loss_slice(
     return lines
 
 
-def hessian_figure(
-    *,
-    title: str,
-    spectra: Mapping[str, ArrayLike],
-    counts: Mapping[str, Mapping[str, int]],
-    slices: Sequence[Mapping[str, Any]],
-    slice_titles: Sequence[str],
-    x_name: str,
-) -> Figure:
+def hessian_figure(curved: Any, *, title: str = "") -> Figure:
     """Spectra and what their zeros are, and slices of the loss.
 
     Args:
+        curved: labelled arrays as `jspline hessian` writes them (`hessian.nc`): by `matrix`, of which there are three
+            at most, the `eigenvalues` and the numbers of `zeros` by `cause`; by `neuron` the `slice` along its
+            breakpoint `beta` with the `knot_type` at each `x`; and the parameters `theta`.
         title: of the figure.
-        spectra: eigenvalues by the name of the matrix, three at most.
-        counts: by the same names, how many eigenvalues there are of each of `CAUSES`, those that are not 0 included.
-        slices: arguments of `loss_slice`, one mapping a slice.
-        slice_titles: one for each.
-        x_name: label of the breakpoint axis.
     """
-    with style():
-        spacing = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02)
-        figure = Figure(figsize=(13.33, 7.5), layout=spacing)
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    spectra = {str(name): curved.eigenvalues.sel(matrix=name).values for name in curved.matrix.values}
+    causes = [str(cause) for cause in curved.cause.values]
+    counts = {
+        name: {"non-zero": int(len(spectra[name]) - zeros.sum())} | dict(zip(causes, zeros.tolist(), strict=True))
+        for name, zeros in zip(spectra, curved.zeros.values, strict=True)
+    }
+    with sheet(13.33, 7.5, title, w_pad=0.14, h_pad=0.1, hspace=0.05, wspace=0.02) as figure:
         columns = figure.add_gridspec(1, 2, width_ratios=[1.35, 1])
         left = columns[0].subgridspec(2, 1, height_ratios=[3.4, 0.45 + 0.35 * len(spectra)])
-        top, bottom = figure.add_subplot(left[0]), figure.add_subplot(left[1])
-        colours = {
-            1: [theme().ink],
-            2: [theme().ink, theme().pick(0)],
-            3: [theme().quiet, theme().ink, theme().pick(0)],
-        }[len(spectra)]
-        for colour, (name, values) in zip(colours, spectra.items(), strict=True):
-            eigenvalues(top, values, count=counts[name]["non-zero"], colour=colour, label=name)
-        top.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
-        handles = [
-            *top.get_legend_handles_labels()[0],
-            Line2D([], [], ls="", marker="o", mfc="none", mec=theme().ink, ms=4.5),
-        ]
-        top.legend(handles, [*spectra, "hollow: negative"], loc="upper right")
+        _sizes(figure.add_subplot(left[0]), spectra, counts)
+        bottom = figure.add_subplot(left[1])
         census(bottom, counts)
         bottom.set(title="All of them, and why the others are zero", xlabel="eigenvalues")
         there = [cause for cause in CAUSES if any(row.get(cause, 0) for row in counts.values())]
@@ -148,21 +128,36 @@ def hessian_figure(
             loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=len(there), columnspacing=1.0,
             handlelength=1.0,
         )  # fmt: skip
-
-        if slices:
-            right = columns[1].subgridspec(len(slices), 1)
-            ax: Axes
-            for row, (content, text) in enumerate(zip(slices, slice_titles, strict=True)):
-                ax = figure.add_subplot(right[row], sharex=ax if row else None)  # noqa: F821 (the one before)
-                ax.tick_params(labelbottom=row == len(slices) - 1)
-                loss_slice(ax, **content)
-                ax.set(title=as_written(text), ylabel="loss")
-            ax.set(xlabel=as_written(x_name))
-            keys = [Line2D([], [], ls="", marker=m, color=theme().pick(c), ms=7, label=f"{n}s") for n, m, c in KNOTS]
-            keys.append(Line2D([], [], color=theme().pick(2), lw=1.6, label="where it is"))
-            ax.legend(
-                handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
-                handletextpad=0.3, handlelength=1.4, fontsize=10,
-            )  # fmt: skip
-        tell_ticks_apart(figure)
+        axes = columns[1].subgridspec(curved.sizes["neuron"], 1).subplots(sharex=True, squeeze=False)[:, 0]
+        for ax, neuron in zip(axes, range(curved.sizes["neuron"]), strict=True):
+            _slice(ax, curved.isel(neuron=neuron))
+        ax.set(xlabel=as_written(curved.x.long_name))
+        keys = [Line2D([], [], ls="", marker=m, color=theme().pick(c), ms=7, label=f"{n}s") for n, m, c in KNOTS]
+        keys.append(Line2D([], [], color=theme().pick(2), lw=1.6, label="where it is"))
+        ax.legend(
+            handles=keys, loc="upper left", bbox_to_anchor=(-0.09, -0.3), ncols=4, columnspacing=0.9,
+            handletextpad=0.3, handlelength=1.4, fontsize=10,
+        )  # fmt: skip
     return figure
+
+
+def _slice(ax: Axes, one: Any) -> None:
+    """The loss along the breakpoint of one neuron."""
+    i, kinds = int(one.neuron), [name for name, *_ in KNOTS]
+    w, b, v = one.theta.values[:-1].reshape(3, -1)[:, i]
+    beta, values, x = one.beta.values, one.slice.values, one.x.values
+    types = [kinds.index(str(kind)) for kind in one.knot_type.values]
+    loss_slice(ax, beta, values, knots=x, at_knots=np.interp(x, beta, values), types=types, now=-b / w if w else np.nan)
+    side = "right" if w > 0 else "left"
+    ax.set(title=f"Loss along breakpoint {i}: mu = {w * v:.2g}, {side}-facing", ylabel="loss")
+
+
+def _sizes(ax: Axes, spectra: Mapping[str, ArrayLike], counts: Mapping[str, Mapping[str, int]]) -> None:
+    """The eigenvalues of each matrix that are not 0: the one that counts in ink, the Gram matrix, the last, green."""
+    colours = [theme().ink] if len(spectra) == 1 else [theme().quiet, theme().ink, theme().pick(0)][-len(spectra) :]
+    for colour, (name, values) in zip(colours, spectra.items(), strict=True):
+        eigenvalues(ax, values, count=counts[name]["non-zero"], colour=colour, label=name)
+    ax.set(xlabel="rank by size", ylabel="|eigenvalue|", title="Eigenvalues that are not zero")
+    hollow = Line2D([], [], ls="", marker="o", mfc="none", mec=theme().ink, ms=4.5)
+    handles = [*ax.get_legend_handles_labels()[0], hollow]
+    ax.legend(handles, [*spectra, "hollow: negative"], loc="upper right")

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jspline.plot._axes import as_written, tell_ticks_apart
-from jspline.plot._style import style, theme
+from jspline.plot._axes import sheet
+from jspline.plot._style import theme
 
 
 def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
@@ -22,21 +22,18 @@ def law_figure(title: str, law: Any, width: int, counted: Any) -> Figure:
     beta, mu = counted.beta_edge.values, counted.mu_edge.values
     joint = counted.joint.values
     total = joint.sum()
-    with style():
-        figure = Figure(figsize=(13.33, 8), layout="constrained")
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(13.33, 8, title) as figure:
         axes = figure.subplots(2, 2)
         _joint(axes[0, 0], figure, law, width, beta, mu, joint / total)
         _marginal(axes[0, 1], mu, joint.sum(axis=0) / total, lambda t: law.pdf_mu(t, width=width), "delta-slope mu")
         _marginal(axes[1, 0], beta, joint.sum(axis=1) / total, law.pdf_beta, "breakpoint beta")
         _tail(axes[1, 1], counted)
-        tell_ticks_apart(figure)
     return figure
 
 
 def _joint(ax: Any, figure: Figure, law: Any, width: int, beta: np.ndarray, mu: np.ndarray, share: np.ndarray) -> None:
     """Where most of the mass is, on linear axes; the density is symmetric in both."""
-    far, steep = 4.0, _quantile(mu, share.sum(axis=0), 0.99)
+    far, steep = 4.0, mu[1 + np.searchsorted(np.cumsum(share.sum(axis=0)), 0.99)]
     rows = np.flatnonzero((beta[:-1] >= -far * 1.001) & (beta[1:] <= far * 1.001))
     columns = np.flatnonzero((mu[:-1] >= -steep) & (mu[1:] <= steep))
     x, y = beta[rows[0] : rows[-1] + 2], mu[columns[0] : columns[-1] + 2]
@@ -76,7 +73,3 @@ def _tail(ax: Any, counted: Any) -> None:
     ax.plot(edges[there], bound[there], color=theme().quiet, lw=1.5, label="bound of theorem 2")
     ax.set(xscale="log", yscale="log", xlabel="standard deviations above the mean", title="Tail of the roughness")
     ax.legend()
-
-
-def _quantile(edges: np.ndarray, share: np.ndarray, level: float) -> float:
-    return float(edges[1 + np.searchsorted(np.cumsum(share), level)])

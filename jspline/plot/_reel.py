@@ -11,7 +11,6 @@ from jspline.charts import ReLUNet
 from jspline.datasets import Dataset, Units
 from jspline.dynamics import Solution
 from jspline.landscape import drive, drive_zeros
-from jspline.objective import loss
 
 VISIBLE = 0.02
 """A change of less than this part of a picture is not seen."""
@@ -77,61 +76,45 @@ def reel(
         ValueError: when the flow kept no nets.
     """
     nets, times = _kept(sol)
-    x = np.unique(np.asarray(data.x))
+    flow = sol.to_xarray(data, units=units)
+    x, dtype = np.unique(np.asarray(data.x)), nets.b0.dtype
     reach = margin * (x[-1] - x[0]) or 1.0
-    low, high = x[0] - reach, x[-1] + reach
-    ends = np.concatenate([[low], x, [high]])
-    edges = np.repeat(ends, 2)[1:-1]
-    grid, middle = np.linspace(low, high, size), (ends[1:] + ends[:-1]) / 2
-    dtype = nets.b0.dtype
-
-    @jax.jit
-    @jax.vmap
-    def frame(net: ReLUNet) -> tuple:
-        drives, zeros = drive(net, data, jnp.asarray(middle, dtype)), drive_zeros(net, data)
-        fit, spline = net(jnp.asarray(grid, dtype)), net.to_spline()
-        return fit, spline, drives, zeros, loss(net, data), None if units is None else units.restore(net).to_spline()
-
-    fit, spline, drives, zeros, losses, restored = jax.tree.map(np.asarray, frame(nets))
-    psi, places, signs = [], [], []
-    for value, slope, zero, jump in (
-        (drives.right, drives.right_slope, zeros.right, zeros.right_jump),
-        (drives.left, drives.left_slope, zeros.left, zeros.left_jump),
-    ):
-        half = np.diff(ends) / 2 * slope
-        psi.append(np.stack([value - half, value + half], axis=-1).reshape(len(value), -1))
-        inside = np.where(np.isfinite(zero), np.sign(_per_interval(slope, zero.shape[-1], x, data)), 0)
-        places.append(np.concatenate([zero, np.where(jump == 0, np.nan, np.asarray(data.x))], axis=-1))
-        signs.append(np.concatenate([inside, jump], axis=-1))
-    psi_, zeros_, signs_ = (np.stack(part, axis=1) for part in (psi, places, signs))
+    ends = np.concatenate([[x[0] - reach], x, [x[-1] + reach]])
+    grid, edges = np.linspace(ends[0], ends[-1], size), np.repeat(ends, 2)[1:-1]
+    middle = jnp.asarray((ends[1:] + ends[:-1]) / 2, dtype)
+    fit = jax.vmap(lambda net: net(jnp.asarray(grid, dtype)))(nets)
+    drives, zeros = jax.tree.map(
+        np.asarray, jax.vmap(lambda net: (drive(net, data, middle), drive_zeros(net, data)))(nets)
+    )
+    right = _side(drives.right, drives.right_slope, zeros.right, zeros.right_jump, ends, data)
+    left = _side(drives.left, drives.left_slope, zeros.left, zeros.left_jump, ends, data)
+    psi, places, signs = (np.stack(part, axis=1) for part in zip(right, left, strict=True))
     if units is not None:
-        grid, edges, zeros_ = (np.asarray(units.x(jnp.asarray(part))) for part in (grid, edges, zeros_))
-        fit = np.asarray(units.y(jnp.asarray(fit)))
-        spline = restored
-    shown = (data.x, data.y) if points is None else points
-    if points is None and units is not None:
-        shown = units.x(data.x), units.y(data.y)
+        grid, edges, places = (np.asarray(units.x(jnp.asarray(part))) for part in (grid, edges, places))
+        fit = units.y(fit)
+    shown = (flow.x, flow.y) if points is None else points
     when, kinds = np.zeros(0), np.zeros(0, int)
     if sol.events is not None:
         written = np.isfinite(np.asarray(sol.events.time))
         when, kinds = np.asarray(sol.events.time)[written], np.asarray(sol.events.kind)[written]
     return Reel(
-        x=np.asarray(shown[0]),
-        y=np.asarray(shown[1]),
-        times=times,
-        grid=grid,
-        fit=fit,
-        beta=spline.beta,
-        mu=spline.mu,
-        s=spline.s,
-        edges=edges,
-        psi=psi_,
-        zeros=zeros_,
-        signs=signs_,
-        loss=losses,
-        floor=float(data.tie_constant()),
-        event_times=when,
-        event_kinds=kinds,
+        x=np.asarray(shown[0]), y=np.asarray(shown[1]), times=times, grid=grid, fit=np.asarray(fit),
+        beta=flow.beta.values, mu=flow.mu.values, s=flow.s.values, edges=edges, psi=psi, zeros=places, signs=signs,
+        loss=flow.loss.values, floor=flow.attrs["least_possible_loss"], event_times=when, event_kinds=kinds,
+    )  # fmt: skip
+
+
+def _side(
+    value: np.ndarray, slope: np.ndarray, zero: np.ndarray, jump: np.ndarray, ends: np.ndarray, data: Dataset
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of one drive in every frame: its values at both ends of each interval, where its sign changes, and how."""
+    half = np.diff(ends) / 2 * slope
+    if zero.shape[-1] != slope.shape[-1]:  # between equal x there are no intervals, and no zeros
+        slope = slope[:, np.searchsorted(ends[1:-1], np.append(np.asarray(data.x), np.inf))]
+    return (
+        np.stack([value - half, value + half], axis=-1).reshape(len(value), -1),
+        np.concatenate([zero, np.where(jump == 0, np.nan, np.asarray(data.x))], axis=-1),
+        np.concatenate([np.where(np.isfinite(zero), np.sign(slope), 0), jump], axis=-1),
     )
 
 
@@ -139,13 +122,6 @@ def _kept(sol: Solution) -> tuple[ReLUNet, np.ndarray]:
     if sol.nets is None or sol.ts is None or sol.ts.ndim != 1:
         raise ValueError("A film needs one flow with the nets on the way: give `ts` to jspline.flow.")
     return sol.nets, np.asarray(sol.ts)
-
-
-def _per_interval(slope: np.ndarray, count: int, x: np.ndarray, data: Dataset) -> np.ndarray:
-    """From the intervals between distinct x to those between data: those between equal x have no zeros."""
-    if count == slope.shape[-1]:
-        return slope
-    return slope[:, np.searchsorted(x, np.append(np.asarray(data.x), np.inf))]
 
 
 def film_times(
@@ -241,6 +217,6 @@ def _picture(sol: Solution, data: Dataset) -> tuple[np.ndarray, np.ndarray, np.n
     nets, times = _kept(sol)
     low, high = data.x[0], data.x[-1]
     x = jnp.linspace(low, high, 65, dtype=data.x.dtype)
-    fit, beta = jax.tree.map(np.asarray, jax.jit(jax.vmap(lambda net: (net(x), net.to_spline().beta)))(nets))
+    fit, beta = jax.tree.map(np.asarray, jax.vmap(lambda net: (net(x), net.to_spline().beta))(nets))
     tall = max(np.ptp(np.asarray(data.y)), np.ptp(fit[0])) or 1.0
     return times, fit / tall, (beta - float(low)) / (float(high - low) or 1.0)

@@ -15,6 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 
@@ -119,6 +120,13 @@ def style(name: Literal["light", "dark"] | None = None) -> Iterator[Theme]:
             yield colours
     finally:
         _theme.reset(token)
+
+
+@contextmanager
+def canvas(width: float, height: float, **spacing: Any) -> Iterator[Figure]:
+    """A figure of so many inches in the package's style, to be drawn in."""
+    with style():
+        yield Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(**spacing))
 
 
 def save(figure: Figure, path: Path, *, dpi: float = 144) -> None:

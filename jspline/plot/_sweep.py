@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from jspline._text import exact, point
-from jspline.plot._axes import as_written, tell_ticks_apart
-from jspline.plot._style import style, theme
+from jspline.plot._axes import as_written, sheet
+from jspline.plot._style import theme
 
 MEASURES = {"regime": "regime index: 0 linear, 1 cubic", "loss": "loss at the end", "steps": "steps"}
 
@@ -27,15 +27,11 @@ def events_figure(title: str, met: Any, interval: Any, *, references: dict[str, 
     share, low, high = (np.asarray(part).reshape(-1, x.size) for part in interval)
     share, low = (np.where(part > 0, part, np.nan) for part in (share, np.maximum(low, 1e-6)))
     shape = [met.sizes[name] for name in axes[:-1]]
-    with style():
-        figure = Figure(figsize=(9, 5.6), layout="constrained")
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(9, 5.6, title) as figure:
         ax = figure.add_subplot()
         for k, place in enumerate(np.ndindex(*shape)):
-            label = as_written(point({name: met[name].values[i] for name, i in zip(axes[:-1], place, strict=True)}))
-            colour = theme().pick(k)
-            ax.fill_between(x, low[k], high[k], color=colour, alpha=0.25, lw=0)
-            ax.plot(x, share[k], "o-", color=colour, lw=1.8, ms=4.5, label=label or "share")
+            at = {name: met[name].values[i] for name, i in zip(axes[:-1], place, strict=True)}
+            _line(ax, k, x, (low[k], share[k], high[k]), as_written(point(at)) or "share", alpha=0.25, ms=4.5)
         for label, values in (references or {}).items():
             ax.plot(x, values, color=theme().ink, lw=1, ls=(0, (4, 3)), label=label)
         ax.set(xscale="log", yscale="log", xlabel=as_written(axes[-1]), ylabel="share of networks")
@@ -61,17 +57,14 @@ def sweep_figure(title: str, result: Any) -> Figure:
     x = np.asarray(result[axes[0]])
     numbers = np.issubdtype(x.dtype, np.number)
     place = x if numbers else np.arange(x.size)
-    with style():
-        figure = Figure(figsize=(4.6 * len(names), 4.8), layout="constrained")
-        figure.suptitle(as_written(title), x=0.012, ha="left", fontsize=17)
+    with sheet(4.6 * len(names), 4.8, title) as figure:
         for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             values = np.asarray(result[name], float)
             low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
             for k, rest in enumerate(np.ndindex(middle.shape[1:])):
-                label = as_written(point({a: result[a].values[i] for a, i in zip(axes[1:], rest, strict=True)}))
-                colour = theme().pick(k)
-                ax.fill_between(place, low[:, *rest], high[:, *rest], color=colour, alpha=0.2, lw=0)
-                ax.plot(place, middle[:, *rest], "o-", color=colour, lw=1.8, ms=4, label=label or None)
+                at = {a: result[a].values[i] for a, i in zip(axes[1:], rest, strict=True)}
+                parts = low[:, *rest], middle[:, *rest], high[:, *rest]
+                _line(ax, k, place, parts, as_written(point(at)) or None, alpha=0.2, ms=4)
             if numbers and x.min() > 0 and x.max() / x.min() > 5:
                 ax.set_xscale("log")
             if not numbers:
@@ -83,5 +76,11 @@ def sweep_figure(title: str, result: Any) -> Figure:
             ax.set(xlabel=as_written(axes[0]), title=MEASURES[name])
         if len(axes) > 1:
             ax.legend()
-        tell_ticks_apart(figure)
     return figure
+
+
+def _line(ax: Any, k: int, x: np.ndarray, parts: Any, label: str | None, alpha: float, ms: float) -> None:
+    """Line k with its interval."""
+    (low, middle, high), colour = parts, theme().pick(k)
+    ax.fill_between(x, low, high, color=colour, alpha=alpha, lw=0)
+    ax.plot(x, middle, "o-", color=colour, lw=1.8, ms=ms, label=label)
