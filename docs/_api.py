@@ -16,6 +16,7 @@ MODULES = {
     "jspline.datasets": ("Data", "th3"),
     "jspline.init": ("Initializations and their laws", "th1"),
     "jspline.activation": ("Which data a neuron sees", "eq5"),
+    "jspline.problem": ("Problems", "eq5"),
     "jspline.objective": ("Loss and gradient", "eq5"),
     "jspline.curvature": ("Curvature", "th5"),
     "jspline.landscape": ("The landscape", "th3"),

@@ -804,8 +804,13 @@ for what, given in {
 for what, given in {
     "until": {"until": "bored"}, "events negative": {"events": -1}, "events fraction": {"events": 1.5},
 }.items():  # fmt: skip
-    also("dynamics.Exact", **{what: lambda p, given=given: dynamics.Exact(**given)})
-also("dynamics.Diffrax", chart=lambda p: dynamics.Diffrax(chart="fourier"))
+    CALLS["dynamics.flow"][what] = lambda p, given=given: dynamics.flow(
+        p.net, p.data, 1.0, method=dynamics.Exact(**given), **STRICT
+    )
+also(
+    "dynamics.flow",
+    chart=lambda p: dynamics.flow(p.net, p.data, 1.0, method=dynamics.Diffrax(chart="fourier"), **STRICT),
+)
 also("dynamics.condense", biases=lambda p: dynamics.condense(p.net), a_batch=lambda p: dynamics.condense(p.nets))
 also("dynamics.nothing_follows", a_batch=lambda p: dynamics.nothing_follows(p.nets, p.data))
 also("dynamics.charge_drift", no_net=lambda p: dynamics.charge_drift(p.net, None))

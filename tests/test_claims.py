@@ -37,7 +37,7 @@ def training():
     with pytest.MonkeyPatch.context() as patch:
         for name, make in TRAINED.items():
             found = make()
-            patch.setattr(f"jspline.claims._{name}.trained", lambda budget, seed, found=found: found)
+            patch.setattr(f"jspline.claims.paper._{name}.trained", lambda budget, seed, found=found: found)
         yield
 
 

@@ -262,9 +262,9 @@ def test_what_is_undecided_is_measured_at_the_start():
     small = ReLUNet([1.0, 1.0], [1.0, 1.0], [0.1, 0.1], 0.0)
     large = ReLUNet([1.0, 1.0], [1.0, 1.0], [1e6, 10 - 1e6], 0.0)
     data = Dataset([0.0, 1.0], [0.0, 0.0])
-    one = jnp.ones(())
-    options = dynamics._solution.Options(one, 1e-3 * one, 1e-6 * one, 0 * one, 0 * one, None)
-    result = dynamics._solution.judge(small, large, data, options, RESULTS.end_time)
+    undecided = 1e-6 + 1e-3 * dynamics._solution.terms(small, data.x[0], data.x[-1])
+    before, after = (jspline.loss(net, data) for net in (small, large))
+    result = dynamics._solution.judge(large, before, after, undecided, jnp.asarray(2.0), RESULTS.end_time)
     assert result == RESULTS.diverged
 
 
@@ -360,7 +360,7 @@ def test_bad_options_are_one_sentence(options, error, message, unchecked):
         ({}, ValueError, "nothing ends the flow"),
     ],
 )
-def test_bad_options_of_the_exact_flow_are_one_sentence(options, error, message):
+def test_bad_options_of_the_exact_flow_are_one_sentence(options, error, message, unchecked):
     with pytest.raises(error, match=message):
         jspline.flow(ReLUNet([1.0], [0.5], [0.3]), Dataset([0.0, 1.0], [0.0, 1.0]), **BAD, **options)
 

@@ -6,7 +6,7 @@ from jspline.dynamics._condense import condense, nothing_follows
 from jspline.dynamics._field import net_field, polar_field, spline_field
 from jspline.dynamics._flow import advance, finish, flow, sensitivity, start
 from jspline.dynamics._log import KINDS, Events
-from jspline.dynamics._methods import Diffrax, Exact, Method
+from jspline.dynamics._methods import Diffrax, Exact
 from jspline.dynamics._rosenbrock import Rosenbrock
 from jspline.dynamics._running import Running
 from jspline.dynamics._solution import NAMES as RESULT_NAMES
@@ -24,7 +24,6 @@ __all__ = [
     "Events",
     "Exact",
     "FlowTerm",
-    "Method",
     "Points",
     "Rosenbrock",
     "Running",

@@ -2,6 +2,11 @@
 
 from jspline.problem._loss import Loss, Squared
 from jspline.problem._points import Points
-from jspline.problem._problem import Problem, as_problem, b0_moved, data_and_b0, moved, only_data
+from jspline.problem._problem import Problem
+from jspline.problem._problem import as_problem as as_problem
+from jspline.problem._problem import b0_moved as b0_moved
+from jspline.problem._problem import data_and_b0 as data_and_b0
+from jspline.problem._problem import moved as moved
+from jspline.problem._problem import only_data as only_data
 
-__all__ = ["Loss", "Points", "Problem", "Squared", "as_problem", "b0_moved", "data_and_b0", "moved", "only_data"]
+__all__ = ["Loss", "Points", "Problem", "Squared"]

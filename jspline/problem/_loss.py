@@ -28,7 +28,7 @@ class Loss(eqx.Module):
     def stiffness(self, f: Float[Array, "..."], y: Float[Array, "..."]) -> Float[Array, "..."]:
         """d^2 l / df^2, not negative."""
 
-    def check(self, y: Float[Array, " data"]) -> None:
+    def check(self, y: Float[Array, "..."]) -> None:
         """Raise `ValueError` for outputs that are none of this loss; by default all real numbers are."""
 
 
