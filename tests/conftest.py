@@ -18,6 +18,7 @@ import jax
 import jaxtyping
 import pytest
 from jaxtyping import install_import_hook
+from long import LONG
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -39,6 +40,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        names = {f"{item.path.stem}::{name}" for name in (item.name, getattr(item, "originalname", item.name))}
+        if names & LONG.keys():
+            item.add_marker(pytest.mark.full)
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)

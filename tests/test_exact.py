@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 import jspline
 from jspline import Dataset, ReLUNet, flow
 from jspline.dynamics import KINDS, RESULTS, Exact, Points, Rosenbrock, advance, cell, finish, result_names, start
-from jspline.dynamics._cell import FREE, PARKED
+from jspline.dynamics._cell import FREE, PARKED, in_cell
 from jspline.dynamics._charge import settled
 from jspline.dynamics._implicit import factor
 from jspline.dynamics.events import departure, first_root
@@ -80,7 +80,7 @@ def crowded_cell(width, size, train_b0=True):
     pin = term.pin.at[0].set(2)
     if width > 4:
         pin = pin.at[1].set(4).at[2].set(PARKED)
-    return net, eqx.tree_at(lambda t: t.pin, term, pin)
+    return net, in_cell(term, term.active, pin)
 
 
 @pytest.mark.parametrize(("width", "size"), [(7, 9), (2, 15)])
@@ -323,7 +323,7 @@ def test_a_parked_neuron_is_at_rest():
     """Whatever the answer of the step to other events did to it: (w, b) = 0, and v has all of the charge."""
     origin = ReLUNet([1.0, 0.6], [0.0, 0.3], [2.0, -0.7], 0.0)
     term = cell(origin, Points(frozen([-1.0, -0.5, 0.0], [-2.0, 2.5, -1.0])), jnp.asarray(False))
-    term = eqx.tree_at(lambda t: t.pin, term, term.pin.at[0].set(PARKED))
+    term = in_cell(term, term.active, term.pin.at[0].set(PARKED))
     net, _ = settled(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin, term.alive)
     np.testing.assert_allclose([net.w[0], net.b[0], net.v[0]], [0.0, 0.0, 3**0.5], rtol=1e-14)
     np.testing.assert_allclose([net.w[1], net.b[1], net.v[1]], [0.6, 0.3, -0.7], rtol=1e-14)

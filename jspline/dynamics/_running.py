@@ -254,9 +254,10 @@ def _booked(
     carried, theta = reached.carried, reached.theta
     whole = theta >= 1
     t = jnp.where(whole, step.dense.t1, run.t + theta * (step.dense.t1 - run.t))
-    nonunique = jnp.where(jnp.arange(len(EVENTS)) == EVENTS.index("nonunique"), _count(departed.nonunique), 0)
-    step_of = jnp.stack([_count(run.net.w * net.w < 0), 1, jnp.where(whole, 0, 1), 0, 0]).astype(jnp.int32)
-    counts = run.counts + jnp.concatenate([carried.counts + nonunique, step_of])
+    one, shortened = jnp.ones((), jnp.int32), jnp.where(whole, 0, 1).astype(jnp.int32)
+    counts = run.counts + jnp.pad(carried.counts, (0, len(COUNTS) - len(EVENTS)))
+    counts += _counted(nonunique=_count(departed.nonunique), accepted=one, shortened=shortened)
+    counts += _counted(flips=_count(run.net.w * net.w < 0))
     log = run.events
     if log is not None and carried.log is not None:
         everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(run.term.pin, -1)
@@ -285,14 +286,14 @@ def _kept(run: Running, tried: _Tried, accepted: Running) -> Running:
     """The flow after the step, or before it if that was rejected; ended if the next one would not move the time."""
     keep, h = tried.keep, tried.next_h
     after = jax.tree.map(lambda a, b: jnp.where(keep, a, b), accepted, run)
-    tried_again = jnp.where(jnp.arange(len(COUNTS)) == COUNTS.index("rejected"), jnp.where(keep, 0, 1), 0)
-    counts = after.counts + tried_again + (jnp.arange(len(COUNTS)) == STEPS)
+    rejected = jnp.where(keep, 0, 1).astype(jnp.int32)
+    counts = after.counts + _counted(rejected=rejected, steps=jnp.ones((), jnp.int32))
     stalled = ~keep & (run.t + h <= run.t)
     code = jnp.where(stalled, CODE["diverged"], after.code).astype(jnp.int32)
     return eqx.tree_at(
         lambda r: (r.counts, r.h, r.controller_state, r.code, r.done),
         after,
-        (counts.astype(jnp.int32), h, tried.controller_state, code, after.done | stalled),
+        (counts, h, tried.controller_state, code, after.done | stalled),
     )
 
 
@@ -307,6 +308,12 @@ def _height(term: FlowTerm, force: Force) -> Float[Array, ""]:
     y, p = term.points.y, term.points.p
     fit = y - force.e / jnp.where(p > 0, p, 1)
     return jnp.max(jnp.where(p > 0, jnp.maximum(jnp.abs(y), jnp.abs(fit)), 0))
+
+
+def _counted(**counts: Int[Array, ""]) -> Int[Array, " counts"]:
+    """So many of some of `COUNTS`, none of the others."""
+    none = jnp.zeros((), jnp.int32)
+    return jnp.stack([counts.get(name, none) for name in COUNTS])
 
 
 def _count(mask: Array) -> Int[Array, ""]:

@@ -37,21 +37,21 @@ def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) 
     x, count, size = points.x, points.count, len(points.x)
     place = jnp.arange(size, dtype=jnp.int32)
     # Sums of e x and e over the data from k on, from behind k on, and before k: each of one that faces right or left.
-    sums = Ranks(jnp.tile(place, 3) + (jnp.arange(3 * size) // size == 1), jnp.arange(3 * size) < 2 * size, size)
+    sums = Ranks(jnp.concatenate([place, place + 1, place]), jnp.arange(3 * size) < 2 * size, size)
     X, E = jnp.reshape(sums.over_data(jnp.stack([e * x, e])), (2, 3, size))
 
     def z(at: Array) -> Array:
-        return sign * (X * at + E)
+        return sign * (X * at[None] + E)
 
     # Inside a cell: the direction of q = (X, E), if it sees what q was summed over, and nothing else.
     last, first = x[jnp.maximum(count - 1, 0)], place == 0
     here, previous = z(x) > 0, z(x[jnp.maximum(place - 1, 0)]) > 0
-    rightward = (first | ~previous[0]) & here[0] & (z(last)[0] > 0)
-    leftward = ~first & previous[2] & (z(x[0])[2] > 0) & ~here[2]
+    rightward = (first | ~previous[0]) & here[0] & (z(last[None])[0] > 0)
+    leftward = ~first & previous[2] & (z(x[:1])[2] > 0) & ~here[2]
     # Between cells: sliding on datum m, if that attracts from both sides.
     root = jnp.sqrt(1 + x**2)
-    attracts = here & (z(x) + sign * e * root**2 < 0)
-    along, length = sign * (X - x * E) / root, jnp.hypot(X, E)
+    attracts = here & (z(x) + (sign * e * root**2)[None] < 0)
+    along, length = sign * (X - x[None] * E) / root[None], jnp.hypot(X, E)
     values = jnp.stack(
         [
             jnp.where(rightward, length[0], 0),
