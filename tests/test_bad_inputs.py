@@ -811,6 +811,7 @@ also(
     "dynamics.flow",
     chart=lambda p: dynamics.flow(p.net, p.data, 1.0, method=dynamics.Diffrax(chart="fourier"), **STRICT),
 )
+also("dynamics.Solution.to_xarray", no_data=lambda p: dynamics.flow(p.net, p.data, 1.0, **STRICT).to_xarray(None))
 also("dynamics.condense", biases=lambda p: dynamics.condense(p.net), a_batch=lambda p: dynamics.condense(p.nets))
 also("dynamics.nothing_follows", a_batch=lambda p: dynamics.nothing_follows(p.nets, p.data))
 also("dynamics.charge_drift", no_net=lambda p: dynamics.charge_drift(p.net, None))

@@ -167,5 +167,5 @@ def test_linear_maps_and_their_transposes_agree():
 
 def test_a_flow_at_rest_has_a_speed_with_derivatives():
     rest = jax.tree.map(jnp.zeros_like, NET)
-    for train_b0 in (True, False):
+    for train_b0 in (jnp.asarray(True), jnp.asarray(False)):
         assert jax.jvp(lambda net, train_b0=train_b0: length(net, train_b0), (rest,), (NET,)) == (0, 0)

@@ -15,7 +15,7 @@ import jspline
 from jspline import Dataset, ReLUNet, flow
 from jspline.dynamics import KINDS, RESULTS, Exact, Points, Rosenbrock, advance, cell, finish, result_names, start
 from jspline.dynamics._cell import FREE, PARKED, in_cell
-from jspline.dynamics._charge import settled
+from jspline.dynamics._charge import Origin, settled
 from jspline.dynamics._implicit import factor
 from jspline.dynamics.events import departure, first_root
 from jspline.problem import Problem
@@ -324,7 +324,12 @@ def test_a_parked_neuron_is_at_rest():
     origin = ReLUNet([1.0, 0.6], [0.0, 0.3], [2.0, -0.7], 0.0)
     term = cell(origin, Points(frozen([-1.0, -0.5, 0.0], [-2.0, 2.5, -1.0])), jnp.asarray(False))
     term = in_cell(term, term.active, term.pin.at[0].set(PARKED))
-    net, _ = settled(ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0), term, origin, term.alive)
+    net, _ = settled(
+        ReLUNet([1e-3, 0.6], [-1e-3, 0.3], [1.5, -0.7], 0.0),
+        term,
+        Origin.of(origin, term.points, jnp.zeros(())),
+        term.alive,
+    )
     np.testing.assert_allclose([net.w[0], net.b[0], net.v[0]], [0.0, 0.0, 3**0.5], rtol=1e-14)
     np.testing.assert_allclose([net.w[1], net.b[1], net.v[1]], [0.6, 0.3, -0.7], rtol=1e-14)
 

@@ -94,7 +94,7 @@ def run_audit(names):
     with pytest.MonkeyPatch.context() as patch:
         for name, make in TRAINED.items():
             found = make()
-            patch.setattr(f"jspline.claims._{name}.trained", lambda budget, seed, found=found: found)
+            patch.setattr(f"jspline.claims.paper._{name}.trained", lambda budget, seed, found=found: found)
         return [each.record for each in claims.audit(claims.select(claims.CLAIMS, names), "quick", 0)]
 
 
