@@ -14,6 +14,7 @@ import pytest
 from helpers import random_data, random_net, relative
 from importlinter import cli as importlinter
 from jax.sharding import AxisType, PartitionSpec
+from long import LONG
 
 import jspline
 
@@ -204,3 +205,10 @@ def test_importing_starts_no_backend():
         "raise SystemExit(bridge.backends_are_initialized())"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
+
+
+def test_what_is_left_to_the_full_run_is_there():
+    here = Path(__file__).parent
+    for name in LONG:
+        file, test = name.split("::")
+        assert f"def {test.split('[')[0]}(" in (here / f"{file}.py").read_text(), name
