@@ -26,7 +26,7 @@ from jspline.datasets import Dataset
 from jspline.descent import train
 from jspline.dynamics import flow
 from jspline.objective import loss, predict, value_and_grad
-from jspline.problem import Problem
+from jspline.problem import Problem, pad
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ __all__ = [
     "loss",
     "ntk",
     "objective",
+    "pad",
     "predict",
     "pwl",
     "rescale",

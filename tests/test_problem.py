@@ -12,8 +12,11 @@ from registry import public_functions
 from test_every_function import CASES, problem
 
 import jspline
-from jspline import Dataset, Problem
+from jspline import Dataset, Problem, pad
+from jspline._programs import PROGRAMS
+from jspline.dynamics._flow import _exact
 from jspline.objective import Loss, Squared
+from jspline.problem import common_size
 
 TAKING = sorted(name for name, each in public_functions().items() if "problem" in inspect.signature(each).parameters)
 FIT_ONLY = {"objective.predict", "init.FromData", "objective.relevant_sums"}
@@ -127,3 +130,42 @@ def test_old_keywords_say_where_they_have_gone():
     for name in ("hessian", "gram", "jacobian", "spectrum", "zero_modes", "escape_direction", "theorem5"):
         with pytest.raises(TypeError, match=r"`train_b0` has moved to the problem: jspline.Problem\("):
             getattr(jspline.curvature, name)(points.net, points.data, train_b0=False)
+
+
+def test_a_padded_problem_is_the_same(key):
+    """The same function, loss and gradient, in another shape; ties with the last datum included."""
+    k = jax.random.split(key)
+    net, data = random_net(k[0], 5), random_data(k[1], 6)
+    wide, problem = pad(net, Problem(data, train_b0=False), width=8, size=9)
+    assert (wide.width, problem.data.size, problem.train_b0) == (8, 9, False)
+    x = jnp.linspace(-4.0, 4.0, 33)
+    np.testing.assert_array_equal(wide(x), net(x))
+    np.testing.assert_allclose(jspline.loss(wide, problem), jspline.loss(net, data), rtol=1e-14)
+    gradient, padded = (jspline.value_and_grad(*each)[1] for each in ((net, data), (wide, problem)))
+    for name in "wbv":
+        np.testing.assert_allclose(getattr(padded, name)[:5], getattr(gradient, name), rtol=1e-12)
+        np.testing.assert_array_equal(getattr(padded, name)[5:], 0)
+    for sizes in ({"width": 4}, {"size": 5}):
+        with pytest.raises(ValueError, match="must be a whole number of at least"):
+            pad(net, data, **sizes)
+
+
+def test_widths_are_padded_to_few_sizes():
+    assert {common_size(width) for width in range(50, 121, 10)} == {64, 128}
+    assert [common_size(count) for count in (1, 16, 17, 64, 65)] == [16, 16, 32, 64, 128]
+
+
+@pytest.mark.full
+def test_eight_widths_compile_twice(key):
+    """Bug: each width compiled for itself. The flow ends in the same net, at its own width."""
+    data, before = random_data(key, 6), set(PROGRAMS.keys())
+    for width in range(50, 121, 10):
+        net = random_net(jax.random.fold_in(key, width), width)
+        sol = jspline.flow(net, data, 1.0, rtol=1e-6, atol=1e-9, ts=[0.5, 1.0], pad=True)
+        assert sol.net.w.shape == (width,)
+        assert sol.nets.w.shape == (2, width)
+        if width == 50:
+            own = jspline.flow(net, data, 1.0, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(sol.net(data.x), own.net(data.x), atol=1e-5)
+    flows = [each for each in PROGRAMS.keys() - before if each[0].__wrapped__ is _exact]
+    assert len(flows) == 3  # two sizes, and the one of its own

@@ -16,6 +16,7 @@ from jspline.claims._programs import compiled, in_tiles
 from jspline.datasets import Dataset
 from jspline.descent import train
 from jspline.dynamics import flow
+from jspline.problem import pad
 
 SIZES, WIDTH, LANES, LOOKS = (12, 40), 100, 8, 5
 RATES = 1e-2, 1e-3
@@ -82,12 +83,8 @@ def _all(starts: Starts, run: Any, looks: int) -> Trained:
 
 
 def _filled(net: ReLUNet, data: Dataset) -> tuple[ReLUNet, Dataset]:
-    neurons, rows = (0, WIDTH - net.width), (0, min(n for n in SIZES if n >= data.size) - data.size)
-    dead = ReLUNet(
-        jnp.pad(net.w, neurons), jnp.pad(net.b, neurons, constant_values=-1), jnp.pad(net.v, neurons), net.b0
-    )
-    x, y = (jnp.pad(part, rows, mode="edge") for part in (data.x, data.y))
-    return dead, Dataset(x, y, jnp.pad(data.weight, rows))
+    net, problem = pad(net, data, width=WIDTH, size=min(n for n in SIZES if n >= data.size))
+    return net, problem.data
 
 
 def _one_flow(net: ReLUNet, data: Dataset, t1: Any, times: Any, loss_tol: Any) -> Any:

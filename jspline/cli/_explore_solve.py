@@ -11,6 +11,7 @@ from jspline.charts import ReLUNet
 from jspline.cli._explore_state import State
 from jspline.cli._problem import CODES, choose_law, drawn, learned
 from jspline.datasets import Dataset, Units
+from jspline.problem import pad
 
 TIMES, END, RTOL = 100, 1000.0, 1e-4
 """Times after 0 that are kept, the last of them, and the tolerance."""
@@ -64,7 +65,8 @@ class Solver:
         merged, units = learned(Dataset(x, y))
         law = choose_law(state.init, state.width, merged)
         net = drawn(law, state.width, state.alpha, state.seed)
-        data, net = _pad_data(merged, self.points), _pad_net(net, self.width)
+        net, problem = pad(net, merged, width=self.width, size=self.points)
+        data = problem.data
         sol = flow(net, data, END, rtol=RTOL, atol=1e-3 * RTOL, ts=self.times, max_steps=3000)
         margin = 0.05 * (merged.x[-1] - merged.x[0])
         grid = jnp.linspace(merged.x[0] - margin, merged.x[-1] + margin, GRID)
@@ -90,19 +92,6 @@ def edges(run: Run) -> np.ndarray:
     """Both ends of every interval between data, in the units of the page."""
     x = np.asarray(run.units.x(run.data.x[: run.points]))
     return np.repeat(np.concatenate([run.grid[:1], x, run.grid[-1:]]), 2)[1:-1]
-
-
-def _pad_net(net: ReLUNet, width: int) -> ReLUNet:
-    """With neurons that are dead: w = 0, b < 0."""
-    more = (0, width - net.width)
-    return ReLUNet(jnp.pad(net.w, more), jnp.pad(net.b, more, constant_values=-1), jnp.pad(net.v, more), net.b0)
-
-
-def _pad_data(data: Dataset, points: int) -> Dataset:
-    """With points of weight 0 on top of the last one."""
-    more = (0, points - data.size)
-    x, y = (jnp.pad(a, more, mode="edge") for a in (data.x, data.y))
-    return Dataset(x, y, jnp.pad(data.weight, more), constant=data.constant)
 
 
 def _evaluate(nets: ReLUNet, data: Dataset, units: Units, grid: jax.Array) -> Any:

@@ -1,5 +1,6 @@
 """`jspline.flow`: check, convert, compile, integrate."""
 
+import dataclasses
 import warnings
 from typing import Any, Literal
 
@@ -31,7 +32,8 @@ from jspline.dynamics._methods import Diffrax, Exact, Method, as_method
 from jspline.dynamics._running import Running
 from jspline.dynamics._solution import Options, Solution
 from jspline.dynamics.sensitivity import Sensitivity, differentiate, linearize
-from jspline.problem import Problem, as_problem, moved
+from jspline.problem import Problem, as_problem, common_size, moved
+from jspline.problem import pad as padded
 
 MOVED = {
     "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
@@ -53,6 +55,7 @@ def flow(
     loss_tol: ArrayLike = 0.0,
     grad_tol: ArrayLike = 0.0,
     max_steps: int | np.integer = 10_000,
+    pad: bool = False,
     method: Method = "exact",
 ) -> Solution:
     """Gradient flow d theta / dt = -grad L from a net, on the loss L = constant + 1/2 sum_n p_n (y_n - f(x_n))^2.
@@ -73,6 +76,8 @@ def flow(
             in which the data lie about 0 and x fills [-1, 1]: where they lie, and in what unit x is, does not matter.
             0 for never.
         max_steps: the most steps to try, accepted or not.
+        pad: whether to compile for the next power of two of neurons and of data (`jspline.pad`), for sessions that try
+            many widths. The net comes back at its own width, equal to the tolerances.
         method: `Exact(...)`, or "exact": every crossing, slide and release located, implicit steps in between.
             `Diffrax(...)`, or "diffrax": a general solver, on the field as if it were smooth.
 
@@ -101,6 +106,11 @@ def flow(
     """
     # Check.
     problem, method = _known(problem), as_method(method)
+    if pad:
+        check_net(net)
+        wide = padded(net, problem, width=common_size(net.width), size=common_size(problem.data.size))
+        ends: dict[str, Any] = {"ts": ts, "loss_tol": loss_tol, "grad_tol": grad_tol, "max_steps": max_steps}
+        return _narrowed(flow(*wide, t1, rtol=rtol, atol=atol, method=method, **ends), net.width)
     stops_first = isinstance(method, Exact) and method.until is not None
     check_whole(max_steps=max_steps)
     _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
@@ -234,6 +244,16 @@ def _(primals: tuple, tangents: tuple) -> tuple[Solution, Solution]:
         for rates, of in ((tangents[0], net), (tangents[1], data), (tangents[2].t1, options.t1))
     )
     return s.solution, differentiate(s, net, data, t1)
+
+
+def _narrowed(sol: Solution, width: int) -> Solution:
+    """Without the neurons behind the first `width`."""
+
+    def narrow(net: ReLUNet) -> ReLUNet:
+        return ReLUNet(net.w[:width], net.b[:width], net.v[:width], net.b0)
+
+    nets = None if sol.nets is None else jax.vmap(narrow)(sol.nets)
+    return dataclasses.replace(sol, net=narrow(sol.net), nets=nets)
 
 
 def _is_none(leaf: Any) -> bool:

@@ -1,0 +1,51 @@
+"""The same function and loss in another shape."""
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from jspline._checks import check_net, check_whole
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
+from jspline.problem._problem import Problem, as_problem
+
+LEAST = 16
+"""The smallest of the sizes that `common_size` gives."""
+
+
+def pad(
+    net: ReLUNet, problem: Problem | Dataset, *, width: int | None = None, size: int | None = None
+) -> tuple[ReLUNet, Problem]:
+    """A net with dead neurons more, and a problem with data of weight 0 more: the same function and the same loss.
+
+    For sessions that try many widths: nets and data of one shape share what is compiled.
+
+    Args:
+        net: a net of width H; the new neurons come last, with w = v = 0 and b = -1.
+        problem: N data, or what is to be done with them; the new data come last, where the last one is.
+        width: how many neurons there are to be; H by default.
+        size: how many data; N by default.
+
+    Raises:
+        ValueError: when that would be less than there are.
+
+    Numerical caveat: what is a mean over parameters, such as the error that chooses the steps of a flow, is one over
+    more of them.
+    """
+    check_net(net)
+    problem = as_problem(problem, inputs=1)
+    data = problem.data
+    width, size = net.width if width is None else width, data.size if size is None else size
+    check_whole(least=net.width, width=width)
+    check_whole(least=data.size, size=size)
+    neurons, rows = (0, width - net.width), (0, size - data.size)
+    dead = ReLUNet(
+        jnp.pad(net.w, neurons), jnp.pad(net.b, neurons, constant_values=-1), jnp.pad(net.v, neurons), net.b0
+    )
+    x, y = (jnp.pad(part, rows, mode="edge") for part in (data.x, data.y))
+    more = Dataset(x, y, jnp.pad(data.weight, rows), constant=data.constant)
+    return dead, eqx.tree_at(lambda p: p.data, problem, more)
+
+
+def common_size(count: int) -> int:
+    """The least power of two that is not less, and at least 16: what shapes are padded to."""
+    return max(LEAST, 1 << (count - 1).bit_length())
