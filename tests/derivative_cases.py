@@ -555,9 +555,15 @@ EXEMPT = {
     **dict.fromkeys(cell_methods(), "places, which change at once"),
     "curvature.SpectralDensity.cdf": "a function of steps",
     **dict.fromkeys(
-        [f"curvature.{name}" for name in ("escape_direction", "extreme_eigenvalues", "theorem5", "zero_modes")]
-        + ["datasets.Dataset.merged", "descent.DeepNet.to_spline", "kernel.natural_cubic", "landscape.critical_points"]
-        + ["pwl.sparsest_interpolant"],
+        [
+            "landscape.theorem5",
+            *(f"curvature.{name}" for name in ("escape_direction", "extreme_eigenvalues", "zero_modes")),
+            "datasets.Dataset.merged",
+            "descent.DeepNet.to_spline",
+            "kernel.natural_cubic",
+            "landscape.critical_points",
+            "pwl.sparsest_interpolant",
+        ],
         "on the host, for known values",
     ),
     **dict.fromkeys([f"datasets.{name}" for name in ("load", "load_table", "read_csv", "read_table")], "a file"),

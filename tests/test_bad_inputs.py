@@ -598,12 +598,12 @@ for name in ("roughness", "slope_variation", "total_delta_slope", "variation_nor
 
 OF_NET_AND_DATA = {
     "hessian": curvature.hessian, "gram": curvature.gram, "jacobian": curvature.jacobian,
-    "spectrum": curvature.spectrum, "zero_modes": curvature.zero_modes, "theorem5": curvature.theorem5,
+    "spectrum": curvature.spectrum, "zero_modes": curvature.zero_modes, "theorem5": landscape.theorem5,
     "escape_direction": curvature.escape_direction,
 }  # fmt: skip
 for name, function in OF_NET_AND_DATA.items():
     also(
-        f"curvature.{name}",
+        f"{'landscape' if name == 'theorem5' else 'curvature'}.{name}",
         nets=lambda p, f=function: f(p.nets, p.data),
         sets=lambda p, f=function: f(p.net, p.sets),
         no_net=lambda p, f=function: f(None, p.data),
@@ -687,8 +687,8 @@ also(
     tol_negative=lambda p: curvature.escape_direction(p.net, p.data, tol=-1.0),
     tol_word=lambda p: curvature.escape_direction(p.net, p.data, tol="small"),
 )
-also("curvature.theorem5", tol_negative=lambda p: curvature.theorem5(p.net, p.data, tol=-1.0))
-also("curvature.theorem5", nan=lambda p: curvature.theorem5(ReLUNet([float("nan")], [1.0], [1.0]), p.data))
+also("landscape.theorem5", tol_negative=lambda p: landscape.theorem5(p.net, p.data, tol=-1.0))
+also("landscape.theorem5", nan=lambda p: landscape.theorem5(ReLUNet([float("nan")], [1.0], [1.0]), p.data))
 also("curvature.zero_modes", tol_negative=lambda p: curvature.zero_modes(p.net, p.data, tol=-1.0))
 also("curvature.zero_modes", infinite=lambda p: curvature.zero_modes(ReLUNet([1.0], [float("inf")], [1.0]), p.data))
 

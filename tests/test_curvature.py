@@ -280,7 +280,7 @@ def test_theorem_5_needs_v_not_zero():
     net, data = counterexample()
     _, grad = jspline.value_and_grad(net, data)
     assert relative(grad, jax.tree.map(jnp.zeros_like, grad)) <= 1e-15
-    verdict = curvature.theorem5(net, data)
+    verdict = jspline.landscape.theorem5(net, data)
     assert verdict.critical
     assert not verdict.holds
     assert verdict.silent == 1
@@ -294,16 +294,16 @@ def test_theorem_5_needs_v_not_zero():
 def test_theorem_5_holds_at_critical_points_with_all_v(key):
     k = jax.random.split(key)
     net, data = random_net(k[0], 6), random_data(k[1], 30)
-    assert curvature.theorem5(net, data).reason.startswith("The point is not critical")
+    assert jspline.landscape.theorem5(net, data).reason.startswith("The point is not critical")
     assert curvature.escape_direction(net, data) is not None
     # The least squares lines of all pieces, made continuous by taking them as the data.
     interpolated = Dataset(data.x, jspline.predict(net, data), data.weight)
-    assert curvature.theorem5(net, interpolated).holds
-    assert curvature.theorem5(net, interpolated, tol=1e-6).tolerance == 1e-6  # Bug: a NameError
+    assert jspline.landscape.theorem5(net, interpolated).holds
+    assert jspline.landscape.theorem5(net, interpolated, tol=1e-6).tolerance == 1e-6  # Bug: a NameError
     assert curvature.escape_direction(net, interpolated) is None
     assert curvature.escape_direction(net.to_spline(), interpolated) is None
     pinned = eqx.tree_at(lambda n: n.b, net, net.b.at[2].set(-net.w[2] * data.x[4]))
-    verdict = curvature.theorem5(pinned, Dataset(data.x, jspline.predict(pinned, data), data.weight))
+    verdict = jspline.landscape.theorem5(pinned, Dataset(data.x, jspline.predict(pinned, data), data.weight))
     assert (verdict.holds, verdict.on_data) == (False, 1)
 
 
@@ -435,7 +435,7 @@ def test_census_at_the_end_of_exact_flows(key):
         if not np.all(np.diff(np.searchsorted(beta, x)) > 0) or sols.loss[i] > 1e-22:
             continue
         lonely += 1
-        assert curvature.theorem5(net, data).holds
+        assert jspline.landscape.theorem5(net, data).holds
         modes = check_census(net, data, "hessian", tol=1e-9)
         assert modes.nullity == 3 * 20 + 1 - 5
         assert modes.counts["unexplained"] == 0

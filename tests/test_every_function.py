@@ -115,7 +115,7 @@ CASES = of_laws() | {
     "curvature.ntk": lambda p: curvature.ntk(p.net, jnp.asarray(POINTS)),
     "curvature.spectral_density": lambda p: curvature.spectral_density(p.net, p.data, key=KEY, steps=4, probes=2),
     "curvature.spectrum": lambda p: curvature.spectrum(p.net, p.data),
-    "curvature.theorem5": lambda p: curvature.theorem5(p.net, p.data),
+    "landscape.theorem5": lambda p: landscape.theorem5(p.net, p.data),
     "curvature.zero_modes": lambda p: curvature.zero_modes(p.net, p.data),
     "datasets.Dataset.merged": lambda p: p.data.merged(),
     "datasets.Dataset.standardize": lambda p: p.data.standardize(),
@@ -251,7 +251,7 @@ EXEMPT = (
 )
 FILLED = ["kernel.lazy_distance", "landscape.drive_zeros", "landscape.is_critical", "landscape.ScaleSlice.__call__"]
 FILLED += ["descent.train", "charts.ReLUNet.to_spline", "charts.ReLUNet.degenerate", "pwl.greedy_merge"]
-READ = ["curvature.spectrum", "curvature.theorem5", "curvature.zero_modes", "curvature.extreme_eigenvalues"]
+READ = ["curvature.spectrum", "landscape.theorem5", "curvature.zero_modes", "curvature.extreme_eigenvalues"]
 READ += [
     "landscape.critical_points",
     "landscape.cancel_in_gap",

@@ -12,7 +12,7 @@ from test_every_function import CASES, problem
 from jspline._checks import is_concrete
 
 ON_HOST = {
-    "curvature.escape_direction", "curvature.extreme_eigenvalues", "curvature.theorem5", "curvature.zero_modes",
+    "curvature.escape_direction", "curvature.extreme_eigenvalues", "landscape.theorem5", "curvature.zero_modes",
     "dynamics.Solution.to_xarray", "kernel.natural_cubic", "kernel.regime", "landscape.critical_points",
     "pwl.dynamic_programming", "pwl.sparsest_interpolant", "pwl.Continuous.__call__", "datasets.Dataset.merged",
     "descent.DeepNet.to_spline", "init.FromData.cdf_beta", "init.FromData.pdf_beta", "init.FromData.sample",

@@ -158,8 +158,8 @@ CASES = {
         p.pushed(curvature.jacobian(p.net, p.data)),
     ),
     "curvature.ntk": lambda p: curvature.ntk(p.spline, p.t, p.data.x),
-    "curvature.theorem5": lambda p: [
-        (c.holds, c.silent, c.on_data) for c in (curvature.theorem5(p.net, d) for d in (p.data, p.fitted))
+    "landscape.theorem5": lambda p: [
+        (c.holds, c.silent, c.on_data) for c in (landscape.theorem5(p.net, d) for d in (p.data, p.fitted))
     ],
     "curvature.zero_modes": lambda p: tuple(curvature.zero_modes(p.net, p.data, matrix="gram").counts.values()),
     "datasets.Dataset.merged": lambda p: (p.data.merged().x - p.s, p.data.merged().y - p.h, p.data.merged().constant),

@@ -127,7 +127,7 @@ def test_what_is_neither_data_nor_a_problem(unchecked):
 
 def test_old_keywords_say_where_they_have_gone():
     points = problem()
-    for name in ("hessian", "gram", "jacobian", "spectrum", "zero_modes", "escape_direction", "theorem5"):
+    for name in ("hessian", "gram", "jacobian", "spectrum", "zero_modes", "escape_direction"):
         with pytest.raises(TypeError, match=r"`train_b0` has moved to the problem: jspline.Problem\("):
             getattr(jspline.curvature, name)(points.net, points.data, train_b0=False)
 

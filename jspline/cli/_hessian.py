@@ -102,7 +102,7 @@ class Curved(NamedTuple):
     net: ReLUNet
     matrix: np.ndarray
     agreement: dict[str, Any]
-    theorem: curvature.Theorem5
+    theorem: landscape.Theorem5
     census: dict[str, curvature.ZeroModes]
     spectra: dict[str, np.ndarray]
     slices: list[dict[str, Any]]
@@ -119,7 +119,7 @@ def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None
         net,
         matrix,
         agreement,
-        theorem=curvature.theorem5(net, data),
+        theorem=landscape.theorem5(net, data),
         census={key: curvature.zero_modes(n, data, matrix=of) for key, (n, of) in matrices.items()},
         spectra={key: np.asarray(curvature.spectrum(n, data, matrix=of)) for key, (n, of) in matrices.items()},
         slices=[jax.tree.map(np.asarray, _slice(net, data, jnp.asarray(i))) for i in neurons or largest],

@@ -13,11 +13,9 @@ from jspline.curvature._parameters import flat, tangent
 from jspline.curvature._spectrum import (
     DeltaSlopes,
     Escape,
-    Theorem5,
     delta_slopes,
     escape_direction,
     spectrum,
-    theorem5,
 )
 from jspline.curvature._zero_modes import CAUSES, ZeroModes, zero_modes
 
@@ -27,7 +25,6 @@ __all__ = [
     "Escape",
     "Extremes",
     "SpectralDensity",
-    "Theorem5",
     "ZeroModes",
     "delta_slopes",
     "escape_direction",
@@ -42,7 +39,6 @@ __all__ = [
     "spectral_density",
     "spectrum",
     "tangent",
-    "theorem5",
     "tridiagonal",
     "zero_modes",
 ]

@@ -1,4 +1,5 @@
-"""The loss surface in one dimension, exactly: slices, knot types, the drive, pieces, critical points, flat moves."""
+"""The loss surface in one dimension, exactly: slices, knot types, the drive, pieces, critical points, flat moves; and
+whether the Hessian is the Gram matrix (theorem 5)."""
 
 from jspline.landscape._critical import Criticality, CriticalPoint, count_fits, critical_points, is_critical
 from jspline.landscape._drive import Drive, Zeros, drive, drive_zeros
@@ -14,6 +15,7 @@ from jspline.landscape._lonely import (
 from jspline.landscape._moves import cancel_in_gap, drift_outside, rotate_about_datum
 from jspline.landscape._pieces import Pieces, pieces
 from jspline.landscape._slices import PiecewiseQuadratic, ScaleSlice, slice_bias, slice_breakpoint, slice_scale
+from jspline.landscape._theorem5 import Theorem5, theorem5
 
 __all__ = [
     "KNOTS",
@@ -24,6 +26,7 @@ __all__ = [
     "Pieces",
     "PiecewiseQuadratic",
     "ScaleSlice",
+    "Theorem5",
     "Zeros",
     "cancel_in_gap",
     "classify_knots",
@@ -44,4 +47,5 @@ __all__ = [
     "slice_bias",
     "slice_breakpoint",
     "slice_scale",
+    "theorem5",
 ]
