@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 import jspline
 from benchmarks._report import machine, table
-from jspline.dynamics import condense, nothing_follows, result_names
+from jspline.dynamics import Exact, condense, nothing_follows, result_names
 
 WIDTHS = (16, 128, 1024)
 OFFSETS = (0.0, 0.1)
@@ -48,7 +48,7 @@ def run(smoke: bool) -> str:
     """Of each subset, how many networks meet a datum by the flow, by descent, and by one of them only."""
     jax.config.update("jax_enable_x64", True)
     nets, factor = (4, 1) if smoke else (200, 200)
-    options: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-8, "until": "first_event", "grad_tol": 1e-10}
+    options: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-8, "method": Exact(until="first_event"), "grad_tol": 1e-10}
     rows = []
     for width in WIDTHS[:1] if smoke else WIDTHS:
         for offset in OFFSETS:

@@ -245,13 +245,6 @@ def check_unbatched(vector: Array) -> None:
         raise ValueError(f"This takes one net and one data set, not batches (shape {vector.shape}): use jax.vmap.")
 
 
-def check_data(data: Any) -> None:
-    """Raise `TypeError` unless this is a `Dataset`, and `ValueError` for a batch of them."""
-    if not all(hasattr(data, part) for part in ("x", "y", "weight")):
-        raise TypeError(f"`data` must be a jspline.Dataset, such as Dataset(x, y); got {type(data).__name__}.")
-    check_unbatched(data.x)
-
-
 def check_net(net: Any) -> None:
     """Raise `TypeError` unless this is a `ReLUNet`, and `ValueError` for a batch of them."""
     if not all(hasattr(net, part) for part in ("w", "b", "v")):

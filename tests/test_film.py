@@ -316,6 +316,7 @@ def test_how_far_the_picture_has_moved(flowed):
     sol, data = flowed
     times, way = plot.travelled(sol, data)
     np.testing.assert_array_equal(times, sol.ts)
+    np.testing.assert_array_equal(plot.travelled(sol, jspline.Problem(data))[1], way)
     assert way[0] == 0
     assert way[-1] == pytest.approx(1)
     assert np.all(np.diff(way) >= 0)

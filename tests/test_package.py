@@ -212,3 +212,21 @@ def test_what_is_left_to_the_full_run_is_there():
     for name in LONG:
         file, test = name.split("::")
         assert f"def {test.split('[')[0]}(" in (here / f"{file}.py").read_text(), name
+
+
+def test_a_warning_points_at_who_called():
+    """Bug: at the package's own wrapper, and so once for all. Without the type checker, whose frames count."""
+    code = """
+import warnings
+import jspline
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    try:
+        net, data = jspline.ReLUNet([1.0], [0.5], [1.0]), jspline.Dataset([0.0, 1.0], [0.0, 1.0])
+        jspline.flow(net, data, 1.0, rtol=1e-12, atol=1e-12, method=jspline.dynamics.Exact(stepsize_controller=3))
+    except Exception:
+        pass
+print(said[0].filename)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "<string>"

@@ -107,7 +107,7 @@ def test_force_and_stiffness_are_the_derivatives(loss):
         ({"decay": -1.0}, ValueError, "`decay` must be zero or positive"),
         ({"decay": [0.1, 0.2]}, ValueError, "`decay` must be a scalar"),
         ({"decay": "much"}, TypeError, "`decay` must hold real numbers"),
-        ({"loss": "squared"}, TypeError, "`loss` must be a jspline.Loss"),
+        ({"loss": "squared"}, TypeError, r"`loss` must be a jspline\.objective\.Loss"),
         ({"train_b0": 1}, ValueError, "`train_b0` must be True or False; got 1"),
         ({"biases": None}, ValueError, "`biases` must be True or False; got None"),
     ],
@@ -115,6 +115,14 @@ def test_force_and_stiffness_are_the_derivatives(loss):
 def test_what_is_no_problem(changes, error, message, unchecked):
     with pytest.raises(error, match=message):
         Problem(Dataset([0.0, 1.0], [0.0, 1.0]), **changes)
+
+
+def test_merged_data_are_for_the_square_loss():
+    """Bug: what merging moved into the constant was added to any loss, to which it does not belong."""
+    merged = Dataset([0.0, 0.0, 1.0], [0.0, 1.0, 1.0]).merged()
+    assert Problem(merged).data.constant == 0.25
+    with pytest.raises(ValueError, match="Merged data stand for theirs in the square loss only"):
+        Problem(merged, loss=Quartic())
 
 
 def test_what_is_neither_data_nor_a_problem(unchecked):
@@ -153,6 +161,23 @@ def test_a_padded_problem_is_the_same(key):
 def test_widths_are_padded_to_few_sizes():
     assert {common_size(width) for width in range(50, 121, 10)} == {64, 128}
     assert [common_size(count) for count in (1, 16, 17, 64, 65)] == [16, 16, 32, 64, 128]
+
+
+def test_a_chart_that_cannot_hold_dead_neurons_is_not_padded(key):
+    net, data = random_net(key, 5), random_data(key, 6)
+    method = jspline.dynamics.Diffrax(chart="spline")
+    with pytest.raises(ValueError, match="`pad` adds neurons without a breakpoint"):
+        jspline.flow(net, data, 1.0, rtol=1e-3, atol=1e-6, pad=True, method=method)
+
+
+@pytest.mark.full
+def test_padding_does_not_bring_a_flow_to_rest(key):
+    """Bug: the biases of the dead neurons counted in the length that the gradient is compared with."""
+    net, data = random_net(key, 20), random_data(jax.random.fold_in(key, 1), 6)
+    net = jax.tree.map(lambda leaf: leaf / 10, net)
+    ends = [jspline.flow(net, data, rtol=1e-6, atol=1e-9, grad_tol=1e-2, pad=padded) for padded in (False, True)]
+    assert ends[0].result == ends[1].result == jspline.dynamics.RESULTS.stationary
+    np.testing.assert_allclose(ends[1].t, ends[0].t, rtol=1e-2)
 
 
 @pytest.mark.full

@@ -328,6 +328,16 @@ def test_ties_and_zero_weights_are_not_guessed():
     assert np.all(np.isnan(flat(s.forward(x=jnp.zeros(N).at[4].set(1.0)))))
 
 
+def test_a_datum_of_weight_0_ties_nothing():
+    """Bug: on the x of another one it made the derivative in that x NaN."""
+    net, data = problem(0)
+    alone = eqx.tree_at(lambda d: d.weight, data, data.weight.at[4].set(0.0))
+    behind = eqx.tree_at(lambda d: d.x, alone, data.x.at[4].set(data.x[3]))
+    plain, beside = (solve(net, each, 1.0).reverse(net) for each in (alone, behind))
+    assert np.all(np.isfinite(plain.x))
+    np.testing.assert_allclose(beside.x, plain.x, rtol=1e-6, atol=1e-12)
+
+
 def test_the_derivative_at_rest_holds_the_time_of_the_end():
     """The influence of each y on the final fit."""
     net, data = problem(1)

@@ -55,7 +55,8 @@ class FlowTerm(diffrax.AbstractTerm):
         points: the data.
         active: which data each neuron sees, in its canonical form.
         pin: the datum each neuron slides on (it does not count as seen), or FREE or PARKED, `(width,)`.
-        pinned_x: x of the datum each neuron slides on, of another one if it slides on none, `(width,)`.
+        pinned_x: x of the datum each neuron slides on, of another one if it slides on none, `(width,)`. Made from
+            `points` and `pin` by `in_cell`: whoever changes these makes it anew.
         train_b0: whether the output bias moves.
     """
 

@@ -20,7 +20,7 @@ from jspline.charts import Polar, ReLUNet, Spline, charge
 from jspline.datasets import Dataset
 from jspline.dynamics._cell import cell
 from jspline.dynamics._field import net_field, polar_field, spline_field
-from jspline.dynamics._sizes import unrest
+from jspline.dynamics._sizes import rests, unrest
 from jspline.dynamics._solution import RESULTS, Options, Solution, charge_drift, codes, judge, slope, terms
 from jspline.objective import loss
 from jspline.problem import Points, Problem
@@ -128,7 +128,7 @@ def integrate(
     def stationary(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         point = chart.net(state)
         term = cell(point, points, options.train_b0)
-        return (options.grad_tol > 0) & (unrest(term, point, term.force(point)) <= options.grad_tol)
+        return rests(unrest(term, point, term.force(point)), options.grad_tol)
 
     def left_chart(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         # So far out that x - beta has lost all data and all other breakpoints: on its way through infinity.
@@ -184,12 +184,19 @@ def integrate(
             "num_rejected": solution.stats["num_rejected_steps"],
             "charge_drift": charge_drift(net, last),
         },
-        result=_result(solution, net, last, data, options, misfit),
+        result=_result(solution, net, last, data, points, least, options, misfit),
     )
 
 
 def _result(
-    solution: diffrax.Solution, net: ReLUNet, last: ReLUNet, data: Dataset, options: Options, misfit: Array
+    solution: diffrax.Solution,
+    net: ReLUNet,
+    last: ReLUNet,
+    data: Dataset,
+    points: Points,
+    least: Array,
+    options: Options,
+    misfit: Array,
 ) -> RESULTS:
     """How the flow from `net` to `last` ended. In order of precedence: what is found later wins."""
     result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
@@ -198,7 +205,6 @@ def _result(
     for name in ("stationary", "interpolated", "left_chart"):
         if name in met:
             result = codes.where(met[name], getattr(codes, name), result)
-    points, least = Points(data), data.tie_constant()
     before, after = (loss(each, data) - least for each in (net, last))
     undecided = options.atol + options.rtol * terms(net, points.x[0], points.x[-1])
     result = codes.where(misfit, codes.left_chart, result)

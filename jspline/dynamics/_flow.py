@@ -32,14 +32,15 @@ from jspline.dynamics._methods import Diffrax, Exact, Method, as_method
 from jspline.dynamics._running import Running
 from jspline.dynamics._solution import Options, Solution
 from jspline.dynamics.sensitivity import Sensitivity, differentiate, linearize
-from jspline.problem import Problem, as_problem, common_size, moved
+from jspline.problem import Problem, common_size, moved, plain_problem
 from jspline.problem import pad as padded
 
 MOVED = {
     "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
     **dict.fromkeys(("until", "events"), "the method: method=jspline.dynamics.Exact(until=..., events=...)"),
     **dict.fromkeys(("chart", "solver"), "the method: method=jspline.dynamics.Diffrax(solver=..., chart=...)"),
-    "stepsize_controller": "the method: method=jspline.dynamics.Exact(stepsize_controller=...)",
+    "stepsize_controller": "the method: jspline.dynamics.Exact(stepsize_controller=...), or Diffrax(...)",
+    "data": "the argument `problem`, which data may stand for",
 }
 
 
@@ -76,8 +77,8 @@ def flow(
             in which the data lie about 0 and x fills [-1, 1]: where they lie, and in what unit x is, does not matter.
             0 for never.
         max_steps: the most steps to try, accepted or not.
-        pad: whether to compile for the next power of two of neurons and of data (`jspline.pad`), for sessions that try
-            many widths. The net comes back at its own width, equal to the tolerances.
+        pad: whether to compile for the next power of two of neurons and of data (`jspline.pad`), for where many
+            widths are tried. The net comes back at its own width, equal to the tolerances.
         method: `Exact(...)`, or "exact": every crossing, slide and release located, implicit steps in between.
             `Diffrax(...)`, or "diffrax": a general solver, on the field as if it were smooth.
 
@@ -105,9 +106,11 @@ def flow(
     a jump, which costs it many steps and, across the jump, its order.
     """
     # Check.
-    problem, method = _known(problem), as_method(method)
+    problem, method = plain_problem(problem), as_method(method)
     if pad:
         check_net(net)
+        if isinstance(method, Diffrax) and method.chart == "spline":
+            raise ValueError("`pad` adds neurons without a breakpoint, which chart='spline' cannot hold; use another.")
         wide = padded(net, problem, width=common_size(net.width), size=common_size(problem.data.size))
         ends: dict[str, Any] = {"ts": ts, "loss_tol": loss_tol, "grad_tol": grad_tol, "max_steps": max_steps}
         return _narrowed(flow(*wide, t1, rtol=rtol, atol=atol, method=method, **ends), net.width)
@@ -169,7 +172,7 @@ def sensitivity(
     Numerical caveat: the derivative is as accurate as the flow, where no event is nearly tangential: a breakpoint that
     meets a datum at speed z' moves the event by 1 / z' of what was changed.
     """
-    problem, method = _known(problem), _exactly(method)
+    problem, method = plain_problem(problem), _exactly(method)
     if method.until is not None or method.events:
         raise ValueError(TO_THE_END)
     check_whole(max_steps=max_steps)
@@ -196,7 +199,7 @@ def start(
     `finish(advance(start(...), max_steps))` is `flow(...)`. A `Running` is a PyTree of arrays: under `jax.vmap` it is a
     batch of flows, and it can be saved, restored and gone on with. `state.done` says whether it has ended.
     """
-    problem, method = _known(problem), _exactly(method)
+    problem, method = plain_problem(problem), _exactly(method)
     stops_first = method.until is not None
     _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
     options = _options(net, problem, t1, rtol, atol, ts, loss_tol, grad_tol, stops_first)
@@ -261,10 +264,6 @@ def _is_none(leaf: Any) -> bool:
 
 
 TO_THE_END = "Derivatives go through `net`, `t`, `loss` and `grad_norm`: leave out `ts`, `until` and `events`."
-
-
-def _known(problem: Problem | Dataset) -> Problem:
-    return as_problem(problem, square=True, decay=False, inputs=1, biases=True)
 
 
 def _exactly(method: Exact | Literal["exact"]) -> Exact:
@@ -343,7 +342,7 @@ def _check_values(
     if is_concrete(rtol) and np.asarray(rtol) < 10 * np.finfo(net.w.dtype).eps:
         warnings.warn(
             f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; set jax.config.update('jax_enable_x64', True).",
-            stacklevel=3,
+            stacklevel=4,  # whoever called what `moved` wraps
         )
 
 

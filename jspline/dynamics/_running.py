@@ -25,7 +25,7 @@ from jspline.dynamics._charge import Origin, returned, settled
 from jspline.dynamics._implicit import Solver
 from jspline.dynamics._log import Events
 from jspline.dynamics._rosenbrock import GAMMA, Cubic, Rosenbrock, rodas
-from jspline.dynamics._sizes import seen, sizes, unrest
+from jspline.dynamics._sizes import rests, seen, sizes, unrest
 from jspline.dynamics._solution import NAMES, Options, Solution, codes, judge, length, member
 from jspline.dynamics.carry import EVENTS, Carried, FrozenStep, Looks, Reached, flips, reach
 from jspline.dynamics.events import depart, lies_beyond, start_on_data
@@ -243,7 +243,7 @@ def _events_of(run: Running, tried: _Tried) -> FrozenStep:
     allowed = jax.tree.map(lambda size: options.atol + options.rtol * size, tried.sizes)
     tolerance = options.atol + options.rtol * _height(run.term, run.force)
     # Until it comes to rest: what rests just beyond a datum is to have met it.
-    patient = ~((options.grad_tol > 0) & (run.unrest <= NEARLY * options.grad_tol))
+    patient = ~rests(run.unrest, NEARLY * options.grad_tol)
     return FrozenStep.of(run.term, run.net, tried.dense, tried.solve, allowed, tolerance, run.events, patient)
 
 
@@ -335,11 +335,11 @@ def _ended(run: Running, met: Array) -> Running:
     """With whether it has ended, and how: what is found later wins."""
     options, least, speed = run.options, excess(run.term, run.force), _speed(run)
     restless = unrest(run.term, run.net, run.force)
-    rests = (options.grad_tol > 0) & (restless <= options.grad_tol) & ~lies_beyond(run.term, run.net)
+    still = rests(restless, options.grad_tol) & ~lies_beyond(run.term, run.net)
     endless = jnp.isinf(options.t1) & ((speed == 0) | jnp.isinf(run.t))
     ends = {
         "end_time": run.t >= options.t1,
-        "stationary": rests | endless,
+        "stationary": still | endless,
         "interpolated": (options.loss_tol > 0) & (least <= options.loss_tol),
         "first_event": met & options.until_first,
         "not_finite": ~(jnp.isfinite(speed) & jnp.isfinite(least)),

@@ -14,7 +14,7 @@ Theory: docs/theory.md 6.6.
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jspline.charts import ReLUNet
 from jspline.dynamics._cell import FlowTerm, Force, velocity
@@ -50,3 +50,8 @@ def unrest(term: FlowTerm, net: ReLUNet, force: Force) -> Float[Array, ""]:
     moved_net = eqx.tree_at(lambda n: n.b0, there, net.b0 - points.middle)
     gradient, size = (length(each, term.train_b0) for each in (velocity(there, force), moved_net))
     return jnp.where(gradient == 0, 0, gradient / size)
+
+
+def rests(unrest: Float[Array, ""], tol: Float[Array, ""]) -> Bool[Array, ""]:
+    """Whether that is rest; never for a `tol` of 0."""
+    return (tol > 0) & (unrest <= tol)

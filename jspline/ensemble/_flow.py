@@ -31,12 +31,15 @@ from jspline.ensemble._tile import (
     working_devices,
 )
 from jspline.ensemble._work import Job, Progress, Work, jobs
+from jspline.problem import Problem
 
 STEPS = 10
 """Steps between two looks at which lanes have ended."""
 
 REFILL = 1 / 8
 """Slots are filled again once so many of them are free: starting lanes costs about a step of all."""
+
+Posed = tuple[ReLUNet, Problem | Dataset]
 
 
 def measure_end(sol: Solution) -> dict[str, Array]:
@@ -45,7 +48,7 @@ def measure_end(sol: Solution) -> dict[str, Array]:
 
 
 def flow(
-    make: Callable[[Point, PRNGKeyArray], tuple[ReLUNet, Dataset]],
+    make: Callable[[Point, PRNGKeyArray], Posed],
     grid: Mapping[str, Any],
     measure: Callable[..., Mapping[str, Any]] = measure_end,
     *,
@@ -61,7 +64,8 @@ def flow(
     """The exact gradient flow of every network of a grid, measured at its end, as a labelled array.
 
     Args:
-        make: takes a point and a key, as in `run`, and gives a net and its data.
+        make: takes a point and a key, as in `run`, and gives a net and its data, or the `Problem` that
+            is to be solved.
         grid, key, out, devices, tile, resume, progress: as in `run`. Widths and numbers of data are shapes, and those
             that differ are compiled apart (about 8 s each); they are not padded.
         measure: takes the `Solution` of one flow, and its data if it has a second argument, and gives a dictionary of
@@ -220,17 +224,17 @@ class Slots:
             queue.put(lanes, {name: value[ended] for name, value in values.items()})
 
 
-def _made(make: Callable, static: tuple, impl: str, lane: dict[str, Any]) -> tuple[ReLUNet, Dataset]:
+def _made(make: Callable, static: tuple, impl: str, lane: dict[str, Any]) -> Posed:
     return make(*point_and_key(static, impl, lane))
 
 
-def _begun(options: tuple, problem: tuple[ReLUNet, Dataset], live: Array) -> Running:
+def _begun(options: tuple, problem: Posed, live: Array) -> Running:
     state = start(*problem, **dict(options))
     # An empty slot has ended before it began.
     return eqx.tree_at(lambda s: s.done, state, state.done | ~live)
 
 
-def _filled(begin: Callable, state: Running, problem: tuple[ReLUNet, Dataset], live: Array, fresh: Array) -> Running:
+def _filled(begin: Callable, state: Running, problem: Posed, live: Array, fresh: Array) -> Running:
     return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(problem, live), state)
 
 

@@ -11,6 +11,7 @@ from jspline.charts import ReLUNet
 from jspline.datasets import Dataset, Units
 from jspline.dynamics import Solution
 from jspline.landscape import drive, drive_zeros
+from jspline.problem import Problem, only_data
 
 VISIBLE = 0.02
 """A change of less than this part of a picture is not seen."""
@@ -55,7 +56,7 @@ class Reel(NamedTuple):
 
 def reel(
     sol: Solution,
-    data: Dataset,
+    problem: Problem | Dataset,
     *,
     units: Units | None = None,
     points: tuple[Any, Any] | None = None,
@@ -66,7 +67,7 @@ def reel(
 
     Args:
         sol: of one net, with `ts`, the times of the frames, and `events` if they are to be shown.
-        data: what the flow learned.
+        problem: what the flow learned.
         units: the way back to the units to draw in, if the data were standardized.
         points: x and y to draw, if they are not those of the data.
         margin: how far to draw beyond the data, in parts of their range.
@@ -75,7 +76,7 @@ def reel(
     Raises:
         ValueError: when the flow kept no nets.
     """
-    nets, times = _kept(sol)
+    data, (nets, times) = only_data(problem), _kept(sol)
     flow = sol.to_xarray(data, units=units)
     x, dtype = np.unique(np.asarray(data.x)), nets.b0.dtype
     reach = margin * (x[-1] - x[0]) or 1.0
@@ -186,12 +187,12 @@ def film_times(
     return np.concatenate([[0.0], times])
 
 
-def first_change(sol: Solution, data: Dataset) -> float:
+def first_change(sol: Solution, problem: Problem | Dataset) -> float:
     """The last of the times kept before anything is seen to move: the fit, or a breakpoint among the data.
 
     Raises `ValueError` when the flow kept no nets.
     """
-    times, fit, beta = _picture(sol, data)
+    times, fit, beta = _picture(sol, only_data(problem))
     inside = (beta[0] > 0) & (beta[0] < 1)
     seen = np.concatenate([fit, beta[:, inside]], axis=1)
     moved = np.abs(seen - seen[0]).max(axis=1)
@@ -200,13 +201,13 @@ def first_change(sol: Solution, data: Dataset) -> float:
     return float(positive)
 
 
-def travelled(sol: Solution, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+def travelled(sol: Solution, problem: Problem | Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The times kept, and the way the picture has moved by each: half by the function, half by breakpoints.
 
     Of the function it is the way of its fastest point, of the breakpoints the mean over those among the data.
     Raises `ValueError` when the flow kept no nets.
     """
-    times, fit, beta = _picture(sol, data)
+    times, fit, beta = _picture(sol, only_data(problem))
     ways = np.abs(np.diff(fit, axis=0)).max(axis=1), np.abs(np.diff(beta.clip(0, 1), axis=0)).mean(axis=1)
     shares = [np.cumsum(way) / (way.sum() or 1.0) for way in ways]
     return times, np.concatenate([[0.0], sum(shares) / 2])

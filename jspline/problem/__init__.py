@@ -10,5 +10,6 @@ from jspline.problem._problem import b0_moved as b0_moved
 from jspline.problem._problem import data_and_b0 as data_and_b0
 from jspline.problem._problem import moved as moved
 from jspline.problem._problem import only_data as only_data
+from jspline.problem._problem import plain_problem as plain_problem
 
 __all__ = ["Loss", "Points", "Problem", "Squared", "pad"]

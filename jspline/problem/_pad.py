@@ -10,6 +10,7 @@ from jspline.problem._problem import Problem, as_problem
 
 LEAST = 16
 """The smallest of the sizes that `common_size` gives."""
+NEXT_TO_NOTHING = 1e-30
 
 
 def pad(
@@ -17,10 +18,10 @@ def pad(
 ) -> tuple[ReLUNet, Problem]:
     """A net with dead neurons more, and a problem with data of weight 0 more: the same function and the same loss.
 
-    For sessions that try many widths: nets and data of one shape share what is compiled.
+    For where many widths are tried: nets and data of one shape share what is compiled.
 
     Args:
-        net: a net of width H; the new neurons come last, with w = v = 0 and b = -1.
+        net: a net of width H; the new neurons come last, with w = v = 0 and b just below 0.
         problem: N data, or what is to be done with them; the new data come last, where the last one is.
         width: how many neurons there are to be; H by default.
         size: how many data; N by default.
@@ -38,9 +39,9 @@ def pad(
     check_whole(least=net.width, width=width)
     check_whole(least=data.size, size=size)
     neurons, rows = (0, width - net.width), (0, size - data.size)
-    dead = ReLUNet(
-        jnp.pad(net.w, neurons), jnp.pad(net.b, neurons, constant_values=-1), jnp.pad(net.v, neurons), net.b0
-    )
+    # So that they count for nothing in the length of the parameters.
+    b = jnp.pad(net.b, neurons, constant_values=-NEXT_TO_NOTHING)
+    dead = ReLUNet(jnp.pad(net.w, neurons), b, jnp.pad(net.v, neurons), net.b0)
     x, y = (jnp.pad(part, rows, mode="edge") for part in (data.x, data.y))
     more = Dataset(x, y, jnp.pad(data.weight, rows), constant=data.constant)
     return dead, eqx.tree_at(lambda p: p.data, problem, more)

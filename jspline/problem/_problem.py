@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import as_like, check_kind, check_positive, check_scalar, check_unbatched
+from jspline._checks import as_like, check_kind, check_positive, check_scalar, check_unbatched, is_concrete
 from jspline.datasets import Dataset
 from jspline.problem._loss import Loss, Squared
 
@@ -23,7 +23,8 @@ class Problem(eqx.Module):
         constant + sum_n p_n l(f(x_n), y_n) + decay / 2 sum_i (w_i^2 + b_i^2 + v_i^2)
 
     It goes wherever a `Dataset` goes, which stands for `Problem(data)`: square loss, no decay, all parameters move.
-    What a function does not know of it refuses, in one sentence, instead of ignoring it.
+    What a function does not know of it refuses, in one sentence, instead of ignoring it. So far no function knows decay
+    or nets without biases, and only `jspline.loss`, `value_and_grad` and `predict` other losses.
 
     Attributes:
         data: the points.
@@ -32,7 +33,8 @@ class Problem(eqx.Module):
         train_b0: whether the output bias moves.
         biases: whether hidden neurons have biases b; if not, these are 0 and stay 0.
         decay_biases: whether these decay, too.
-        decayed: False exactly when `decay` was given as the number 0. Any array counts as decay, also one of 0.
+        decayed: False exactly when `decay` was given as the number 0. Any array counts as decay, also one of 0. It is
+            static: to change the strength of a problem without decay make another one.
 
     Raises:
         TypeError: when `data` is no `Dataset`, `loss` no `Loss`, or `decay` no real number.
@@ -59,14 +61,17 @@ class Problem(eqx.Module):
         biases: bool = True,
     ):
         check_kind(Dataset, data=data)
-        check_kind(Loss, loss=loss)
+        if not isinstance(loss, Loss):
+            raise TypeError(f"`loss` must be a jspline.objective.Loss, such as Squared(); got {type(loss).__name__}.")
+        if not isinstance(loss, Squared) and is_concrete(data.constant) and np.any(np.asarray(data.constant)):
+            raise ValueError("Merged data stand for theirs in the square loss only: pose them before they are merged.")
         for name, value in {"train_b0": train_b0, "biases": biases, "decay_biases": decay_biases}.items():
             if not isinstance(value, (bool, np.bool_)):
                 raise ValueError(f"`{name}` must be True or False; got {value!r}.")
-        self.decayed = not (isinstance(decay, (int, float)) and decay == 0)
+        self.decayed = not (isinstance(decay, (int, float, np.number)) and decay == 0)
+        check_positive(strict=False, decay=decay)
         strength = as_like(data.y, decay=decay)
         check_scalar(decay=strength)
-        check_positive(strict=False, decay=strength)
         loss.check(data.y)
         self.data, self.loss = data, loss
         # One for each of a batch of data sets, so that `jax.vmap` goes over all of a problem.
@@ -126,14 +131,19 @@ def as_problem(problem: Problem | Dataset, **known: Any) -> Problem:
     return problem.require(**known)
 
 
+def plain_problem(problem: Problem | Dataset, **known: Any) -> Problem:
+    """For a function that knows square loss, no decay, one input and hidden biases: see `as_problem`."""
+    return as_problem(problem, square=True, decay=False, inputs=1, biases=True, **known)
+
+
 def only_data(problem: Problem | Dataset, **known: Any) -> Dataset:
-    """The data, for a function that knows square loss, no decay, one input and hidden biases, and nothing else."""
-    return as_problem(problem, square=True, decay=False, inputs=1, biases=True, **known).data
+    """The data of a `plain_problem`."""
+    return plain_problem(problem, **known).data
 
 
 def data_and_b0(problem: Problem | Dataset) -> tuple[Dataset, bool]:
-    """The data and whether the output bias moves, for a function that knows these two: see `only_data`."""
-    problem = as_problem(problem, square=True, decay=False, inputs=1, biases=True)
+    """The data of a `plain_problem`, and whether the output bias moves."""
+    problem = plain_problem(problem)
     return problem.data, problem.train_b0
 
 
@@ -155,5 +165,7 @@ def moved(**words: str) -> Callable[[Callable[Parameters, Result]], Callable[Par
     return decorate
 
 
-b0_moved = moved(train_b0="the problem: jspline.Problem(data, train_b0=...)")
+b0_moved = moved(
+    train_b0="the problem: jspline.Problem(data, train_b0=...)", data="the argument `problem`, which data may stand for"
+)
 """For functions that had `train_b0` themselves."""

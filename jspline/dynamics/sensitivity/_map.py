@@ -156,8 +156,9 @@ def _speed(term: FlowTerm, net: ReLUNet, at: Values) -> Array:
 
 def _unknown(data: Dataset) -> tuple[Bool[Array, " data"], Bool[Array, " data"]]:
     """Where the derivative in x, and in the weight, is not known."""
-    tied = jnp.concatenate([jnp.diff(data.x) == 0, jnp.zeros(1, bool)])
-    return tied | jnp.roll(tied, 1), data.weight == 0
+    weighs, place = data.weight > 0, jnp.cumsum(jnp.concatenate([jnp.ones(1, bool), jnp.diff(data.x) != 0])) - 1
+    together = jax.ops.segment_sum(weighs.astype(jnp.int32), place, data.size)[place]
+    return weighs & (together > 1), ~weighs
 
 
 def _at_end(s: Sensitivity) -> tuple[ReLUNet, Array]:
