@@ -25,9 +25,11 @@ from jspline._checks import check_choice, check_net
 from jspline.activation import Method, activation
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.problem import Loss, Problem, Squared, as_problem, only_data
+from jspline.problem import Loss as Loss
+from jspline.problem import Problem, as_problem, only_data
+from jspline.problem import Squared as Squared
 
-__all__ = ["Loss", "Point", "Squared", "Sums", "loss", "predict", "relevant_sums", "value_and_grad"]
+__all__ = ["Point", "Sums", "loss", "predict", "relevant_sums", "value_and_grad"]
 
 Point = TypeVar("Point", bound=ReLUNet | Spline)
 

@@ -31,7 +31,7 @@ with install_import_hook("jspline", "beartype.beartype"):
     import jspline  # noqa: F401
 
 
-OPTIMIZED = {"test_exact", "test_far", "test_dynamics", "test_ensemble"}
+OPTIMIZED = {"test_ensemble"}
 """Modules compiled as users compile: the flow, and what compares roundings. The others take half the time without."""
 
 

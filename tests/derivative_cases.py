@@ -560,6 +560,7 @@ EXEMPT = {
             *(f"curvature.{name}" for name in ("escape_direction", "extreme_eigenvalues", "zero_modes")),
             "datasets.Dataset.merged",
             "descent.DeepNet.to_spline",
+            "dynamics.Solution.to_xarray",
             "kernel.natural_cubic",
             "landscape.critical_points",
             "pwl.sparsest_interpolant",

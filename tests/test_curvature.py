@@ -427,7 +427,7 @@ def test_census_at_the_end_of_exact_flows(key):
     data = Dataset(x := jnp.linspace(-1, 1, 5), jnp.sin(3 * x))
     law = jspline.init.UniformBreakpoints(-1.2, 1.2, scale=30.0)
     nets = jax.vmap(lambda k: jspline.init.flat(law.sample(20, key=k)))(jax.random.split(key, 12))
-    sols = jax.jit(jax.vmap(partial(jspline.flow, data=data, t1=1e4, rtol=1e-6, atol=1e-12, loss_tol=1e-22)))(nets)
+    sols = jax.jit(jax.vmap(partial(jspline.flow, problem=data, t1=1e4, rtol=1e-6, atol=1e-12, loss_tol=1e-22)))(nets)
     lonely = 0
     for i in range(12):
         net = jax.tree.map(lambda leaf, i=i: leaf[i], sols.net)

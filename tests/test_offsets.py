@@ -292,7 +292,7 @@ REASONS = {
     "gradient descent in (w, b) is another one after a shift, which is no isometry of them": "descent.train",
     "asks for biases of 0": "dynamics.condense dynamics.nothing_follows",
     "a part of `dynamics.flow`, or its derivative; the flow has a test of its own": """
-        dynamics.FlowTerm.contr dynamics.FlowTerm.fit dynamics.FlowTerm.force
+        dynamics.Solution.to_xarray dynamics.FlowTerm.contr dynamics.FlowTerm.fit dynamics.FlowTerm.force
         dynamics.FlowTerm.gather dynamics.FlowTerm.lines dynamics.FlowTerm.prod dynamics.FlowTerm.project
         dynamics.FlowTerm.push dynamics.FlowTerm.sums dynamics.FlowTerm.vf dynamics.Rosenbrock.func
         dynamics.Rosenbrock.init dynamics.Rosenbrock.order dynamics.Rosenbrock.step dynamics.Sensitivity.forward

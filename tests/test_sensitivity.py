@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import jspline
 from jspline.dynamics import OBSTACLES, RESULTS, Change, Diffrax, Exact, advance, sensitivity, start
+from jspline.dynamics._running import COUNTS
 from jspline.dynamics.sensitivity._map import _apply
 from jspline.dynamics.sensitivity._saltation import Jumps
 from jspline.dynamics.sensitivity._tape import _obstacles
@@ -272,7 +273,7 @@ def test_two_things_at_one_time_are_noticed():
         steps.append(advance(steps[-1], 1))
     old, new = steps[-2:]
     assert not any(_obstacles(old, new).values())
-    twice = eqx.tree_at(lambda r: r.stats["num_crossings"], new, new.stats["num_crossings"] + 1)
+    twice = eqx.tree_at(lambda r: r.counts, new, new.counts.at[COUNTS.index("crossings")].add(1))
     assert [name for name, found in _obstacles(old, twice).items() if found] == ["simultaneous"]
 
 

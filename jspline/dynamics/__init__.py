@@ -12,7 +12,7 @@ from jspline.dynamics._running import Running
 from jspline.dynamics._solution import NAMES as RESULT_NAMES
 from jspline.dynamics._solution import RESULTS, Solution, charge_drift, result_codes, result_names
 from jspline.dynamics.sensitivity import OBSTACLES, Change, Sensitivity
-from jspline.problem import Points
+from jspline.problem import Points as Points
 
 __all__ = [
     "KINDS",
@@ -24,7 +24,6 @@ __all__ = [
     "Events",
     "Exact",
     "FlowTerm",
-    "Points",
     "Rosenbrock",
     "Running",
     "Sensitivity",

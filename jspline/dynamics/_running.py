@@ -90,7 +90,7 @@ class Running(eqx.Module):
     controller_rest: Any = eqx.field(static=True)
 
     @property
-    def stats(self) -> dict[str, Array]:
+    def stats(self) -> dict[str, Any]:
         """What it has cost so far, as in `Solution.stats`."""
         counts = {f"num_{name}": self.counts[..., index] for index, name in enumerate(COUNTS)}
         return counts | {"charge_drift": self.charge_drift}
