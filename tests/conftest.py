@@ -31,8 +31,8 @@ with install_import_hook("jspline", "beartype.beartype"):
     import jspline  # noqa: F401
 
 
-OPTIMIZED = {"test_ensemble"}
-"""Modules compiled as users compile: the flow, and what compares roundings. The others take half the time without."""
+OPTIMIZED = {"test_dynamics", "test_ensemble"}
+"""Modules compiled as users compile: what compares roundings. The others take half the time without."""
 
 
 def pytest_addoption(parser):
