@@ -34,11 +34,6 @@ class Programs:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keys(self) -> set[Hashable]:
-        """What the programs are known by."""
-        with self._lock:
-            return set(self._kept)
-
     def find(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
         """The program of that key, made if there is none."""
         with self._lock:

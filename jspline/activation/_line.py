@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.activation._active import is_active
+from jspline.activation._space import Mask
 
 FEW_DATA, FEW_ENTRIES = 32, 2**14
 """Up to so many data, and entries of the matrix of activations, sums are products with it."""
@@ -59,14 +60,14 @@ class Ranks(eqx.Module):
     def over_data(self, values: Float[Array, "k data"]) -> Float[Array, "k width"]:
         """For each neuron, the sum of `values` over the data it is active on."""
         if self._few:
-            return jnp.matmul(values, self.mask().astype(values.dtype), precision="highest")
+            return Mask(self.mask()).over_data(values)
         sums = jnp.concatenate([_sums_before(values), _sums_from(values)], axis=1)
         return _take(sums, self._suffix + self.rank)
 
     def over_neurons(self, values: Float[Array, "k width"]) -> Float[Array, "k data"]:
         """For each datum, the sum of `values` over the neurons active on it: the transpose of `over_data`."""
         if self._few:
-            return jnp.matmul(values, self.mask().T.astype(values.dtype), precision="highest")
+            return Mask(self.mask()).over_neurons(values)
         rightward, leftward = self._by_side(values)
         return rightward + leftward
 

@@ -81,7 +81,7 @@ def warn_of_merging(name: str, values: ArrayLike, dtype: str) -> None:
         typer.echo(f"Warning: {said}: take float64, or subtract an offset in the file.", err=True)
 
 
-class Problem(NamedTuple):
+class Learned(NamedTuple):
     """A data set as read, and as it is learned: standardized, weighted 2/N, equal x merged."""
 
     table: Table
@@ -89,13 +89,13 @@ class Problem(NamedTuple):
     units: Units
 
 
-def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Problem:
+def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Learned:
     """Read a CSV file or take a built-in data set, and make of it what the networks learn.
 
     Raises as `read`, and `ValueError` when all x are equal.
     """
     table = read(data, x, y, drop_missing)
-    return Problem(table, *learned(table.data))
+    return Learned(table, *learned(table.data))
 
 
 def learned(data: Dataset) -> tuple[Dataset, Units]:
@@ -104,7 +104,7 @@ def learned(data: Dataset) -> tuple[Dataset, Units]:
     return Dataset(full.x, full.y, full.weight * 2 / full.size).merged(), units
 
 
-def begin(command: str, a: Mapping[str, Any]) -> tuple[Problem, init.Law]:
+def begin(command: str, a: Mapping[str, Any]) -> tuple[Learned, init.Law]:
     """The problem and the law of a command with these arguments, once JAX is configured, and its folder ready."""
     configure(a["dtype"], a["device"])
     with on_host():

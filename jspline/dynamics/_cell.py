@@ -56,7 +56,7 @@ class FlowTerm(diffrax.AbstractTerm):
         active: which data each neuron sees, in its canonical form.
         pin: the datum each neuron slides on (it does not count as seen), or FREE or PARKED, `(width,)`.
         pinned_x: x of the datum each neuron slides on, of another one if it slides on none, `(width,)`. Made from
-            `points` and `pin` by `in_cell`: whoever changes these makes it anew.
+            `points` and `pin` once: whoever changes these makes the term anew, as `in_cell` does.
         train_b0: whether the output bias moves.
     """
 
@@ -65,6 +65,11 @@ class FlowTerm(diffrax.AbstractTerm):
     pin: Int[Array, " width"]
     pinned_x: Float[Array, " width"]
     train_b0: Bool[Array, ""]
+
+    def __init__(self, points: Points, active: Ranks, pin: Int[Array, " width"], train_b0: Bool[Array, ""]):
+        self.points, self.active, self.train_b0 = points, active, train_b0
+        self.pin = pin.astype(jnp.int32)
+        self.pinned_x = points.x[jnp.maximum(pin, 0)]
 
     def vf(self, t: Any, y: ReLUNet, args: None) -> ReLUNet:
         """The velocity."""
@@ -138,11 +143,7 @@ def projected(term: FlowTerm, X: Float[Array, "*k width"], E: Float[Array, "*k w
 
 def in_cell(term: FlowTerm, active: Ranks, pin: Int[Array, " width"]) -> FlowTerm:
     """The flow in another cell: what each neuron sees there, and what it slides on."""
-    return FlowTerm(term.points, active, pin.astype(jnp.int32), _pinned_x(term.points, pin), term.train_b0)
-
-
-def _pinned_x(points: Points, pin: Int[Array, " width"]) -> Float[Array, " width"]:
-    return points.x[jnp.maximum(pin, 0)]
+    return FlowTerm(term.points, active, pin, term.train_b0)
 
 
 def velocity(net: ReLUNet, force: Force) -> ReLUNet:
@@ -169,5 +170,4 @@ def unflatten(vector: Float[Array, " params"]) -> ReLUNet:
 def cell(net: ReLUNet, points: Points, train_b0: Bool[Array, ""]) -> FlowTerm:
     """The cell a net is in, breakpoints on data counted as inactive (relu'(0) = 0)."""
     active = Ranks.of(net.w, net.b, points.x).canonical(points.count)
-    pin = jnp.full(net.w.shape, FREE, jnp.int32)
-    return FlowTerm(points, active, pin, _pinned_x(points, pin), train_b0)
+    return FlowTerm(points, active, jnp.full(net.w.shape, FREE, jnp.int32), train_b0)

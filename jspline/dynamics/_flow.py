@@ -32,19 +32,18 @@ from jspline.dynamics._methods import Diffrax, Exact, Method, as_method
 from jspline.dynamics._running import Running
 from jspline.dynamics._solution import Options, Solution
 from jspline.dynamics.sensitivity import Sensitivity, differentiate, linearize
-from jspline.problem import Problem, common_size, moved, plain_problem
+from jspline.problem import MOVED, Problem, common_size, moved, plain_problem
 from jspline.problem import pad as padded
 
-MOVED = {
-    "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
+FLOW_MOVED = {
+    **MOVED,
     **dict.fromkeys(("until", "events"), "the method: method=jspline.dynamics.Exact(until=..., events=...)"),
     **dict.fromkeys(("chart", "solver"), "the method: method=jspline.dynamics.Diffrax(solver=..., chart=...)"),
     "stepsize_controller": "the method: jspline.dynamics.Exact(stepsize_controller=...), or Diffrax(...)",
-    "data": "the argument `problem`, which data may stand for",
 }
 
 
-@moved(**MOVED)
+@moved(**FLOW_MOVED)
 def flow(
     net: ReLUNet,
     problem: Problem | Dataset,
@@ -144,7 +143,7 @@ def flow(
     )
 
 
-@moved(**MOVED)
+@moved(**FLOW_MOVED)
 def sensitivity(
     net: ReLUNet,
     problem: Problem | Dataset,
@@ -181,7 +180,7 @@ def sensitivity(
     return compiled(linearize)(net, problem.data, options, _controller(method, options), int(max_steps))
 
 
-@moved(**MOVED)
+@moved(**FLOW_MOVED)
 def start(
     net: ReLUNet,
     problem: Problem | Dataset,

@@ -74,7 +74,7 @@ def _factor_parameters(term: FlowTerm, net: ReLUNet, force: Force, g: Array) -> 
     """`factor` by one system with as many unknowns as parameters: for more data than these."""
     z = term.points.x - term.points.centre
     blocks = residual_blocks(force.X, force.E)
-    hessian = _columns(term, net).gram(z, term.points.p, jnp.where(term.train_b0, 1, 0).astype(net.w.dtype), blocks)
+    hessian = _columns(term, net).gram(z, term.points.p, term.train_b0.astype(net.w.dtype), blocks)
     matrix = jnp.eye(len(hessian), dtype=hessian.dtype) + g * hessian
     factored = jax.scipy.linalg.cho_factor(matrix, lower=True)
 
@@ -112,4 +112,4 @@ def _kernel(
     v = scale * (net.w + g * net.v * force.X), scale * (net.b + g * net.v * force.E)
     slope, level = (jnp.stack(parts) for parts in zip(w, b, v, strict=True))
     columns = Columns(slope, level + slope * centre, term.active)
-    return columns.kernel(term.points.x - centre, jnp.where(term.train_b0, 1, 0).astype(net.w.dtype))
+    return columns.kernel(term.points.x - centre, term.train_b0.astype(net.w.dtype))

@@ -114,8 +114,6 @@ def start(
     h = jnp.minimum(_first_step(term, net, force, options), options.t1)
     _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, ORDER)
     arrays, rest = eqx.partition(controller, eqx.is_array)
-    free = jnp.zeros_like(stuck)
-    events = jnp.sum(jnp.stack([free, stuck, free, nonunique]), axis=1, dtype=jnp.int32)
     log = None
     if capacity:
         everyone, at_once = jnp.arange(net.width, dtype=jnp.int32), jnp.zeros_like(net.w)
@@ -130,7 +128,7 @@ def start(
         net=net,
         t=t,
         done=jnp.zeros((), bool),
-        counts=jnp.concatenate([events, jnp.zeros(len(COUNTS) - len(EVENTS), jnp.int32)]),
+        counts=_counted(slides=_count(stuck), nonunique=_count(nonunique)),
         charge_drift=jnp.zeros_like(t),
         code=jnp.asarray(CODE["out_of_steps"], jnp.int32),
         events=log,
@@ -255,9 +253,9 @@ def _booked(
     whole = theta >= 1
     t = jnp.where(whole, step.dense.t1, run.t + theta * (step.dense.t1 - run.t))
     one, shortened = jnp.ones((), jnp.int32), jnp.where(whole, 0, 1).astype(jnp.int32)
-    counts = run.counts + jnp.pad(carried.counts, (0, len(COUNTS) - len(EVENTS)))
-    counts += _counted(nonunique=_count(departed.nonunique), accepted=one, shortened=shortened)
-    counts += _counted(flips=_count(run.net.w * net.w < 0))
+    flips_now, choices = _count(run.net.w * net.w < 0), _count(departed.nonunique)
+    of_step = _counted(accepted=one, shortened=shortened, flips=flips_now, nonunique=choices)
+    counts = run.counts + of_step + jnp.pad(carried.counts, (0, len(COUNTS) - len(EVENTS)))
     log = run.events
     if log is not None and carried.log is not None:
         everyone, nothing = jnp.arange(net.width, dtype=jnp.int32), jnp.full_like(run.term.pin, -1)

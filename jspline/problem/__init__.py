@@ -4,6 +4,7 @@ from jspline.problem._loss import Loss, Squared
 from jspline.problem._pad import common_size as common_size
 from jspline.problem._pad import pad
 from jspline.problem._points import Points
+from jspline.problem._problem import MOVED as MOVED
 from jspline.problem._problem import Problem
 from jspline.problem._problem import as_problem as as_problem
 from jspline.problem._problem import b0_moved as b0_moved

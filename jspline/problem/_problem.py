@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,7 +10,16 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import as_like, check_kind, check_positive, check_scalar, check_unbatched, is_concrete
+from jspline._checks import (
+    Parameters,
+    Result,
+    as_like,
+    check_kind,
+    check_positive,
+    check_scalar,
+    check_unbatched,
+    is_concrete,
+)
 from jspline.datasets import Dataset
 from jspline.problem._loss import Loss, Squared
 
@@ -147,9 +156,6 @@ def data_and_b0(problem: Problem | Dataset) -> tuple[Dataset, bool]:
     return problem.data, problem.train_b0
 
 
-Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
-
-
 def moved(**words: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Answer old keywords by where they have gone."""
 
@@ -165,7 +171,9 @@ def moved(**words: str) -> Callable[[Callable[Parameters, Result]], Callable[Par
     return decorate
 
 
-b0_moved = moved(
-    train_b0="the problem: jspline.Problem(data, train_b0=...)", data="the argument `problem`, which data may stand for"
-)
+MOVED = {
+    "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
+    "data": "the argument `problem`, which data may stand for",
+}
+b0_moved = moved(**MOVED)
 """For functions that had `train_b0` themselves."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jspline.activation import Ranks
-from jspline.dynamics._cell import PARKED, FlowTerm, cell, flatten, in_cell, velocity
+from jspline.dynamics._cell import PARKED, FlowTerm, cell, flatten, velocity
 from jspline.dynamics._running import CODE, Running, attempt
 from jspline.dynamics._sizes import sizes
 from jspline.dynamics._solution import member
@@ -66,7 +66,7 @@ class Tape(eqx.Module):
         """The cell of a row, around these points."""
         rank, right, pin = (column[row] for column in self.cells)
         active = Ranks(rank, right, self.term.active.size, points.count)
-        return in_cell(eqx.tree_at(lambda t: t.points, self.term, points), active, pin)
+        return FlowTerm(points, active, pin, self.term.train_b0)
 
     def result(self) -> OBSTACLES:
         """The obstacle as a member of `OBSTACLES`."""
