@@ -10,9 +10,11 @@ LONG = {
     "test_docs::test_examples[landscape.md]": "the examples of README.md",
     "test_docs::test_examples[sweep.md]": "the examples of README.md",
     "test_docs::test_examples[tutorial.md]": "the examples of README.md",
-    "test_docs::test_notebooks[quickstart]": "the notebook of the Hessian",
-    "test_docs::test_notebooks[regimes]": "the notebook of the Hessian",
-    "test_docs::test_notebooks[loss_surface]": "the notebook of the Hessian",
+    "test_docs::test_notebooks[quickstart]": "the notebook of the parametrization",
+    "test_docs::test_notebooks[regimes]": "the notebook of the parametrization",
+    "test_docs::test_notebooks[loss_surface]": "the notebook of the parametrization",
+    "test_docs::test_notebooks[hessian]": "the notebook of the parametrization",
+    "test_docs::test_notebooks[gradient_flow]": "the notebook of the parametrization",
     # Commands.
     "test_cli::test_built_in_data_and_one_neuron[square_wave]": "nile",
     "test_cli::test_converged_networks_go_on_to_the_end": "test_flow_writes_everything",
@@ -30,12 +32,69 @@ LONG = {
     "test_claims::test_verdicts[lit-orthogonal]": "lit-appella, lit-mulayoff",
     "test_claims::test_verdicts[text-extrema]": "text-signs",
     "test_claims::test_the_page_in_a_browser[desktop]": "phone",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-maennel-1]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-alignment-1]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-holzmueller-1]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-williams-0]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-mulayoff-0]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-mulayoff-1]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-orthogonal-0]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[fig3-0]": "planted faults of fig5",
+    "test_claims::test_planted_faults_turn_the_verdict[fig3-1]": "planted faults of fig5",
+    "test_claims::test_verdicts[text-underfit]": "text-signs",
+    "test_claims::test_verdicts[fig9]": "fig3, fig5",
+    "test_claims::test_verdicts[cor4]": "cor2, cor3",
+    "test_claims::test_verdicts[lit-mulayoff]": "lit-jin",
     # The flow.
     "test_exact::test_the_parameter_side_and_the_data_side_agree": "test_the_structured_solve_is_the_dense_one",
     "test_exact::test_two_orthogonal_points_go_from_saddle_to_saddle": "test_three_points_stall_on_the_...",
     "test_exact::test_its_error_follows_the_tolerance[0.1]": "the other scales",
     "test_dynamics::test_charts_agree_across_crossings": "test_charts_agree_inside_one_cell",
     "test_far::test_flows_at_rest_are_critical_and_stay_where_they_are[0.0001-32]": "test_rest_is_judged_alike_...",
+    **{
+        f"test_sensitivity::test_forward_is_the_limit_of_differences_and_reverse_its_transpose[{seed}]": "seeds 0 to 6"
+        for seed in range(7, 23)
+    },
+    "test_sensitivity::test_diffrax_agrees_where_nothing_is_met": "test_forward_is_the_limit_of_differences_...",
+    "test_sensitivity::test_float32_holds_what_it_can": "test_exact",
+    "test_wide::test_strong_neurons": "test_it_agrees_with_event_by_event",
+    "test_exact::test_three_points_are_interpolated_from_scale_one_on": "test_three_points_stall_on_the_...",
+    "test_exact::test_it_agrees_with_the_general_solver": "test_dynamics::test_charts_agree_inside_one_cell",
+    "test_dynamics::test_derivatives_through_the_flow": "test_sensitivity",
+    "test_dynamics::test_any_solver_and_controller[solver2-controller2-None]": "two other solvers",
+    "test_dynamics::test_orientation_flips_outside_the_spline_chart": "test_exact",
+    "test_descent::test_the_exact_flow_nears_the_linear_one_as_the_scale_grows": "kernel.lazy_distance",
+    "test_descent::test_deep_nets_from_shallow_ones": "test_deep_pieces_are_those_of_exact_evaluation",
+    "test_descent::test_gradient_descent_nears_the_flow_at_rate_eta": "test_exact",
+    "test_frozen::test_arrays[flow_options]": "flow",
+    "test_frozen::test_arrays[sensitivity]": "flow",
+    # Curvature and landscape.
+    "test_curvature::test_census_of_a_thousand_lonely_critical_points": "test_census_at_other_points",
+    "test_curvature::test_census_at_the_end_of_exact_flows": "test_census_at_other_points",
+    "test_curvature::test_random_nets[300-2-net-float64]": "other shapes",
+    "test_curvature::test_spectrum_through_the_smaller_side[40]": "9 data",
+    # Laws.
+    **{
+        f"test_init::{test}[{law}]": "the laws of other biases, uniform and balanced"
+        for test in ("test_a_million_samples_follow_the_laws", "test_marginals_and_conditionals_follow_from_the_joint")
+        for law in ("gaussian", "he", "glorot", "uniform breakpoints")
+    },
+    # Shapes and types.
+    **{
+        f"test_objective::test_random_nets[{dtype}-{size}]": "other shapes"
+        for dtype, size in (
+            ("float32", "1000-700"),
+            ("float32", "2049-1"),
+            ("float32", "3-200"),
+            ("float32", "1-1"),
+            ("float64", "2049-1"),
+            ("float64", "30-20"),
+        )
+    },
+    "test_pwl::test_information_criterion_finds_the_pieces": "test_cli_fit::test_fit_chooses_the_pieces",
+    # Kills.
+    "test_store::test_kills_change_no_bit[one]": "test_cli::test_kill_in_the_middle_of_a_write",
+    "test_store::test_two_processes_do_the_work_of_one": "test_ensemble::test_run_labels_what_a_loop_would_give",
     # Batches and devices.
     "test_ensemble::test_flow_is_the_flow_of_each_on_any_number_of_devices": "test_run_labels_what_a_loop_would_give",
     "test_ensemble::test_condensed_nets_meet_the_same_datum_at_the_same_time": "test_condense_in_degenerate_cases",

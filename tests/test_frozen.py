@@ -89,13 +89,23 @@ def test_audit(name):
     found, frozen = cases.FACTS[name](), stored(name)
     assert [name for name in frozen if found[name]["verdict"] != frozen[name]["verdict"]] == []
     differ = [
-        each for name in frozen for each in same(found[name]["numbers"], frozen[name]["numbers"], f"{name}/numbers")
+        each
+        for name in frozen
+        for each in same(*(beyond_rounding(audit[name]["numbers"]) for audit in (found, frozen)), f"{name}/numbers")
     ]
     assert differ == []
     for id, record in frozen.items():
         for side in ("printed", "measured"):
             new, old = (" ".join(row[side] for row in each["compared"]) for each in (found[id], record))
             assert missing(cases.numbers(new), cases.numbers(old)) == [], id
+
+
+def beyond_rounding(numbers):
+    """Without the entry at which two equal arrays differ most: which it is, is up to the rounding of a machine."""
+    equal = {key for key, row in numbers.items() if row.get("difference", np.inf) <= row.get("bound", -1)}
+    return {
+        key: {k: v for k, v in row.items() if key not in equal or k in ("of", "holds")} for key, row in numbers.items()
+    }
 
 
 CHEAP = ("fit", "audit")
