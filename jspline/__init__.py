@@ -53,9 +53,11 @@ __all__ = [
     "kernel",
     "landscape",
     "loss",
+    "meanfield",
     "ntk",
     "objective",
     "pad",
+    "penalty",
     "predict",
     "pwl",
     "rescale",
@@ -70,11 +72,11 @@ __all__ = [
 ]
 
 
-_LATER = ("claims", "ensemble", "plot")
+_LATER = ("claims", "ensemble", "meanfield", "penalty", "plot")
 
 
 def __getattr__(name: str) -> _Any:
-    """What loads xarray or matplotlib, only once it is asked for."""
+    """What loads xarray, scipy or matplotlib, only once it is asked for."""
     if name in _LATER:
         return _importlib.import_module(f"jspline.{name}")
     raise AttributeError(f"module 'jspline' has no attribute {name!r}")

@@ -8,7 +8,7 @@ import jspline.charts
 import jspline.ensemble
 
 MODULES = ["charts", "curvature", "datasets", "descent", "dynamics", "ensemble", "init", "kernel", "landscape"]
-MODULES += ["activation", "objective", "pwl"]
+MODULES += ["activation", "meanfield", "objective", "penalty", "pwl"]
 
 
 def public_functions() -> dict[str, Callable]:

@@ -30,6 +30,8 @@ from jspline import (
     init,
     kernel,
     landscape,
+    meanfield,
+    penalty,
     pwl,
 )
 from jspline.cli import app
@@ -907,6 +909,35 @@ also(
 also("kernel.natural_cubic", one_x=lambda p: kernel.natural_cubic(p.tied), sets=lambda p: kernel.natural_cubic(p.sets))
 also("kernel.regime", nets=lambda p: kernel.regime(p.nets, p.data), sets=lambda p: kernel.regime(p.net, p.sets))
 
+DECAYED = {"decay": 0.1, "train_b0": False}
+for what, value in {
+    "nothing": None, "a word": "wide", "a net": ReLUNet([1.0], [0.0], [1.0]), "he": init.he, "a class": init.Gaussian,
+}.items():  # fmt: skip
+    CALLS.setdefault("meanfield.nodes", {})[what] = lambda p, value=value: meanfield.nodes(value, p.data, 8)
+    CALLS.setdefault("meanfield.flow", {})[what] = lambda p, value=value: meanfield.flow(
+        value, p.data, 1.0, tol=0.1, **STRICT
+    )
+for what, value in {"nan": float("nan"), "zero": 0.0, "negative": -1.0, "a word": "cold", "two": [1.0, 2.0]}.items():
+    CALLS.setdefault("meanfield.gibbs", {})[what] = lambda p, value=value: meanfield.gibbs(
+        jspline.Problem(p.data, **DECAYED), value
+    )
+    CALLS["meanfield.flow"][f"t1 {what}"] = lambda p, value=value: meanfield.flow(
+        p.law, p.data, value, tol=0.1, **STRICT
+    )
+    CALLS["meanfield.flow"][f"tol {what}"] = lambda p, value=value: meanfield.flow(
+        p.law, p.data, 1.0, tol=value, **STRICT
+    )
+also(
+    "meanfield.nodes",
+    count=lambda p: meanfield.nodes(p.law, p.data, 1.5),
+    sets=lambda p: meanfield.nodes(p.law, p.sets, 8),
+)
+also(
+    "penalty.optimum",
+    data=lambda p: penalty.optimum(p.data),
+    sets=lambda p: penalty.optimum(jspline.Problem(p.sets, decay=0.1)),
+)
+
 for name in ("continuous", "dynamic_programming", "greedy_merge"):
     function = getattr(pwl, name)
     for what, value in {
@@ -1154,6 +1185,10 @@ PARTS = [
     "landscape.PiecewiseQuadratic.",
     "landscape.ScaleSlice.",
     "activation.",
+    "meanfield.Cells.",
+    "meanfield.Gibbs.",
+    "meanfield.Labels.",
+    "meanfield.MeanField.",
 ]
 """How the names of parts of others begin, which have checked what they hand on."""
 ALONE = [

@@ -24,6 +24,7 @@ from jspline import (
     init,
     kernel,
     landscape,
+    meanfield,
     pwl,
 )
 
@@ -167,6 +168,7 @@ CASES = of_laws() | {
     "kernel.natural_cubic": lambda p: kernel.natural_cubic(p.data)(0.3),
     "kernel.regime": lambda p: kernel.regime(p.plain, p.data),
     "kernel.weighted_spline": lambda p: wide(p),
+    "meanfield.nodes": lambda p: meanfield.nodes(init.Balanced(1.0), p.data, 16).net,
     "landscape.PiecewiseQuadratic.__call__": lambda p: landscape.slice_breakpoint(p.net, p.data, 0)(POINTS),
     "landscape.PiecewiseQuadratic.derivative": lambda p: landscape.slice_bias(p.net, p.data, 3).derivative(POINTS),
     "landscape.ScaleSlice.__call__": lambda p: landscape.slice_scale(p.net, p.data, 0)(POINTS),
@@ -247,6 +249,11 @@ EXEMPT = (
         and name.startswith(
             ("ensemble.", "activation.", "dynamics.FlowTerm.", "dynamics.Rosenbrock.", "dynamics.Events.")
         )
+    }
+    | {
+        name: "on the host, by numpy: tests/test_meanfield.py"
+        for name in public_functions()
+        if name not in CASES and name.startswith(("meanfield.", "penalty."))
     }
 )
 FILLED = ["kernel.lazy_distance", "landscape.drive_zeros", "landscape.is_critical", "landscape.ScaleSlice.__call__"]

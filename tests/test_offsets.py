@@ -285,6 +285,9 @@ REASONS = {
         init.Uniform.cdf_beta init.Uniform.cdf_mu init.Uniform.pdf init.Uniform.pdf_beta init.Uniform.pdf_mu
         init.Uniform.pdf_mu_given_beta init.Uniform.roughness_mean init.Uniform.roughness_tail
         init.Uniform.roughness_var init.Uniform.sample init.glorot init.he descent.DeepNet.sample""",
+    "of laws of (w, b), which a shift changes": " ".join(
+        name for name in public_functions() if name.startswith(("meanfield.", "penalty."))
+    ),
     "leaves w and b as they are": "init.flat",
     "makes data of its own, or reads them as they are": """
         datasets.load datasets.load_table datasets.quadratic datasets.read_csv datasets.read_table datasets.sharp_gap

@@ -1,0 +1,179 @@
+"""The law of breakpoints and delta-slopes: the mass of each cell spread over its image, and atoms.
+
+Angles are those of (w, b): a breakpoint beta of orientation s lies at that of s (1, -beta), so that breakpoints that go
+through infinity go on.
+
+Theory: docs/theory.md 11.3.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jspline._checks import check_choice
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
+from jspline.meanfield._labels import Labels
+
+SHRUNK = 1e-6
+"""A cell is an atom once the flow has made it narrower by this factor."""
+TOGETHER = 1e-5
+"""Atoms are one if their angles are not farther apart."""
+CHUNK = 10_000_000
+"""Pairs of a point and a cell at a time."""
+
+
+class Images(NamedTuple):
+    """Where the flow has taken the cells, each an arc of angles, arrays `(cells,)`.
+
+    Attributes:
+        mass: the share of neurons.
+        sign: of v.
+        first: one end of the angles.
+        width: how far the other end is, in the direction of growing angles.
+        angle: of its neuron.
+        size: |(w, b)| |v| of its neuron of radius 1; |mu| is this over sqrt(1 + beta^2), times the radius squared.
+        kind: "spread", or for atoms "pinned" on a datum, "moving", or "dead", which stay for good where they died.
+        dead: whether its neuron sees no datum, and slides on none.
+    """
+
+    mass: np.ndarray
+    sign: np.ndarray
+    first: np.ndarray
+    width: np.ndarray
+    angle: np.ndarray
+    size: np.ndarray
+    kind: np.ndarray
+    dead: np.ndarray
+
+
+class Atoms(NamedTuple):
+    """Breakpoints that a positive share of neurons have in common, arrays `(atoms,)`.
+
+    Attributes:
+        place: the breakpoint.
+        s: the orientation.
+        sign: of the output weights v.
+        mass: the share of neurons.
+        delta_slope: what they add to the slope of the fit.
+        kind: "pinned": they slide on a datum; "moving": they have left one together; "dead": they died on the last one.
+    """
+
+    place: np.ndarray
+    s: np.ndarray
+    sign: np.ndarray
+    mass: np.ndarray
+    delta_slope: np.ndarray
+    kind: np.ndarray
+
+
+class Mass(NamedTuple):
+    """Shares of all neurons, which add up to 1.
+
+    Attributes:
+        dead: see no datum, and slide on none.
+        on_data: slide on a datum.
+        moving: are in an atom off the data.
+        spread: all others.
+    """
+
+    dead: float
+    on_data: float
+    moving: float
+    spread: float
+
+
+def images(
+    mass: np.ndarray,
+    square: np.ndarray | float,
+    middle: ReLUNet,
+    start: Sequence[np.ndarray],
+    ends: Sequence[np.ndarray],
+    data: Dataset,
+    *,
+    silent: bool = False,
+) -> Images:
+    """From the neurons at the middle of cells, whose radii have this square, and the angles of the cells' ends.
+
+    What is dead and was not `silent` from the start died on the last datum that it saw, and stays there.
+    """
+    was, now = ((last - first + np.pi) % (2 * np.pi) - np.pi for first, last in (start, ends))
+    w, b = middle.w[:, None], middle.b[:, None]
+    x, counts = np.asarray(data.x, float), np.asarray(data.weight) > 0
+    dead = ~np.any((w * x > -b) & counts, axis=1)
+    pinned = np.any((w * x == -b) & counts, axis=1) & ~dead
+    atom = (np.abs(now) <= SHRUNK * np.abs(was)) & (not silent)
+    kind = np.select([pinned, dead & (not silent), atom], ["pinned", "dead", "moving"], "spread")
+    first = np.where(now < 0, ends[1], ends[0])
+    size = np.hypot(middle.w, middle.b) * np.abs(middle.v) / square
+    angle = np.arctan2(middle.b, middle.w)
+    return Images(mass, np.sign(middle.v), first, np.maximum(np.abs(now), 1e-300), angle, size, kind, dead)
+
+
+def density(cells: Images, second: float, beta: np.ndarray, s: int, of: str) -> np.ndarray:
+    """Of breakpoints at beta; `second` is E radius^2."""
+    check_choice(of=of, choices=("neurons", "delta-slopes"))
+    stretch = np.sqrt(1 + beta**2)  # d angle / d beta is 1 over its square
+    if of == "neurons":
+        return _over(cells, beta, s, lambda some: some.mass) / stretch**2
+    return _over(cells, beta, s, lambda some: some.mass * second * some.size) / stretch**3
+
+
+def joint(cells: Images, labels: Labels, beta: np.ndarray, mu: np.ndarray, s: int) -> np.ndarray:
+    """Of breakpoints at beta with delta-slopes mu."""
+    if labels.pdf_square is None:
+        raise ValueError("Under `UniformBreakpoints` a label says all of mu, so that there is no density of both.")
+    pdf_square = labels.pdf_square
+    beta, mu = np.broadcast_arrays(beta, mu)
+
+    def share(some: Images, beta: np.ndarray, mu: np.ndarray) -> np.ndarray:
+        unit = some.size / np.sqrt(1 + beta[:, None] ** 2)
+        given = np.divide(pdf_square(np.abs(mu)[:, None] / unit), unit)
+        return some.mass * np.where(some.sign * s * mu[:, None] > 0, given, 0)
+
+    return _over(cells, beta, s, share, beta, mu) / (1 + beta**2)
+
+
+def _over(cells: Images, beta: np.ndarray, s: int, share: Callable, *at: np.ndarray) -> np.ndarray:
+    """The sum of a share over the width, of the cells but atoms that have the angle of beta in them.
+
+    The share is of the cells, and of what is given for each beta.
+    """
+    if s not in (1, -1):
+        raise ValueError(f"`s` must be 1 or -1; got {s!r}.")
+    some = Images(*(part[cells.kind == "spread"] for part in cells))
+    angles, found = np.arctan2(-s * beta, s).ravel(), np.zeros(beta.size)
+    step = max(1, CHUNK // max(1, some.mass.size))
+    for low in range(0, beta.size, step):
+        part = slice(low, low + step)
+        inside = (angles[part, None] - some.first) % (2 * np.pi) < some.width
+        height = share(some, *(each.ravel()[part] for each in at)) / some.width
+        found[part] = np.sum(np.where(inside, height, 0), axis=1)
+    return found.reshape(beta.shape)
+
+
+def atoms(cells: Images, second: float) -> Atoms:
+    """All of them, by kind, sign and angle."""
+    chosen = np.flatnonzero(cells.kind != "spread")
+    chosen = chosen[np.lexsort((cells.angle[chosen], cells.sign[chosen], cells.kind[chosen]))]
+    kind, sign, angle = cells.kind[chosen], cells.sign[chosen], cells.angle[chosen]
+    new = (kind[1:] != kind[:-1]) | (sign[1:] != sign[:-1]) | (np.diff(angle) > TOGETHER)
+    groups = np.split(chosen, np.flatnonzero(new) + 1) if chosen.size else []
+    most = np.array([group[np.argmax(cells.mass[group])] for group in groups], int)
+    slopes = second * cells.mass * cells.size * np.cos(cells.angle) * cells.sign
+    return Atoms(
+        -np.tan(cells.angle[most]),
+        np.sign(np.cos(cells.angle[most])),
+        cells.sign[most],
+        np.array([cells.mass[group].sum() for group in groups]),
+        np.array([slopes[group].sum() for group in groups]),
+        cells.kind[most],
+    )
+
+
+def mass(cells: Images) -> Mass:
+    """The shares."""
+    on, moving = cells.kind == "pinned", cells.kind == "moving"
+    shares = [float(cells.mass[who].sum()) for who in (cells.dead, on, moving, ~(cells.dead | on | moving))]
+    return Mass(*shares)

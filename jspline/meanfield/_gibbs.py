@@ -1,0 +1,194 @@
+"""The stationary law of gradient descent with noise and weight decay: a convex problem with one unknown a datum.
+
+Theory: docs/theory.md 11.5.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jax.typing import ArrayLike
+
+from jspline._checks import Reals, check_positive, check_scalar, on_host
+from jspline.penalty import Optimum, optimum
+from jspline.penalty._circle import Circle
+from jspline.penalty._optimum import decayed_data
+from jspline.problem import Problem
+
+RULE = np.polynomial.legendre.leggauss(10)
+RATIO, LEVELS = 3.0, 19
+"""Of one panel to the next, and how many: the shortest is a billionth of its cell."""
+ENOUGH = 1e-20
+"""The decrease that a last step of Newton promises, over the scale of the objective."""
+COOLING = 30.0
+"""From one temperature to the next."""
+MOST = 100
+SHORTEST = 1e-9
+"""Share of a step of Newton below which there is nothing to be gained."""
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """The stationary law of theta' = -grad - decay theta + sqrt(2 temperature) noise, for infinitely many neurons.
+
+    Attributes:
+        problem, temperature: as they were given.
+        force: e_n = p_n (y_n - f(x_n)), of the data that weigh, `(data,)`.
+        b0: the output bias.
+        steps: Newton steps taken, at all temperatures on the way.
+    """
+
+    problem: Problem
+    temperature: float
+    force: np.ndarray
+    b0: float
+    steps: int
+
+    def __call__(self, x: Reals) -> np.ndarray:
+        """The fit f(x) = b0 + E v relu(w x + b), of any shape."""
+        x = np.asarray(x, float)
+        law = _Law.at(self._circle, self.force, self._decay)
+        there = np.maximum(np.cos(law.angle) * x[..., None] + np.sin(law.angle), 0)
+        return self.b0 + 2 * self.temperature * there @ (law.weight * law.g / law.slack**2) / law.total
+
+    def density(self, angle: Reals) -> np.ndarray:
+        """The density of the angle of (w, b), 1 / (decay^2 - g^2) up to a factor, of any shape."""
+        angle = np.asarray(angle, float)
+        g = self._circle.columns(angle) @ self.force
+        return 1 / (self._decay**2 - g**2) / _Law.at(self._circle, self.force, self._decay).total
+
+    def limit(self) -> Optimum:
+        """What the law tends to as the temperature goes to 0: the optimum of the loss with decay."""
+        return optimum(self.problem)
+
+    @property
+    def _decay(self) -> float:
+        return float(self.problem.decay)
+
+    @property
+    def _circle(self) -> Circle:
+        return Circle.of(decayed_data(self.problem)[1])
+
+
+@on_host
+def gibbs(problem: Problem, temperature: ArrayLike) -> Gibbs:
+    """The stationary law of noisy gradient descent with weight decay in the limit of infinite width.
+
+    Per neuron and in units of mean field; at width H the noise on the weights is sqrt(2 temperature / H). The law is
+    exp((v sum e_n relu - decay |theta|^2 / 2) / temperature), of which radius and v integrate in closed form, and
+
+        e = argmin of    temperature log int d th / (decay^2 - g_e^2) + sum e_n^2 / (2 p_n) - sum e_n y_n,
+
+    strictly convex, by Newton's method from high temperatures down.
+
+    Args:
+        problem: of square loss with a positive decay of all weights.
+        temperature: positive.
+
+    Raises:
+        ValueError: for a problem without decay, or one that the method does not know.
+
+    Theory: docs/theory.md 11.5.
+    """
+    check_scalar(temperature=temperature)
+    check_positive(temperature=temperature)
+    end = float(np.asarray(temperature))
+    problem, x, y, p, decay = decayed_data(problem)
+    circle, e, steps = Circle.of(x), np.zeros(x.size), 0
+    scale = float(np.sum(p * y**2))
+    now = max(end, scale)
+    while True:
+        enough = ENOUGH * (scale + now) if now == end else now / 10
+        e, b0, more = _newton(circle, e, y, p, decay, now, problem.train_b0, enough)
+        steps += more
+        if now == end:
+            return Gibbs(problem, end, e, b0, steps)
+        now = max(end, now / COOLING)
+
+
+def _newton(
+    circle: Circle,
+    e: np.ndarray,
+    y: np.ndarray,
+    p: np.ndarray,
+    decay: float,
+    temperature: float,
+    moves: bool,
+    enough: float,
+) -> tuple[np.ndarray, float, int]:
+    """The force at a temperature from one nearby, b0, and how many steps it took."""
+
+    def objective(e: np.ndarray) -> float:
+        reach = np.max(np.abs(circle.columns(circle.tops(e)) @ e))
+        if not reach < decay:
+            return np.inf
+        return temperature * np.log(_Law.at(circle, e, decay).total) + np.sum(e**2 / p) / 2 - e @ y
+
+    value = objective(e)
+    for step in range(1, MOST + 1):
+        gradient, hessian = _Law.at(circle, e, decay).derivatives()
+        gradient = temperature * gradient + e / p - y
+        hessian = temperature * hessian + np.diag(1 / p)
+        # If b0 moves the forces add up to 0, and b0 is the multiplier of that.
+        ones = np.ones((e.size, int(moves)))
+        system = np.block([[hessian, ones], [ones.T, np.zeros((int(moves), int(moves)))]])
+        solved = np.linalg.solve(system, np.append(-gradient, np.zeros(int(moves))))
+        change, b0 = solved[: e.size], float(solved[e.size :].sum())
+        decrement = -change @ gradient
+        length = 1.0
+        while length > SHORTEST:
+            there = objective(e + length * change)
+            if there <= value - length * decrement / 10:
+                break
+            length /= 2
+        else:
+            return e, b0, step  # nothing but rounding is left
+        e, value = e + length * change, there
+        if decrement <= enough:
+            return e, b0, step
+    return e, b0, MOST
+
+
+class _Law(NamedTuple):
+    """1 / (decay^2 - g^2) on the circle, by Gauss's rule on panels that are graded towards the tops of |g|.
+
+    Attributes:
+        angle, weight: of the rule, `(points,)`.
+        columns: relu(x_n cos th + sin th), `(points, data)`.
+        g: there.
+        slack: decay^2 - g^2 there.
+        total: the integral.
+    """
+
+    angle: np.ndarray
+    weight: np.ndarray
+    columns: np.ndarray
+    g: np.ndarray
+    slack: np.ndarray
+    total: float
+
+    @classmethod
+    def at(cls, circle: Circle, e: np.ndarray, decay: float) -> "_Law":
+        """The law for a force."""
+        tops = circle.tops(e)
+        pieces = np.concatenate([np.stack([circle.low, tops], axis=1), np.stack([tops, circle.high], axis=1)])
+        low, high = pieces[pieces[:, 1] > pieces[:, 0]].T
+        # From both ends to the middle.
+        shares = np.concatenate([[0], RATIO ** np.arange(-LEVELS, 1)]) / 2
+        shares = np.concatenate([shares, 1 - shares[-2::-1]])
+        edges = low[:, None] + (high - low)[:, None] * shares
+        points, weights = RULE
+        half = np.diff(edges, axis=1)[..., None] / 2
+        angle = (edges[:, :-1, None] + half * (1 + points)).ravel()
+        weight = (half * weights).ravel()
+        columns = circle.columns(angle)
+        g = columns @ e
+        slack = decay**2 - g**2
+        return cls(angle, weight, columns, g, slack, float(np.sum(weight / slack)))
+
+    def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient and Hessian of the logarithm of the total with respect to the force."""
+        first = self.weight * 2 * self.g / self.slack**2 / self.total
+        second = self.weight * (2 / self.slack**2 + 8 * self.g**2 / self.slack**3) / self.total
+        gradient = first @ self.columns
+        return gradient, (self.columns.T * second) @ self.columns - np.outer(gradient, gradient)

@@ -1,0 +1,8 @@
+"""Weight decay: the least penalized loss over networks of any width.
+
+Theory: docs/theory.md 12.
+"""
+
+from jspline.penalty._optimum import Optimum, optimum
+
+__all__ = ["Optimum", "optimum"]
