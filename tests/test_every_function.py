@@ -168,7 +168,7 @@ CASES = of_laws() | {
     "kernel.natural_cubic": lambda p: kernel.natural_cubic(p.data)(0.3),
     "kernel.regime": lambda p: kernel.regime(p.plain, p.data),
     "kernel.weighted_spline": lambda p: wide(p),
-    "meanfield.nodes": lambda p: meanfield.nodes(init.Balanced(1.0), p.data, 16).net,
+    "meanfield.nodes": lambda p: meanfield.nodes(p.laws["Gaussian"], p.data, 16).net,
     "landscape.PiecewiseQuadratic.__call__": lambda p: landscape.slice_breakpoint(p.net, p.data, 0)(POINTS),
     "landscape.PiecewiseQuadratic.derivative": lambda p: landscape.slice_bias(p.net, p.data, 3).derivative(POINTS),
     "landscape.ScaleSlice.__call__": lambda p: landscape.slice_scale(p.net, p.data, 0)(POINTS),
@@ -300,6 +300,10 @@ def test_debug_nans_finds_nothing_in(name):
     with_debug_nans([name])
 
 
+OF_A_FLOW = {"dynamics.Solution.to_xarray"}
+"""Cases that hand on what a flow returns, which is traced where the flow is."""
+
+
 def in_another_trace(names):
     """Bug: the arguments were found to be known, and then something made of them was read, which was not."""
     p = problem()
@@ -311,7 +315,7 @@ def test_known_arguments_in_another_trace():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", sorted(CASES.keys() - OF_A_FLOW))
 def test_known_arguments_in_another_trace_of(name):
     in_another_trace([name])
 

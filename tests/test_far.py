@@ -26,11 +26,7 @@ def fit(net, data):
     return np.asarray(net.b0, np.longdouble) + np.maximum(np.outer(np.asarray(data.x, np.longdouble), w) + b, 0) @ v
 
 
-PLACES = [(0.0, 1.0), (1000.0, 1.0)]
-MORE = [(30.0, 1.0), (1e5, 1.0), (1.0, 1e-3), (0.0, 1e3), (3e4, 1e3)]
-
-
-@pytest.mark.parametrize(("offset", "scale"), PLACES + [pytest.param(*place, marks=pytest.mark.full) for place in MORE])
+@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1.0), (1000.0, 1.0)])
 def test_fits_are_as_accurate_wherever_the_data_lie(offset, scale):
     for seed in range(3):
         net, data, end = case(seed, offset, scale)
@@ -40,10 +36,39 @@ def test_fits_are_as_accurate_wherever_the_data_lie(offset, scale):
             sol = flow(net, data, end, rtol=rtol, atol=1e-3 * rtol)
             assert np.max(np.abs(fit(sol.net, data) - wanted)) <= 10 * rtol * np.max(np.abs(data.y))
         # Breakpoints and charges are as far from 0 as the data: single precision holds them to 6e-8 of that.
-        if offset * scale <= 1000:
-            small, points = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (net, data))
-            sol = flow(small, points, end, rtol=1e-4, atol=1e-7)
-            assert np.max(np.abs(fit(sol.net, points) - wanted)) <= 1e-3 * np.max(np.abs(data.y))
+        small, points = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (net, data))
+        sol = flow(small, points, end, rtol=1e-4, atol=1e-7)
+        assert np.max(np.abs(fit(sol.net, points) - wanted)) <= 1e-3 * np.max(np.abs(data.y))
+
+
+def euler(net, data, end, steps):
+    """The fit after so many steps of forward Euler, in extended precision."""
+    w, b, v, x, y, p = (
+        np.asarray(leaf).astype(np.longdouble) for leaf in (net.w, net.b, net.v, data.x, data.y, data.weight)
+    )
+    b0, h = np.longdouble(0), np.longdouble(end) / steps
+    for _ in range(steps):
+        z = np.outer(w, x) + b[:, None]
+        e = p * (y - b0 - v @ np.maximum(z, 0))
+        X, E = np.where(z > 0, e * x, 0).sum(axis=1), np.where(z > 0, e, 0).sum(axis=1)
+        w, b, v, b0 = w + h * v * X, b + h * v * E, v + h * (w * X + b * E), b0 + h * e.sum()
+    return b0 + v @ np.maximum(np.outer(w, x) + b[:, None], 0)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("offset", "scale"), [(30.0, 1.0), (1000.0, 1.0), (1e5, 1.0), (1.0, 1e-3), (0.0, 1e3), (3e4, 1e3)]
+)
+def test_fits_far_away_and_in_other_units_are_those_of_small_steps(offset, scale):
+    """Event by event scipy's solver takes another branch there, its tolerances being absolute."""
+    for seed in range(3):
+        net, data, end = case(seed, offset, scale)
+        size = np.max(np.abs(data.y))
+        fine = fit(flow(net, data, end, rtol=1e-8, atol=1e-11).net, data)
+        assert np.max(np.abs(fine - euler(net, data, end, 80_000))) <= 1e-4 * size
+        for rtol in (1e-3, 1e-4, 1e-6):
+            sol = flow(net, data, end, rtol=rtol, atol=1e-3 * rtol)
+            assert np.max(np.abs(fit(sol.net, data) - fine)) <= 10 * rtol * size
 
 
 def rest(net, data, pinned=()):
@@ -181,13 +206,15 @@ def test_flows_at_rest_are_critical_and_stay_where_they_are(draws, rtol):
         # To convergence: rest just beyond a datum is not accepted, and the steps are long by then.
         sol, data = random_flow(key, rtol, jnp.inf, grad_tol=1e-9)
         again = flow(sol.net, data, 0.0, rtol=rtol, atol=1e-3 * rtol)
-        return sol, again, jspline.landscape.is_critical(sol.net, data).critical
+        length = jnp.sqrt(jnp.sum(sol.net.w**2 + sol.net.b**2 + sol.net.v**2) + sol.net.b0**2)
+        return sol, again, length, jspline.landscape.is_critical(sol.net, data).critical
 
-    sol, again, critical = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), draws))
+    sol, again, length, critical = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), draws))
     assert np.all(sol.result == RESULTS.stationary)
     assert np.sum(sol.stats["num_slides"]) > draws  # most of them are not smooth
     assert np.all(critical)
-    np.testing.assert_allclose(again.grad_norm, sol.grad_norm, rtol=1e-3, atol=2e-9)
+    # To what counts as rest: 1e-9 of the length of the parameters.
+    assert np.all(np.abs(again.grad_norm - sol.grad_norm) <= 1e-9 * np.maximum(length, 1))
 
 
 def test_nets_on_the_way_slide_exactly_on_their_data():

@@ -95,13 +95,26 @@ def test_audit(name):
     ]
     assert differ == []
     for id, record in frozen.items():
-        for side in ("printed", "measured"):
+        for side in ("printed", "measured") if id != "fig9" else ("printed",):
             new, old = (" ".join(row[side] for row in each["compared"]) for each in (found[id], record))
             assert missing(cases.numbers(new), cases.numbers(old)) == [], id
 
 
+OF_A_MACHINE = (
+    "misfit on a piece of a critical point",  # which one is found
+    "rounding",  # in units of it
+    "gap to linear regression",
+    "distance to the nearest interpolant",  # after 2^24 steps
+    "pieces of greedy merging over the optimum's",
+    "distance of the others from the lines",
+    "starts whose largest step ends smoother",  # training at the edge of stability
+)
+"""Numbers of the audit that the rounding of another machine changes; the verdicts on them it does not."""
+
+
 def beyond_rounding(numbers):
-    """Without the entry at which two equal arrays differ most: which it is, is up to the rounding of a machine."""
+    """Without the entry at which two equal arrays differ most, and others that are up to the rounding of a machine."""
+    numbers = {key: row for key, row in numbers.items() if not any(words in key for words in OF_A_MACHINE)}
     equal = {key for key, row in numbers.items() if row.get("difference", np.inf) <= row.get("bound", -1)}
     return {
         key: {k: v for k, v in row.items() if key not in equal or k in ("of", "holds")} for key, row in numbers.items()

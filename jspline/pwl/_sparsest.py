@@ -6,12 +6,14 @@ Theory: docs/theory.md 12.3.
 import jax.numpy as jnp
 import numpy as np
 
+from jspline._checks import on_host
 from jspline.datasets import Dataset
 from jspline.problem import Problem, only_data
 from jspline.pwl._continuous import Continuous, through
 from jspline.pwl._segments import in_units
 
 
+@on_host
 def sparsest_interpolant(problem: Problem | Dataset) -> Continuous:
     """A continuous piecewise-linear function through the merged data with as few knots as any has.
 
