@@ -7,6 +7,8 @@ from pathlib import Path
 import jspline
 import jspline.cli
 import jspline.ensemble
+import jspline.meanfield
+import jspline.penalty
 import jspline.plot
 from jspline import claims
 
@@ -24,6 +26,8 @@ MODULES = {
     "jspline.kernel": ("The linear regime", "th7"),
     "jspline.pwl": ("Piecewise-linear baselines", "th4"),
     "jspline.descent": ("Discrete training", "th6"),
+    "jspline.meanfield": ("Infinite width", "text-pde"),
+    "jspline.penalty": ("Weight decay", "text-pde"),
     "jspline.ensemble": ("Ensembles", "text-regimes"),
     "jspline.claims": ("The paper's claims", "eq1"),
     "jspline.plot": ("Pictures", "eq1"),

@@ -9,6 +9,7 @@ LONG = {
     "test_docs::test_examples[curvature.md]": "the examples of README.md",
     "test_docs::test_examples[landscape.md]": "the examples of README.md",
     "test_docs::test_examples[sweep.md]": "the examples of README.md",
+    "test_docs::test_examples[meanfield.md]": "test_meanfield",
     "test_docs::test_examples[tutorial.md]": "the examples of README.md",
     "test_docs::test_notebooks[quickstart]": "the notebook of the parametrization",
     "test_docs::test_notebooks[regimes]": "the notebook of the parametrization",

@@ -116,7 +116,7 @@ OF_FILES = {
     "html.csv": "has one column",
     "spaces.csv": "has one column",
 }
-DATA = ("flow", "film", "hessian", "fit", "explore")
+DATA = ("flow", "film", "hessian", "fit", "explore", "meanfield")
 """The commands that read a CSV file."""
 SMALL = {
     "flow": ["--width", "3", "--inits", "1", "--t1", "0.01"],
@@ -125,6 +125,7 @@ SMALL = {
     "fit": [],
     "explore": ["--no-show", "--port", "0"],
     "law": ["--neurons", "100"],
+    "meanfield": ["--t1", "0.01", "--frames", "3", "--width", "0"],
     "sweep": ["--inits", "1"],
     "audit": ["--only", "th5"],
 }
@@ -174,14 +175,25 @@ for each in DATA:
     if each != "fit":
         for number in ("-1", "4294967296", "9223372036854775808", "-9223372036854775809"):
             of(each, (f"CSV --seed {number}", "--seed must be from 0 to 2^32 - 1"))
-        for number in ("nan", "inf", "-inf", "0", "-0.0", "-2", "1e999"):
-            of(each, (f"CSV --alpha {number}", "--alpha must be"))
         for word in ("1.5", "1e3", "one", "0x10", "EMPTY", "true"):
             of(each, (f"CSV --width {word}", "Invalid value for '--width'"), (f"CSV --seed {word}", "for '--seed'"))
-        of(each, ("CSV --width 0", "--width must be"), ("CSV --width -5", "--width must be"))
+        of(each, ("CSV --width -5", "--width must be"))
+    if each not in ("fit", "meanfield"):
+        for number in ("nan", "inf", "-inf", "0", "-0.0", "-2", "1e999"):
+            of(each, (f"CSV --alpha {number}", "--alpha must be"))
+        of(each, ("CSV --width 0", "--width must be"))
         of(each, ("CSV --alpha two", "Invalid value for '--alpha'"), ("CSV --alpha 1,5", "for '--alpha'"))
         for word in ("He", "EMPTY", "he,glorot", "he_biased"):
             of(each, (f"CSV --init {word}", "--init must be one of he, glorot"))
+for option in ("scale", "tol", "t1", "rtol"):
+    for number in ("nan", "inf", "0", "-0.0", "-2"):
+        of("meanfield", (f"CSV --{option} {number}", f"--{option} must be positive and finite; got"))
+for option in ("frames", "max-nodes"):
+    for number in ("0", "-3", "99999999999"):
+        of("meanfield", (f"CSV --{option} {number}", f"--{option} must be"))
+    of("meanfield", (f"CSV --{option} 1e3", f"Invalid value for '--{option}'"))
+for word in ("EMPTY", "Balanced", "he"):
+    of("meanfield", (f"CSV --init {word}", "--init must be balanced or gaussian; got"))
 for each in ("flow", "film", "hessian"):
     for option in ("t1", "rtol"):
         for number in ("nan", "inf", "0", "-1e-3"):

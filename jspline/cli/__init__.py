@@ -3,7 +3,7 @@
 import io
 import sys
 
-from jspline.cli import _audit, _explore, _film, _fit, _flow, _hessian, _law, _sweep  # noqa: F401  they register the commands
+from jspline.cli import _audit, _explore, _film, _fit, _flow, _hessian, _law, _meanfield, _sweep  # noqa: F401  they register the commands
 from jspline.cli._app import app
 
 

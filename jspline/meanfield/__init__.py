@@ -3,7 +3,7 @@
 A network of width H with weights of size 1 / sqrt(H) has a limit, in which f = b0 + mean V relu(W x + B) over a law of
 neurons, and gradient flow moves the law. Quadrature nodes of it are a network, which the exact flow runs as it is.
 
-Theory: docs/theory.md 11.
+Theory: docs/theory.md 13.
 """
 
 from jspline.meanfield._density import Atoms, Mass

@@ -1,6 +1,6 @@
 """Fluctuations of random networks about their limit: a central limit theorem over labels.
 
-Theory: docs/theory.md 11.4.
+Theory: docs/theory.md 13.4.
 """
 
 from typing import TYPE_CHECKING, Any

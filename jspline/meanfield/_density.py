@@ -3,7 +3,7 @@
 Angles are those of (w, b): a breakpoint beta of orientation s lies at that of s (1, -beta), so that breakpoints that go
 through infinity go on.
 
-Theory: docs/theory.md 11.3.
+Theory: docs/theory.md 13.3.
 """
 
 from collections.abc import Callable, Sequence

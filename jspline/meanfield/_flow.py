@@ -1,6 +1,6 @@
 """`jspline.meanfield.flow`: nodes where they are needed, and the exact flow on them, until fits agree.
 
-Theory: docs/theory.md 11.2.
+Theory: docs/theory.md 13.2.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def flow(
     estimate and no bound: what a few neurons do may be met late. Runs on the host, with programs for 256, 1,024 and
     4,096 nodes.
 
-    Theory: docs/theory.md 11.1, 11.2.
+    Theory: docs/theory.md 13.1, 13.2.
     """
     problem = plain_problem(problem)
     check_scalar(t1=t1, rtol=rtol, atol=atol, tol=tol)

@@ -1,6 +1,6 @@
 """The stationary law of gradient descent with noise and weight decay: a convex problem with one unknown a datum.
 
-Theory: docs/theory.md 11.5.
+Theory: docs/theory.md 13.5.
 """
 
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def gibbs(problem: Problem, temperature: ArrayLike) -> Gibbs:
     Raises:
         ValueError: for a problem without decay, or one that the method does not know.
 
-    Theory: docs/theory.md 11.5.
+    Theory: docs/theory.md 13.5.
     """
     check_scalar(temperature=temperature)
     check_positive(temperature=temperature)

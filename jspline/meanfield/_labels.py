@@ -1,6 +1,6 @@
 """Labels: a law of neurons as a radius times a direction, since the flow is homogeneous and no radius is needed.
 
-Theory: docs/theory.md 11.1.
+Theory: docs/theory.md 13.1.
 """
 
 from collections.abc import Callable

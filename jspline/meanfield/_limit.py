@@ -1,6 +1,6 @@
 """What `jspline.meanfield.flow` returns: the fit, the density of breakpoints and delta-slopes, and their fluctuations.
 
-Theory: docs/theory.md 11.
+Theory: docs/theory.md 13.
 """
 
 from collections.abc import Callable
@@ -69,6 +69,11 @@ class MeanField:
     def cells(self) -> Cells:
         """The labels of the nodes."""
         return self.nodes.cells
+
+    @property
+    def message(self) -> str:
+        """What `result` means."""
+        return MESSAGES.get(self.result, "The flow of the nodes did not reach its end.")
 
     def __call__(self, x: Reals, t: float | None = None) -> Array:
         """The fit at `x`, of any shape, at a kept time; at the end by default."""
@@ -147,7 +152,7 @@ class MeanField:
         Raises:
             ValueError: when the flow of the nodes has no derivative.
 
-        Theory: docs/theory.md 11.4.
+        Theory: docs/theory.md 13.4.
         """
         return covariance(self, np.atleast_1d(np.asarray(as_like(self.net.w, x=x), float)))
 
@@ -181,8 +186,7 @@ class MeanField:
         return int(found[0])
 
     def __repr__(self) -> str:
-        message = MESSAGES.get(self.result, "The flow of the nodes did not reach its end.")
-        lines = [f"MeanField, {self.net.width} nodes", f"  {self.result}: {message}"]
+        lines = [f"MeanField, {self.net.width} nodes", f"  {self.result}: {self.message}"]
         lines += [f"  {name:14} {value:.6g}" for name, value in {"t": self.t1, "error": self.error}.items()]
         return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """Quadrature nodes of a law: a network whose flow is the mean-field flow from a quadrature measure.
 
-Theory: docs/theory.md 11.2.
+Theory: docs/theory.md 13.2.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def nodes(law: Law | Callable, problem: Problem | Dataset, count: int) -> Nodes:
     Raises:
         ValueError: for a law without a limit or without densities, and traced arguments.
 
-    Theory: docs/theory.md 11.2.
+    Theory: docs/theory.md 13.2.
     """
     data = only_data(problem)
     check_whole(count=count)

@@ -1,6 +1,6 @@
 """Where nodes are missing: where what a unit of mass adds to the fit does not go on from cell to cell as a line.
 
-Theory: docs/theory.md 11.2.
+Theory: docs/theory.md 13.2.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The exact flow of nodes, in one of a few shapes.
 
-Theory: docs/theory.md 11.2.
+Theory: docs/theory.md 13.2.
 """
 
 import equinox as eqx

@@ -1,6 +1,6 @@
 """Weight decay: the least penalized loss over networks of any width.
 
-Theory: docs/theory.md 12.
+Theory: docs/theory.md 14.
 """
 
 from jspline.penalty._optimum import Optimum, optimum

@@ -1,6 +1,6 @@
 """g(th) = sum e_n relu(x_n cos th + sin th), a sinusoid between two angles at which a neuron meets a datum.
 
-Theory: docs/theory.md 12.1.
+Theory: docs/theory.md 14.1.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ With sum (w^2 + b^2 + v^2) / 2 at least the sum of |(w, b)| |v|, the objective i
     min over m, b0 of    sum_n p_n (y_n - f(x_n))^2 / 2 + decay |m|,    f = b0 + int relu(x cos th + sin th) dm
     max over e of        e . y - sum_n e_n^2 / (2 p_n)    where |g(th)| <= decay everywhere (and sum e = 0 if b0 moves)
 
-Theory: docs/theory.md 12.1.
+Theory: docs/theory.md 14.1.
 """
 
 from typing import NamedTuple
@@ -57,7 +57,7 @@ def optimum(problem: Problem) -> Optimum:
 
     Numerical caveat: the fit is unique, the network need not be. Stops after 200 rounds: `gap` says how far it came.
 
-    Theory: docs/theory.md 12.1.
+    Theory: docs/theory.md 14.1.
     """
     problem, x, y, p, decay = decayed_data(problem)
     circle = Circle.of(x)

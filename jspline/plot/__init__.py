@@ -7,6 +7,7 @@ from jspline.plot._fit import fit_figure
 from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._hessian import CAUSES, KNOTS, census, eigenvalues, hessian_figure, loss_slice
 from jspline.plot._law import law_figure
+from jspline.plot._meanfield import MeanFieldFilm
 from jspline.plot._reel import Reel, film_times, first_change, reel, travelled
 from jspline.plot._style import COLOURS, LEFT, RIGHT, THEMES, save, style, theme
 from jspline.plot._sweep import events_figure, sweep_figure
@@ -20,6 +21,7 @@ __all__ = [
     "THEMES",
     "TICKS",
     "Film",
+    "MeanFieldFilm",
     "Reel",
     "breakpoint_paths",
     "census",
