@@ -23,6 +23,7 @@ from jspline.claims.paper import _cor1 as cor1
 from jspline.claims.paper import _eq6 as eq6
 from jspline.claims.paper import _eq7 as eq7
 from jspline.claims.paper import _text_clusters as clusters
+from jspline.claims.paper import _text_density as density
 from jspline.claims.paper import _text_extrema as extrema
 from jspline.claims.paper import _text_signs as signs
 from jspline.cli import app
@@ -82,6 +83,7 @@ VERDICTS = {
     "text-migration": "conditional",
     "text-clusters": "holds",
     "text-pde": "fails",
+    "text-density": "fails",
     "text-regimes": "holds",
     "text-flatness": "holds",
     "fig3": "conditional",
@@ -105,6 +107,9 @@ VERDICTS = {
     "lit-jin": "conditional",
     "lit-mulayoff": "holds",
     "lit-appella": "holds",
+    "lit-mei": "holds",
+    "lit-chizat": "conditional",
+    "lit-shevchenko": "holds",
 }
 
 
@@ -115,7 +120,7 @@ def test_every_result_of_the_paper_has_a_claim():
     assert set(VERDICTS) == set(CLAIMS)
 
 
-LONG = {"lit-alignment", "lit-holzmueller", "lit-maennel", "lit-williams"}
+LONG = {"lit-alignment", "lit-holzmueller", "lit-maennel", "lit-mei", "lit-williams"}
 """They take a minute each; the other publications stay."""
 
 
@@ -313,6 +318,10 @@ FAULTS = {
         {"weight": lambda beta, s, x: mulayoff.weight(beta, -s, x)},
         {"bound": lambda eta: 1 / (2 * eta) - 1 / 2},
     ],
+    "text-density": [{"other": density.balanced}],
+    "lit-mei": [{"rate": -1.0}],
+    "lit-chizat": [{"scale": 1.0}],
+    "lit-shevchenko": [{"most": 0}],
     "lit-appella": [{"relus": 2.0}, {"hats": 1.0}, {"differences": lambda knots: np.eye(len(knots))}],
 }
 

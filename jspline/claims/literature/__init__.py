@@ -4,11 +4,14 @@ from jspline.claims._claim import Claim
 from jspline.claims.literature import (
     _alignment,
     _appella,
+    _chizat,
     _holzmueller,
     _jin,
     _maennel,
+    _mei,
     _mulayoff,
     _orthogonal,
+    _shevchenko,
     _williams,
 )
 
@@ -21,5 +24,8 @@ CLAIMS: tuple[Claim, ...] = (
     _jin.CLAIM,
     _mulayoff.CLAIM,
     _appella.CLAIM,
+    _mei.CLAIM,
+    _chizat.CLAIM,
+    _shevchenko.CLAIM,
 )
 """All of them, in the order in which the audit has them."""
