@@ -18,6 +18,7 @@ from benchmarks import (
     gradient,
     holzmueller,
     kernel,
+    meanfield,
     pwl,
     sensitivity,
     spiky,
@@ -61,6 +62,7 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "kernel steps": kernel.steps,
         "kernel spiky": spiky.run,
     },
+    "meanfield": {"meanfield": meanfield.run},
     "pwl": {
         "pwl speed": pwl.speed,
         "pwl continuous": pwl.continuous,

@@ -12,6 +12,7 @@ LONG = {
     "test_docs::test_examples[meanfield.md]": "test_meanfield",
     "test_docs::test_examples[tutorial.md]": "the examples of README.md",
     "test_docs::test_notebooks[quickstart]": "the notebook of the parametrization",
+    "test_docs::test_notebooks[infinite_width]": "the notebook of the parametrization",
     "test_docs::test_notebooks[regimes]": "the notebook of the parametrization",
     "test_docs::test_notebooks[loss_surface]": "the notebook of the parametrization",
     "test_docs::test_notebooks[hessian]": "the notebook of the parametrization",

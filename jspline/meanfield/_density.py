@@ -20,6 +20,9 @@ SHRUNK = 1e-6
 """A cell is an atom once the flow has made it narrower by this factor."""
 TOGETHER = 1e-5
 """Atoms are one if their angles are not farther apart."""
+INSIDE = 1e-6
+"""How far within its ends a cell is traced, in shares of it: the ends themselves may lie on a datum."""
+BESIDE = 1e-10
 CHUNK = 10_000_000
 """Pairs of a point and a cell at a time."""
 
@@ -105,10 +108,14 @@ def images(
     pinned = np.any((w * x == -b) & counts, axis=1) & ~dead
     atom = (np.abs(now) <= SHRUNK * np.abs(was)) & (not silent)
     kind = np.select([pinned, dead & (not silent), atom], ["pinned", "dead", "moving"], "spread")
-    first = np.where(now < 0, ends[1], ends[0])
+    # What was left out at both ends of a cell, or there would be gaps on the data.
+    left_out = 0.0 if silent else INSIDE / (1 - 2 * INSIDE) * np.abs(now)
+    first = np.where(now < 0, ends[1], ends[0]) - left_out
     size = np.hypot(middle.w, middle.b) * np.abs(middle.v) / square
     angle = np.arctan2(middle.b, middle.w)
-    return Images(mass, np.sign(middle.v), first, np.maximum(np.abs(now), 1e-300), angle, size, kind, dead)
+    return Images(
+        mass, np.sign(middle.v), first, np.maximum(np.abs(now) + 2 * left_out, 1e-300), angle, size, kind, dead
+    )
 
 
 def density(cells: Images, second: float, beta: np.ndarray, s: int, of: str) -> np.ndarray:
@@ -143,7 +150,8 @@ def _over(cells: Images, beta: np.ndarray, s: int, share: Callable, *at: np.ndar
     if s not in (1, -1):
         raise ValueError(f"`s` must be 1 or -1; got {s!r}.")
     some = Images(*(part[cells.kind == "spread"] for part in cells))
-    angles, found = np.arctan2(-s * beta, s).ravel(), np.zeros(beta.size)
+    # Next to it, since two cells that meet there do so up to rounding.
+    angles, found = np.arctan2(-s * beta, s).ravel() + BESIDE, np.zeros(beta.size)
     step = max(1, CHUNK // max(1, some.mass.size))
     for low in range(0, beta.size, step):
         part = slice(low, low + step)

@@ -18,7 +18,7 @@ from jspline.charts import ReLUNet
 from jspline.init import Law
 from jspline.meanfield import _density as density_
 from jspline.meanfield._covariance import covariance
-from jspline.meanfield._density import Atoms, Images, Mass, images
+from jspline.meanfield._density import INSIDE, Atoms, Images, Mass, images
 from jspline.meanfield._labels import Cells, Labels
 from jspline.meanfield._nodes import Nodes
 from jspline.meanfield._run import neurons, row, run
@@ -32,8 +32,6 @@ MESSAGES = {
 
 LIGHT = 1e-6
 """The size of all tracers, over that of all nodes: they change the fit by its square."""
-INSIDE = 1e-6
-"""How far within its ends a cell is traced, in shares of it: the ends themselves may lie on a datum."""
 
 
 @dataclass(frozen=True, repr=False)
