@@ -343,6 +343,14 @@ def test_what_does_not_get_there_says_so():
     assert "140 nodes" in repr(short)
 
 
+def test_the_end_is_kept():
+    """Bug: where `ts` left it out, masses and densities at the end were refused, which no `t` stands for."""
+    mf = solve(t1=4.0, ts=[1.0])
+    assert mf.ts.tolist() == [1.0, 4.0]
+    assert abs(sum(mf.mass()) - 1) < 1e-12
+    assert mf.density(0.3, 1) == mf.density(0.3, 1, 4.0)
+
+
 @pytest.mark.parametrize("data", [Dataset([0.3], [1.0]), Dataset([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])])
 def test_one_datum_and_ties(data):
     mf = solve(data, 30.0, tol=1e-2)

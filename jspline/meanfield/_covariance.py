@@ -3,7 +3,8 @@
 Theory: docs/theory.md 13.4.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +12,10 @@ import numpy as np
 
 from jspline.charts import ReLUNet
 from jspline.dynamics import OBSTACLES, RESULTS, Sensitivity, sensitivity
+from jspline.init import Law
 from jspline.meanfield._nodes import Nodes, nodes
-from jspline.meanfield._run import common_width, neurons
-from jspline.problem import Problem, pad
-
-if TYPE_CHECKING:
-    from jspline.meanfield._limit import MeanField
-
+from jspline.meanfield._run import as_common, neurons
+from jspline.problem import Problem
 
 COUNTS = (250, 242, 234, 226)
 """Nodes, evenly spaced: refined ones lie next to labels at which the end jumps, and has no derivative."""
@@ -25,11 +23,11 @@ LEAST = 1024
 """Steps to make room for at first."""
 
 
-def covariance(mf: "MeanField", x: np.ndarray) -> np.ndarray:
+def covariance(law: Law | Callable, problem: Problem, t1: float, rtol: float, x: np.ndarray) -> np.ndarray:
     """E radius^4 E psi psi' - (E radius^2)^2 E psi E psi', psi the derivative of the fit in the mass at a label."""
-    live, psi = _in_mass(mf, x)
+    live, psi = _in_mass(law, problem, t1, rtol, x)
     labels, silent = live.labels, live.silent
-    w, b, v = labels.theta(silent.sign, silent.at, silent.turn.mean(axis=0))
+    w, b, v = labels.of(silent)
     direct = labels.second * v * np.maximum(w * x[:, None] + b, 0)
     psi = np.concatenate([psi, direct], axis=1)
     mass = np.concatenate([live.cells.mass, silent.mass])
@@ -37,15 +35,15 @@ def covariance(mf: "MeanField", x: np.ndarray) -> np.ndarray:
     return labels.fourth / labels.second**2 * (psi * mass) @ psi.T - np.outer(mean, mean)
 
 
-def _in_mass(mf: "MeanField", x: np.ndarray) -> tuple[Nodes, np.ndarray]:
+def _in_mass(law: Law | Callable, problem: Problem, t1: float, rtol: float, x: np.ndarray) -> tuple[Nodes, np.ndarray]:
     """Even nodes, and the derivative of the fit at each x in the mass at each of them, `(points, nodes)`.
 
     A neuron is as long as the root of its mass, so that this is half of the derivative in its length, over the mass.
     """
     messages: Any = OBSTACLES
     for count in COUNTS:
-        live = nodes(mf.law, mf.problem, count)
-        s = _derivative(mf, *pad(live.net, mf.problem, width=common_width(live.net.width)))
+        live = nodes(law, problem, count)
+        s = _derivative(*as_common(live.net, problem), t1, rtol)
         if s.obstacle == OBSTACLES.none:
             break
     else:
@@ -57,11 +55,11 @@ def _in_mass(mf: "MeanField", x: np.ndarray) -> tuple[Nodes, np.ndarray]:
     return live, along / 2 / live.cells.mass
 
 
-def _derivative(mf: "MeanField", net: ReLUNet, problem: Problem) -> Sensitivity:
+def _derivative(net: ReLUNet, problem: Problem, t1: float, rtol: float) -> Sensitivity:
     """With room for the steps that it takes."""
     steps = LEAST
     while True:
-        s = sensitivity(net, problem, mf.t1, rtol=mf.rtol, atol=mf.rtol * 1e-6, max_steps=steps)
+        s = sensitivity(net, problem, t1, rtol=rtol, atol=rtol * 1e-6, max_steps=steps)
         if s.solution.result != RESULTS.out_of_steps:
             return s
         steps *= 4

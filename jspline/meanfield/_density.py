@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from jspline._checks import check_choice
-from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.meanfield._labels import Labels
 
@@ -23,6 +22,7 @@ TOGETHER = 1e-5
 INSIDE = 1e-6
 """How far within its ends a cell is traced, in shares of it: the ends themselves may lie on a datum."""
 BESIDE = 1e-10
+"""How far from an angle it is looked: two cells that meet there do so up to rounding."""
 CHUNK = 10_000_000
 """Pairs of a point and a cell at a time."""
 
@@ -90,32 +90,31 @@ class Mass(NamedTuple):
 def images(
     mass: np.ndarray,
     square: np.ndarray | float,
-    middle: ReLUNet,
+    theta: Sequence[np.ndarray],
     start: Sequence[np.ndarray],
     ends: Sequence[np.ndarray],
     data: Dataset,
     *,
     silent: bool = False,
 ) -> Images:
-    """From the neurons at the middle of cells, whose radii have this square, and the angles of the cells' ends.
+    """From the (w, b, v) that stand for cells, whose radii have this square, and the angles of the cells' ends.
 
     What is dead and was not `silent` from the start died on the last datum that it saw, and stays there.
     """
     was, now = ((last - first + np.pi) % (2 * np.pi) - np.pi for first, last in (start, ends))
-    w, b = middle.w[:, None], middle.b[:, None]
-    x, counts = np.asarray(data.x, float), np.asarray(data.weight) > 0
-    dead = ~np.any((w * x > -b) & counts, axis=1)
-    pinned = np.any((w * x == -b) & counts, axis=1) & ~dead
+    w, b, v = theta
+    x = np.asarray(data.x, float)[np.asarray(data.weight) > 0]
+    along = w[:, None] * x
+    dead = ~np.any(along > -b[:, None], axis=1)
+    pinned = np.any(along == -b[:, None], axis=1) & ~dead
     atom = (np.abs(now) <= SHRUNK * np.abs(was)) & (not silent)
     kind = np.select([pinned, dead & (not silent), atom], ["pinned", "dead", "moving"], "spread")
     # What was left out at both ends of a cell, or there would be gaps on the data.
     left_out = 0.0 if silent else INSIDE / (1 - 2 * INSIDE) * np.abs(now)
     first = np.where(now < 0, ends[1], ends[0]) - left_out
-    size = np.hypot(middle.w, middle.b) * np.abs(middle.v) / square
-    angle = np.arctan2(middle.b, middle.w)
-    return Images(
-        mass, np.sign(middle.v), first, np.maximum(np.abs(now) + 2 * left_out, 1e-300), angle, size, kind, dead
-    )
+    width = np.maximum(np.abs(now) + 2 * left_out, 1e-300)
+    size = np.hypot(w, b) * np.abs(v) / square
+    return Images(mass, np.sign(v), first, width, np.arctan2(b, w), size, kind, dead)
 
 
 def density(cells: Images, second: float, beta: np.ndarray, s: int, of: str) -> np.ndarray:
@@ -150,7 +149,6 @@ def _over(cells: Images, beta: np.ndarray, s: int, share: Callable, *at: np.ndar
     if s not in (1, -1):
         raise ValueError(f"`s` must be 1 or -1; got {s!r}.")
     some = Images(*(part[cells.kind == "spread"] for part in cells))
-    # Next to it, since two cells that meet there do so up to rounding.
     angles, found = np.arctan2(-s * beta, s).ravel() + BESIDE, np.zeros(beta.size)
     step = max(1, CHUNK // max(1, some.mass.size))
     for low in range(0, beta.size, step):

@@ -53,7 +53,8 @@ def flow(
         rtol, atol: of the flow of the nodes, as for `jspline.flow`; the absolute one is for the law as one neuron.
         tol: the largest relative difference between the fits of three refinements in a row, root mean square over twice
             the range of the data, at every time kept.
-        ts: increasing times in [0, t1] at which to keep the nodes, `(times,)`; by default 0 and t1 / 64, 16, 4, 1.
+        ts: increasing times in [0, t1] at which to keep the nodes, `(times,)`, beside t1; by default 0 and t1 over 64,
+            16 and 4.
         max_nodes: the most nodes to try.
 
     Returns:
@@ -98,11 +99,12 @@ def flow(
     if result == "end_time":
         result = "converged" if error <= most else "out_of_nodes"
     at = np.searchsorted(looked_at, kept)
-    last, nets = (jax.tree.map(jnp.asarray, row(nets, place)) for place in (-1, at))
-    return MeanField(law, problem, now, kept, nets, end, last, error, result, relative, absolute)
+    nets = jax.tree.map(jnp.asarray, row(nets, at))
+    return MeanField(law, problem, now, kept, nets, error, result, relative, absolute)
 
 
 def _times(ts: Reals | None, end: float, problem: Problem) -> np.ndarray:
+    """The times to keep, and the end."""
     if ts is None:
         return end * np.array([0, 1 / 64, 1 / 16, 1 / 4, 1])
     times = np.asarray(as_like(problem.data.x, ts=ts), float)
@@ -110,7 +112,7 @@ def _times(ts: Reals | None, end: float, problem: Problem) -> np.ndarray:
         raise ValueError(f"`ts` must be a vector of times; got shape {times.shape}.")
     if not (np.all(np.diff(times) > 0) and times[0] >= 0 and times[-1] <= end * (1 + 1e-6)):
         raise ValueError("`ts` must increase, from 0 or later to `t1` or earlier.")
-    return np.minimum(times, end)
+    return np.append(times[times < end], end)
 
 
 def _error(fits: list[np.ndarray]) -> float:

@@ -47,6 +47,10 @@ class Labels:
         (w, b), (length, size) = self.around(turn), self.tilted(tilt)
         return length * w, length * b, sign * size
 
+    def of(self, cells: "Cells", share: float = 0.5) -> tuple[Numbers, Numbers, Numbers]:
+        """(w, b, v) of the labels that stand for cells, or of those at another share of their turns."""
+        return self.theta(cells.sign, cells.at, (1 - share) * cells.turn[0] + share * cells.turn[1])
+
 
 class Cells(NamedTuple):
     """Boxes of labels, each array `(cells,)`.
@@ -102,7 +106,7 @@ def labels_of(law: Law | Callable) -> Labels:
         case Balanced():
             return _balanced(float(law.scale))
         case Gaussian():
-            return _gaussian(*(float(sigma) for sigma in law._scales()))
+            return _gaussian(float(law.sigma_w), float(law.sigma_b), float(law.sigma_v))
         case Uniform():
             return _uniform(float(law.a_w), float(law.a_b), float(law.a_v))
         case UniformBreakpoints():

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -19,7 +18,7 @@ from jspline.init import Law
 from jspline.meanfield import _density as density_
 from jspline.meanfield._covariance import covariance
 from jspline.meanfield._density import INSIDE, Atoms, Images, Mass, images
-from jspline.meanfield._labels import Cells, Labels
+from jspline.meanfield._labels import Cells
 from jspline.meanfield._nodes import Nodes
 from jspline.meanfield._run import neurons, row, run
 from jspline.problem import Problem
@@ -28,7 +27,6 @@ MESSAGES = {
     "converged": "Three successive fits agree to `tol`.",
     "out_of_nodes": "`max_nodes` were not enough for three successive fits to agree to `tol`: raise one of them.",
 }
-
 
 LIGHT = 1e-6
 """The size of all tracers, over that of all nodes: they change the fit by its square."""
@@ -42,10 +40,8 @@ class MeanField:
         law: where neurons start, in units of mean field.
         problem: what is fitted.
         nodes: the quadrature at time 0: `nodes.net`, `nodes.cells`, ...
-        ts: the times kept, `(times,)`.
+        ts: the times kept, `(times,)`, of which the last is the end time.
         nets: the nodes there, arrays `(times, nodes)`.
-        t1: the end time.
-        net: the nodes there: a network of which every function of the package can be asked.
         error: the largest relative difference between the last three fits.
         result: "converged", "out_of_nodes", or how the flow of the nodes ended where it did not reach its end.
         rtol, atol: of the flow of the nodes.
@@ -56,12 +52,20 @@ class MeanField:
     nodes: Nodes
     ts: np.ndarray
     nets: ReLUNet
-    t1: float
-    net: ReLUNet
     error: float
     result: str
     rtol: float
     atol: float
+
+    @property
+    def t1(self) -> float:
+        """The end time."""
+        return float(self.ts[-1])
+
+    @property
+    def net(self) -> ReLUNet:
+        """The nodes there: a network of which every function of the package can be asked."""
+        return row(self.nets, -1)
 
     @property
     def cells(self) -> Cells:
@@ -79,7 +83,7 @@ class MeanField:
 
     def at(self, t: float | None = None) -> ReLUNet:
         """The nodes at a kept time; at the end by default. Raises `ValueError` for any other time."""
-        return self.net if t is None or t == self.t1 else row(self.nets, self._place(t))
+        return row(self.nets, self._place(t))
 
     def trace(self, net: ReLUNet) -> ReLUNet:
         """Where neurons that count for nothing go: exact characteristics of the flow, from labels of any size.
@@ -101,9 +105,8 @@ class MeanField:
         factor = LIGHT * np.linalg.norm(whole) / (size * net.width**0.5)
         pairs = zip((start.w, start.b, start.v), (net.w, net.b, net.v), strict=True)
         w, b, v = (jnp.concatenate([node, factor * tracer]) for node, tracer in pairs)
-        ts = np.unique(np.append(self.ts, self.t1))
-        nets, _ = run(ReLUNet(w, b, v, start.b0), self.problem, ts, self.rtol, self.atol)
-        traced = neurons(row(nets, slice(self.ts.size)), slice(start.width, None))
+        nets, _ = run(ReLUNet(w, b, v, start.b0), self.problem, self.ts, self.rtol, self.atol)
+        traced = neurons(nets, slice(start.width, None))
         parts = tuple(jnp.asarray(part / factor) for part in (traced.w, traced.b, traced.v))
         return eqx.tree_at(lambda net: (net.w, net.b, net.v), traced, parts)
 
@@ -152,30 +155,35 @@ class MeanField:
 
         Theory: docs/theory.md 13.4.
         """
-        return covariance(self, np.atleast_1d(np.asarray(as_like(self.net.w, x=x), float)))
+        points = np.atleast_1d(np.asarray(as_like(self.nets.w, x=x), float))
+        return covariance(self.law, self.problem, self.t1, self.rtol, points)
 
     @cached_property
     def _ends(self) -> list[np.ndarray]:
         """The angles of the two ends in turn of each cell, at the start and then at the times kept."""
-        both = [_labelled(self.nodes.labels, self.cells, share) for share in (INSIDE, 1 - INSIDE)]
-        w, b, v = (jnp.concatenate([getattr(end, part) for end in both]) for part in "wbv")
+        both = [self.nodes.labels.of(self.cells, share) for share in (INSIDE, 1 - INSIDE)]
+        w, b, v = (jnp.asarray(np.concatenate(parts)) for parts in zip(*both, strict=True))
         traced = self.trace(ReLUNet(w, b, v, 0.0))
-        angles = np.arctan2(np.vstack([b, traced.b]), np.vstack([w, traced.w]))
-        return np.split(angles, 2, axis=1)
+        return np.split(np.arctan2(np.vstack([b, traced.b]), np.vstack([w, traced.w])), 2, axis=1)
+
+    @cached_property
+    def _still(self) -> Images:
+        """The cells that see nothing, which stay as they are."""
+        labels, silent = self.nodes.labels, self.nodes.silent
+        low, middle, high = (labels.of(silent, share) for share in (0.0, 0.5, 1.0))
+        ends = [np.arctan2(b, w) for w, b, _ in (low, high)]
+        return images(silent.mass, 1.0, middle, ends, ends, self.problem.data, silent=True)
 
     def _images(self, t: float | None) -> Images:
-        place = self._place(self.t1 if t is None else t)
-        labels, silent, data = self.nodes.labels, self.nodes.silent, self.problem.data
+        place, mass = self._place(t), self.cells.mass
         start, now = ([end[k] for end in self._ends] for k in (0, place + 1))
-        mass = self.cells.mass
-        net = jax.tree.map(np.asarray, row(self.nets, place))
-        moved = images(mass, labels.second * mass, net, start, now, data)
-        low, middle, high = (jax.tree.map(np.asarray, _labelled(labels, silent, share)) for share in (0.0, 0.5, 1.0))
-        ends = [np.arctan2(end.b, end.w) for end in (low, high)]
-        unmoved = images(silent.mass, 1.0, middle, ends, ends, data, silent=True)
-        return Images(*(np.concatenate(parts) for parts in zip(moved, unmoved, strict=True)))
+        theta = [np.asarray(part[place]) for part in (self.nets.w, self.nets.b, self.nets.v)]
+        moved = images(mass, self.nodes.labels.second * mass, theta, start, now, self.problem.data)
+        return Images(*(np.concatenate(parts) for parts in zip(moved, self._still, strict=True)))
 
-    def _place(self, t: float) -> int:
+    def _place(self, t: float | None) -> int:
+        if t is None:
+            return self.ts.size - 1
         found = np.flatnonzero(np.isclose(self.ts, float(t), rtol=1e-9, atol=0))
         if found.size == 0:
             raise ValueError(
@@ -187,10 +195,3 @@ class MeanField:
         lines = [f"MeanField, {self.net.width} nodes", f"  {self.result}: {self.message}"]
         lines += [f"  {name:14} {value:.6g}" for name, value in {"t": self.t1, "error": self.error}.items()]
         return "\n".join(lines)
-
-
-def _labelled(labels: Labels, cells: Cells, share: float) -> ReLUNet:
-    """The neurons of radius 1 that stand for cells, but at a share of their turns."""
-    theta = labels.theta(cells.sign, cells.at, (1 - share) * cells.turn[0] + share * cells.turn[1])
-    w, b, v = (jnp.asarray(part) for part in theta)
-    return ReLUNet(w, b, v, 0.0)

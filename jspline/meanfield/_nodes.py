@@ -80,8 +80,7 @@ def nodes(law: Law | Callable, problem: Problem | Dataset, count: int) -> Nodes:
 def as_net(labels: Labels, cells: Cells, data: Dataset) -> ReLUNet:
     """The midpoints of cells as neurons of the cells' mass."""
     root = np.sqrt(labels.second * cells.mass)
-    theta = labels.theta(cells.sign, cells.at, cells.turn.mean(axis=0))
-    w, b, v = (jnp.asarray(root * part, data.x.dtype) for part in theta)
+    w, b, v = (jnp.asarray(root * part, data.x.dtype) for part in labels.of(cells))
     return ReLUNet(w, b, v, jnp.zeros((), data.x.dtype))
 
 

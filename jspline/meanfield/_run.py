@@ -10,27 +10,23 @@ import numpy as np
 
 from jspline.charts import ReLUNet
 from jspline.dynamics import flow, result_names
-from jspline.problem import Problem, pad
+from jspline.problem import Problem, common_size, pad
 
-LEAST = 256
-
-
-def common_width(count: int) -> int:
-    """256 times the least power of 4 that makes it no less: refinement meets a few shapes only."""
-    width = LEAST
-    while width < count:
-        width *= 4
-    return width
+STEPS = 100_000
+"""Most steps of a flow of nodes."""
 
 
-def run(
-    net: ReLUNet, problem: Problem, ts: np.ndarray, rtol: float, atol: float, max_steps: int = 100_000
-) -> tuple[ReLUNet, str]:
+def as_common(net: ReLUNet, problem: Problem) -> tuple[ReLUNet, Problem]:
+    """In one of a few widths, 256 times a power of 4: so many shapes are compiled when nodes are refined."""
+    return pad(net, problem, width=common_size(net.width, least=256, factor=4))
+
+
+def run(net: ReLUNet, problem: Problem, ts: np.ndarray, rtol: float, atol: float) -> tuple[ReLUNet, str]:
     """The nets at `ts`, arrays `(times, nodes)` on the host, and how their flow ended."""
-    padded, same = pad(net, problem, width=common_width(net.width))
+    padded, same = as_common(net, problem)
     # A node is as small as the root of its mass; what is allowed to all is for a neuron of the whole mass.
     size = np.sqrt(np.min(np.asarray(net.w) ** 2 + np.asarray(net.b) ** 2 + np.asarray(net.v) ** 2))
-    sol = flow(padded, same, ts[-1], ts=jnp.asarray(ts, net.w.dtype), rtol=rtol, atol=atol * size, max_steps=max_steps)
+    sol = flow(padded, same, ts[-1], ts=jnp.asarray(ts, net.w.dtype), rtol=rtol, atol=atol * size, max_steps=STEPS)
     assert sol.nets is not None
     return neurons(jax.tree.map(np.asarray, sol.nets), slice(net.width)), str(result_names(sol.result))
 

@@ -47,6 +47,9 @@ def pad(
     return dead, eqx.tree_at(lambda p: p.data, problem, more)
 
 
-def common_size(count: int) -> int:
-    """The least power of two that is not less, and at least 16: what shapes are padded to."""
-    return max(LEAST, 1 << (count - 1).bit_length())
+def common_size(count: int, *, least: int = LEAST, factor: int = 2) -> int:
+    """The first of `least`, `least` times `factor`, ... that is not less than `count`: what shapes are padded to."""
+    size = least
+    while size < count:
+        size *= factor
+    return size
