@@ -4,6 +4,7 @@ Theory: docs/theory.md 13.5.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from jax.typing import ArrayLike
 
 from jspline._checks import Reals, check_positive, check_scalar, on_host
 from jspline.penalty import Optimum, optimum
-from jspline.penalty._circle import Circle
+from jspline.penalty._circle import Circle, hinges
 from jspline.penalty._optimum import decayed_data
 from jspline.problem import Problem
 
@@ -47,27 +48,24 @@ class Gibbs:
     def __call__(self, x: Reals) -> np.ndarray:
         """The fit f(x) = b0 + E v relu(w x + b), of any shape."""
         x = np.asarray(x, float)
-        law = _Law.at(self._circle, self.force, self._decay)
-        there = np.maximum(np.cos(law.angle) * x[..., None] + np.sin(law.angle), 0)
-        return self.b0 + 2 * self.temperature * there @ (law.weight * law.g / law.slack**2) / law.total
+        law = self._law
+        moment = 2 * self.temperature * law.weight * law.g / law.slack**2 / law.total
+        return self.b0 + (moment @ hinges(law.angle, x.ravel())).reshape(x.shape)
 
     def density(self, angle: Reals) -> np.ndarray:
         """The density of the angle of (w, b), 1 / (decay^2 - g^2) up to a factor, of any shape."""
-        angle = np.asarray(angle, float)
-        g = self._circle.columns(angle) @ self.force
-        return 1 / (self._decay**2 - g**2) / _Law.at(self._circle, self.force, self._decay).total
+        _, x, _, _, decay = decayed_data(self.problem)
+        g = hinges(np.asarray(angle, float), x) @ self.force
+        return 1 / (decay**2 - g**2) / self._law.total
 
     def limit(self) -> Optimum:
         """What the law tends to as the temperature goes to 0: the optimum of the loss with decay."""
         return optimum(self.problem)
 
-    @property
-    def _decay(self) -> float:
-        return float(self.problem.decay)
-
-    @property
-    def _circle(self) -> Circle:
-        return Circle.of(decayed_data(self.problem)[1])
+    @cached_property
+    def _law(self) -> "_Law":
+        _, x, _, _, decay = decayed_data(self.problem)
+        return _Law.at(Circle.of(x), self.force, decay)
 
 
 @on_host
@@ -118,32 +116,35 @@ def _newton(
 ) -> tuple[np.ndarray, float, int]:
     """The force at a temperature from one nearby, b0, and how many steps it took."""
 
-    def objective(e: np.ndarray) -> float:
+    def objective(e: np.ndarray) -> tuple[float, _Law | None]:
+        """Its value, and the law there; infinite where there is none."""
         reach = np.max(np.abs(circle.columns(circle.tops(e)) @ e))
         if not reach < decay:
-            return np.inf
-        return temperature * np.log(_Law.at(circle, e, decay).total) + np.sum(e**2 / p) / 2 - e @ y
+            return np.inf, None
+        law = _Law.at(circle, e, decay)
+        return temperature * np.log(law.total) + np.sum(e**2 / p) / 2 - e @ y, law
 
-    value = objective(e)
+    value, law = objective(e)
+    # If b0 moves the forces add up to 0, and b0 is the multiplier of that.
+    held = np.ones((e.size, int(moves)))
     for step in range(1, MOST + 1):
-        gradient, hessian = _Law.at(circle, e, decay).derivatives()
+        assert law is not None
+        gradient, hessian = law.derivatives()
         gradient = temperature * gradient + e / p - y
         hessian = temperature * hessian + np.diag(1 / p)
-        # If b0 moves the forces add up to 0, and b0 is the multiplier of that.
-        ones = np.ones((e.size, int(moves)))
-        system = np.block([[hessian, ones], [ones.T, np.zeros((int(moves), int(moves)))]])
-        solved = np.linalg.solve(system, np.append(-gradient, np.zeros(int(moves))))
+        system = np.block([[hessian, held], [held.T, np.zeros((held.shape[1], held.shape[1]))]])
+        solved = np.linalg.solve(system, np.append(-gradient, np.zeros(held.shape[1])))
         change, b0 = solved[: e.size], float(solved[e.size :].sum())
         decrement = -change @ gradient
         length = 1.0
         while length > SHORTEST:
-            there = objective(e + length * change)
+            there, law_there = objective(e + length * change)
             if there <= value - length * decrement / 10:
                 break
             length /= 2
         else:
             return e, b0, step  # nothing but rounding is left
-        e, value = e + length * change, there
+        e, value, law = e + length * change, there, law_there
         if decrement <= enough:
             return e, b0, step
     return e, b0, MOST

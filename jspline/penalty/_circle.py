@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def hinges(angle: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """relu(x cos th + sin th), `(angles, points)`."""
+    return np.maximum(np.cos(angle)[..., None] * x + np.sin(angle)[..., None], 0)
+
+
 @dataclass(frozen=True)
 class Circle:
     """The directions (cos th, sin th) of neurons, cut at the data.
@@ -34,7 +39,7 @@ class Circle:
 
     def columns(self, angle: np.ndarray) -> np.ndarray:
         """relu(x_n cos th + sin th), `(angles, data)`."""
-        return np.maximum(np.cos(angle)[..., None] * self.x + np.sin(angle)[..., None], 0)
+        return hinges(angle, self.x)
 
     def tops(self, e: np.ndarray) -> np.ndarray:
         """The angle of largest |g| in each cell, its ends included, `(cells,)`."""

@@ -20,6 +20,7 @@ from jspline.penalty._circle import Circle
 from jspline.problem import Problem, as_problem
 
 GAP = 1e-10
+"""Over the objective of the zero function."""
 MOST = 200
 """Rounds of cutting planes, of which a dozen or two are taken."""
 TOGETHER = 1e-6
