@@ -1,13 +1,33 @@
 """Frames into files: mp4 and gif. The libraries come with their encoders; nothing of the system is needed."""
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jspline.cli._progress import Progress
+
 INSTALL = 'pip install "relu-jspline[watch]" (in a clone: pip install ".[watch]")'
+
+HOLD = 1.0
+"""Seconds that the first frame stays, and the last."""
+
+
+def paced(last: int, fps: int, every: int = 1) -> list[int]:
+    """The numbers of the frames, the first and the last held for a while."""
+    hold = max(1, round(HOLD * fps / every))
+    middle = list(range(0, last, every))
+    return [0] * (hold - 1) + middle + [last] * hold
+
+
+def drawn(frames: Callable[[list[int]], Iterable[np.ndarray]], numbers: list[int], file: str) -> Iterator[np.ndarray]:
+    """The frames of these numbers, with a word on how many are there yet."""
+    with Progress(file, len(numbers), "frame", words="drawing", parts=10) as show:
+        for done, frame in enumerate(frames(numbers), 1):
+            yield frame
+            show(done)
 
 
 def need(module: str, what: str) -> Any:

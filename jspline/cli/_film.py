@@ -2,7 +2,6 @@
 
 import time
 import webbrowser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -20,7 +19,7 @@ from jspline.claims.paper import _fig7
 from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, configure, on_host, one_sentence
-from jspline.cli._encode import need, write_gif, write_mp4
+from jspline.cli._encode import drawn, need, paced, write_gif, write_mp4
 from jspline.cli._output import files, keep, labelled, pictures
 from jspline.cli._problem import CODES
 from jspline.cli._progress import Progress
@@ -28,12 +27,9 @@ from jspline.datasets import Dataset, Units
 from jspline.dynamics import KINDS, Exact, Solution, result_names
 
 FIGURE_7 = "figure_7"
-FORMATS, PACES, THEMES = ("html", "mp4", "gif"), ("events", "log"), ("light", "dark")
+FORMATS, PACES = ("html", "mp4", "gif"), ("events", "log")
 EVENTS = 50_000
 """Events that are kept; of more, the later ones are not shown."""
-
-HOLD = 1.0
-"""Seconds that the first frame stays, and the last."""
 
 GIF_HEIGHT, GIF_FPS = 540, 15
 """A gif does not compress what moves: it is smaller and slower."""
@@ -176,9 +172,7 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     for name in formats or [""]:
         if name not in FORMATS:
             raise ValueError(f"--format must be of {', '.join(FORMATS)}; got {name or 'none'}.")
-    for option, choices in (("pace", PACES), ("theme", THEMES)):
-        if a[option] not in choices:
-            raise ValueError(f"--{option} must be {' or '.join(choices)}; got {a[option]}.")
+    problem.check_choices(a, pace=PACES, theme=plot.THEMES)
     if not 240 <= a["height"] <= 4320:
         raise ValueError(f"--height must be from 240 to 4320; got {a['height']}.")
     if a["seconds"] * a["fps"] > 20_000:
@@ -261,12 +255,12 @@ def write(
     last = len(reel.times) - 1
     if "mp4" in formats:
         with whole(out / "film.mp4") as path:
-            write_mp4(path, _frames(film, _paced(last, fps, 1), "mp4"), fps)
+            write_mp4(path, drawn(film.frames, paced(last, fps), "film.mp4"), fps)
     if "gif" in formats:
         every = max(1, round(fps / GIF_FPS))
         small = film if height <= GIF_HEIGHT else plot.Film(reel, **names, theme=theme, height=GIF_HEIGHT)
         with whole(out / "film.gif") as path:
-            write_gif(path, _frames(small, _paced(last, fps, every), "gif"), max(1, round(fps / every)))
+            write_gif(path, drawn(small.frames, paced(last, fps, every), "film.gif"), max(1, round(fps / every)))
     if "html" in formats:
         with whole(out / "film.html") as path:
             path.write_text(plot.film_html(film, fps=fps), encoding="utf-8")
@@ -276,20 +270,6 @@ def write(
         with whole(out / name) as path:
             film.save(path, k)
     return [*(f"film.{each}" for each in ("mp4", "gif", "html") if each in formats), *pictures]
-
-
-def _paced(last: int, fps: int, every: int) -> list[int]:
-    """The numbers of the frames, the first and the last held for a while."""
-    hold = max(1, round(HOLD * fps / every))
-    middle = list(range(0, last, every))
-    return [0] * (hold - 1) + middle + [last] * hold
-
-
-def _frames(film: plot.Film, numbers: list[int], name: str) -> Iterator[np.ndarray]:
-    with Progress(f"film.{name}", len(numbers), "frame", words="drawing", parts=10) as show:
-        for done, frame in enumerate(film.frames(numbers), 1):
-            yield frame
-            show(done)
 
 
 def dataset(reel: plot.Reel, x_name: str, y_name: str) -> xr.Dataset:

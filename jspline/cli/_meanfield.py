@@ -1,7 +1,6 @@
 """`jspline meanfield`: the infinitely wide network learns a data set, beside a random one."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,15 +18,15 @@ from jspline.charts import ReLUNet
 from jspline.cli import _options as options
 from jspline.cli import _problem as problem
 from jspline.cli._app import app, configure, on_host, one_sentence
-from jspline.cli._encode import need, write_gif, write_mp4
+from jspline.cli._encode import drawn, need, paced, write_gif, write_mp4
 from jspline.cli._output import keep, labelled, pictures
 from jspline.cli._progress import Progress
 from jspline.datasets import Dataset, Units
 from jspline.init import Balanced, Gaussian
-from jspline.objective import loss
+from jspline.objective import loss, predict
 
 FPS = 15
-BINS, POINTS = 240, 960
+GRID, BINS, POINTS = 401, 240, 960
 SIDES = {"right": 1, "left": -1}
 
 
@@ -83,7 +82,7 @@ def meanfield_command(
         arrays = _arrays(mf, given, units, table)
         show(2, "densities")
         if width:
-            arrays = arrays.merge(_random(law, width, seed, mf, given, units, arrays))
+            arrays = arrays.merge(_random(law, width, seed, mf, given, units))
         show(3, "the random network")
     arrays.attrs |= {"error": mf.error, "nodes": mf.net.width, "width": width}
     arrays.attrs |= {"result": mf.result, "x_name": table.x_name, "y_name": table.y_name}
@@ -94,7 +93,7 @@ def meanfield_command(
         film = plot.MeanFieldFilm(arrays, title=title, theme=theme)  # type: ignore[arg-type]
         write = write_gif if format == "gif" else write_mp4
         with whole(out / f"meanfield.{format}") as path:
-            write(path, _film(film, frames, format), FPS)
+            write(path, drawn(film.frames, paced(frames - 1, FPS), f"meanfield.{format}"), FPS)
         for name in names[:2]:
             with whole(out / name) as path:
                 film.draw(frames - 1)
@@ -106,9 +105,7 @@ def _check(a: dict[str, Any]) -> None:
     problem.check_counts(max_nodes=a["max_nodes"])
     problem.check_seed(a["seed"])
     problem.check_positive(**{name: a[name] for name in ("scale", "t1", "rtol", "tol")})
-    for name, choices in (("init", ("balanced", "gaussian")), ("format", ("gif", "mp4")), ("theme", ("light", "dark"))):
-        if a[name] not in choices:
-            raise ValueError(f"--{name} must be {' or '.join(choices)}; got {a[name]}.")
+    problem.check_choices(a, init=("balanced", "gaussian"), format=("gif", "mp4"), theme=plot.THEMES)
     if not 3 <= a["frames"] <= 2000:
         raise ValueError(f"--frames must be from 3 to 2000; got {a['frames']}.")
     if a["width"]:
@@ -121,10 +118,7 @@ def _check(a: dict[str, Any]) -> None:
 
 def _arrays(mf: meanfield.MeanField, data: Dataset, units: Units, table: Any) -> xr.Dataset:
     """The limit, labelled, in the units of the data."""
-    x = np.asarray(data.x)
-    far = 0.5 * (x[-1] - x[0])
-    grid = np.linspace(x[0] - far / 5, x[-1] + far / 5, 401)
-    beta = np.linspace(x[0] - far, x[-1] + far, POINTS)
+    grid, beta = _points(data, 0.1, GRID), _points(data, 0.5, POINTS)
     density = np.stack([[mf.density(beta, s, t) for s in SIDES.values()] for t in mf.ts])
     found = [mf.atoms(t) for t in mf.ts]
     most = max(1, *(atoms.mass.size for atoms in found))
@@ -154,20 +148,25 @@ def _arrays(mf: meanfield.MeanField, data: Dataset, units: Units, table: Any) ->
     return labelled(arrays).assign_coords(side=list(SIDES), state=list(meanfield.Mass._fields))
 
 
+def _points(data: Dataset, beyond: float, count: int) -> np.ndarray:
+    """Evenly from a share of the range of the data before them to as much beyond."""
+    low, high = float(data.x[0]), float(data.x[-1])
+    return np.linspace(low - beyond * (high - low), high + beyond * (high - low), count)
+
+
 def _random(
-    law: Balanced | Gaussian, width: int, seed: int, mf: meanfield.MeanField, data: Dataset, units: Units, arrays: Any
+    law: Balanced | Gaussian, width: int, seed: int, mf: meanfield.MeanField, data: Dataset, units: Units
 ) -> xr.Dataset:
     """One network of finite width, whose breakpoints are counted."""
     drawn, root = law.sample(width, key=jax.random.key(seed)), width**0.5
     start = ReLUNet(drawn.w / root, drawn.b / root, drawn.v / root, 0.0)
     sol = flow(start, data, mf.t1, ts=jnp.asarray(mf.ts), rtol=mf.rtol, atol=mf.atol / root)
-    grid = (arrays.grid.values - units.x_mean) / units.x_scale
-    low, high = (arrays.beta.values[[0, -1]] - units.x_mean) / units.x_scale
-    edges = np.linspace(low, high, BINS + 1)
+    grid, edges = _points(data, 0.1, GRID), _points(data, 0.5, BINS + 1)
+    places = Dataset(grid, np.zeros_like(grid))
     fits, counts, losses = [], [], []
     for k in range(mf.ts.size):
         net = jax.tree.map(lambda part, k=k: part[k], sol.nets)
-        fits.append(units.y(net(grid)))
+        fits.append(units.y(predict(net, places)))
         losses.append(float(loss(net, data)))
         w, b = np.asarray(net.w), np.asarray(net.b)
         beta = np.divide(-b, w, where=w != 0, out=np.full(width, np.inf))
@@ -196,11 +195,3 @@ def _summary(mf: meanfield.MeanField, arrays: xr.Dataset) -> str:
     if mf.result != "converged":
         lines.append(f"Warning: {mf.message}")
     return "\n".join(lines)
-
-
-def _film(film: plot.MeanFieldFilm, frames: int, name: str) -> Iterator[np.ndarray]:
-    numbers = [0] * FPS + list(range(frames)) + [frames - 1] * FPS
-    with Progress(f"meanfield.{name}", len(numbers), "frame", words="drawing", parts=10) as show:
-        for done, frame in enumerate(film.frames(numbers), 1):
-            yield frame
-            show(done)

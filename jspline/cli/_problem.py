@@ -1,6 +1,6 @@
 """What commands that train have in common: the data as they see them, the initialization by name, checks of numbers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,6 +182,13 @@ def check_positive(**numbers: float) -> None:
     for name, value in numbers.items():
         if not 0 < value < float("inf"):
             raise ValueError(f"{_option(name)} must be positive and finite; got {exact(value)}.")
+
+
+def check_choices(arguments: Mapping[str, Any], **choices: Iterable[str]) -> None:
+    """Raise `ValueError` for the first option that is none of its choices."""
+    for name, listed in choices.items():
+        if arguments[name] not in listed:
+            raise ValueError(f"{_option(name)} must be {' or '.join(listed)}; got {arguments[name]}.")
 
 
 def check_seed(seed: int) -> None:
