@@ -8,7 +8,6 @@ import xarray as xr
 from helpers import break_pictures, lost_nothing
 from typer.testing import CliRunner
 
-import jspline
 from jspline.cli import app
 
 SMALL = ["--t1", "4", "--tol", "0.5", "--frames", "4", "--width", "500"]
@@ -87,4 +86,3 @@ def test_what_is_refused(tmp_path, csv, arguments, message):
 
 def test_help_shows_how():
     assert "jspline meanfield sine --scale 1 --out wide" in run("meanfield", "--help").output.replace("\n", " ")
-    assert jspline.meanfield.flow.__doc__

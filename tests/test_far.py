@@ -35,10 +35,14 @@ def test_fits_are_as_accurate_wherever_the_data_lie(offset, scale):
         for rtol in (1e-3, 1e-4, 1e-6, 1e-8):
             sol = flow(net, data, end, rtol=rtol, atol=1e-3 * rtol)
             assert np.max(np.abs(fit(sol.net, data) - wanted)) <= 10 * rtol * np.max(np.abs(data.y))
-        # Breakpoints and charges are as far from 0 as the data: single precision holds them to 6e-8 of that.
-        small, points = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (net, data))
-        sol = flow(small, points, end, rtol=1e-4, atol=1e-7)
-        assert np.max(np.abs(fit(sol.net, points) - wanted)) <= 1e-3 * np.max(np.abs(data.y))
+        assert off_in_single(net, data, end, wanted) <= 1e-3 * np.max(np.abs(data.y))
+
+
+def off_in_single(net, data, end, wanted):
+    """Breakpoints and charges are as far from 0 as the data: single precision holds them to 6e-8 of that."""
+    small, points = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), (net, data))
+    sol = flow(small, points, end, rtol=1e-4, atol=1e-7)
+    return np.max(np.abs(fit(sol.net, points) - wanted))
 
 
 def euler(net, data, end, steps):
@@ -69,6 +73,18 @@ def test_fits_far_away_and_in_other_units_are_those_of_small_steps(offset, scale
         for rtol in (1e-3, 1e-4, 1e-6):
             sol = flow(net, data, end, rtol=rtol, atol=1e-3 * rtol)
             assert np.max(np.abs(fit(sol.net, data) - fine)) <= 10 * rtol * size
+
+
+NEAR = pytest.mark.xfail(strict=True, reason="seed 1 slides where it should cross, and is 5.7e-3 off")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("offset", "scale"), [(30.0, 1.0), (0.0, 1e3), pytest.param(1.0, 1e-3, marks=NEAR)])
+def test_single_precision_in_other_units(offset, scale):
+    for seed in range(3):
+        net, data, end = case(seed, offset, scale)
+        fine = fit(flow(net, data, end, rtol=1e-8, atol=1e-11).net, data)
+        assert off_in_single(net, data, end, fine) <= 1e-3 * np.max(np.abs(data.y))
 
 
 def rest(net, data, pinned=()):

@@ -109,13 +109,13 @@ OF_A_MACHINE = (
     "distance of the others from the lines",
     "starts whose largest step ends smoother",  # training at the edge of stability
 )
-"""Numbers of the audit that the rounding of another machine changes; the verdicts on them it does not."""
+"""Numbers of the audit that the rounding of another machine changes; whether they hold it does not."""
 
 
 def beyond_rounding(numbers):
     """Without the entry at which two equal arrays differ most, and others that are up to the rounding of a machine."""
-    numbers = {key: row for key, row in numbers.items() if not any(words in key for words in OF_A_MACHINE)}
     equal = {key for key, row in numbers.items() if row.get("difference", np.inf) <= row.get("bound", -1)}
+    equal |= {key for key in numbers if any(words in key for words in OF_A_MACHINE)}
     return {
         key: {k: v for k, v in row.items() if key not in equal or k in ("of", "holds")} for key, row in numbers.items()
     }

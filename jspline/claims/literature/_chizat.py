@@ -12,7 +12,7 @@ import numpy as np
 
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_most
-from jspline.claims.literature._mei import limit, problem
+from jspline.claims._infinite import balanced, limit, problem
 from jspline.objective import loss
 
 LATE = 400.0
@@ -22,7 +22,7 @@ NOTHING = 1e-3
 
 def check(run: Run, stated: Any) -> Evidence:
     data = problem().data
-    ends = {scale: float(loss(limit(scale, LATE).net, problem())) for scale in (stated.scale, 1.0)}
+    ends = {scale: float(loss(limit(balanced(scale), LATE).net, problem())) for scale in (stated.scale, 1.0)}
     x, y = np.asarray(data.x), np.asarray(data.y)
     line = np.sum((np.polyval(np.polyfit(x, y, 1), x) - y) ** 2) / 2
     return Evidence(

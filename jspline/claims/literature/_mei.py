@@ -12,38 +12,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline import Problem, flow, init, meanfield
+from jspline import flow
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import exponent, mean
-from jspline.datasets import Dataset
+from jspline.claims._infinite import END, balanced, limit, problem
 
 WIDTHS = np.array([64, 256, 1024])
-END = 16.0
 GRID = np.linspace(-2, 2, 41)
-
-
-def problem() -> Problem:
-    """Three data, without b0."""
-    return Problem(Dataset([-0.75, -0.5, 0.125], [1.1, 0.1, 0.8]), train_b0=False)
-
-
-def limit(scale: float = 1.0, end: float = END) -> meanfield.MeanField:
-    """The infinitely wide network, from balanced weights of this scale."""
-    return meanfield.flow(init.Balanced(scale), problem(), end, rtol=1e-6, atol=1e-9, tol=2e-3, ts=[end])
 
 
 def fits(keys: jax.Array) -> np.ndarray:
     """Of random networks at the end, `(widths, repetitions, points)`."""
 
     def end(width: int, key: jax.Array) -> np.ndarray:
-        net = init.Balanced(width**-0.5).sample(width, key=jax.random.fold_in(key, width))
+        net = balanced(width**-0.5).sample(width, key=jax.random.fold_in(key, width))
         return np.asarray(flow(net, problem(), END, rtol=1e-4, atol=1e-8).net(jnp.asarray(GRID)))
 
     return np.array([[end(width, key) for key in keys] for width in WIDTHS.tolist()])
 
 
 def check(run: Run, stated: Any) -> Evidence:
-    of_limit = limit()
+    of_limit = limit(balanced())
     apart = fits(jax.random.split(run.key(), run.size(96, 400))) - np.asarray(of_limit(GRID))
     rms = np.sqrt(np.mean(apart**2, axis=-1))
     totals = WIDTHS[-1] * np.sum(apart[-1] ** 2, axis=-1)

@@ -10,19 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from jspline import init, meanfield
+from jspline import init
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_most
-from jspline.claims.literature._mei import END, problem
+from jspline.claims._infinite import END, balanced, limit, problem
 from jspline.objective import loss
 
 APART = 0.05
 """Losses apart by less, relative, are equal up to the nodes: their fits differ by about a tenth of that."""
-
-
-def balanced() -> init.Balanced:
-    """v = +-|(w, b)|: all charges are 0."""
-    return init.Balanced(1.0)
 
 
 def independent() -> init.Gaussian:
@@ -32,7 +27,7 @@ def independent() -> init.Gaussian:
 
 def end(law: Any, tol: float) -> float:
     """The loss at the end."""
-    return float(loss(meanfield.flow(law, problem(), END, rtol=1e-6, atol=1e-9, tol=tol).net, problem()))
+    return float(loss(limit(law, tol=tol).net, problem()))
 
 
 def check(run: Run, stated: Any) -> Evidence:
