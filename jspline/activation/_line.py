@@ -6,7 +6,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jspline.activation._active import is_active
-from jspline.activation._space import Mask
 
 FEW_DATA, FEW_ENTRIES = 32, 2**14
 """Up to so many data, and entries of the matrix of activations, sums are products with it."""
@@ -60,14 +59,14 @@ class Ranks(eqx.Module):
     def over_data(self, values: Float[Array, "k data"]) -> Float[Array, "k width"]:
         """For each neuron, the sum of `values` over the data it is active on."""
         if self._few:
-            return Mask(self.mask()).over_data(values)
+            return jnp.sum(jnp.where(self.mask()[None], values[:, :, None], 0), axis=1)
         sums = jnp.concatenate([_sums_before(values), _sums_from(values)], axis=1)
         return _take(sums, self._suffix + self.rank)
 
     def over_neurons(self, values: Float[Array, "k width"]) -> Float[Array, "k data"]:
         """For each datum, the sum of `values` over the neurons active on it: the transpose of `over_data`."""
         if self._few:
-            return Mask(self.mask()).over_neurons(values)
+            return jnp.sum(jnp.where(self.mask()[None], values[:, None], 0), axis=2)
         rightward, leftward = self._by_side(values)
         return rightward + leftward
 
@@ -149,9 +148,10 @@ class Ranks(eqx.Module):
 
     @property
     def _few(self) -> bool:
-        """Whether the matrix of activations is so small that a product with it takes less than running sums.
+        """Whether the matrix of activations is so small that a sum over all of it takes less than running sums.
 
-        Less to run, and much less to compile: on a CPU each running sum, and each scatter, is a program of its own.
+        Less to run, and much less to compile: on a CPU each running sum, and each scatter, is a program of its own. Not
+        a product of matrices, which a CPU hands to other threads: small ones wait for these longer than they take.
         """
         return self.size <= FEW_DATA and self.size * self.rank.size <= FEW_ENTRIES
 
