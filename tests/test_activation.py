@@ -32,13 +32,6 @@ def degenerate(rng):
 NETS = [random, on_data, degenerate]
 
 
-@pytest.fixture(params=["running sums", "products"], autouse=True)
-def way(request, monkeypatch):
-    """For few data `Ranks` takes products with the matrix of activations, for many running sums: here both, on few."""
-    if request.param == "running sums":
-        monkeypatch.setattr("jspline.activation._line.FEW_DATA", 0)
-
-
 def pair(make, seed=0):
     w, b = make(np.random.default_rng(seed))
     return tuple(kind.of(jnp.asarray(w), jnp.asarray(b), jnp.asarray(X)) for kind in (Ranks, Mask)), w, b

@@ -7,9 +7,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jspline.activation._active import is_active
 
-FEW_DATA, FEW_ENTRIES = 32, 2**14
-"""Up to so many data, and entries of the matrix of activations, sums are products with it."""
-
 
 class Ranks(eqx.Module):
     """Where each neuron stands among the sorted data.
@@ -58,15 +55,11 @@ class Ranks(eqx.Module):
 
     def over_data(self, values: Float[Array, "k data"]) -> Float[Array, "k width"]:
         """For each neuron, the sum of `values` over the data it is active on."""
-        if self._few:
-            return jnp.sum(jnp.where(self.mask()[None], values[:, :, None], 0), axis=1)
         sums = jnp.concatenate([_sums_before(values), _sums_from(values)], axis=1)
         return _take(sums, self._suffix + self.rank)
 
     def over_neurons(self, values: Float[Array, "k width"]) -> Float[Array, "k data"]:
         """For each datum, the sum of `values` over the neurons active on it: the transpose of `over_data`."""
-        if self._few:
-            return jnp.sum(jnp.where(self.mask()[None], values[:, None], 0), axis=2)
         rightward, leftward = self._by_side(values)
         return rightward + leftward
 
@@ -125,10 +118,6 @@ class Ranks(eqx.Module):
 
     def _by_side(self, values: Float[Array, "k width"]) -> tuple[Float[Array, "k data"], Float[Array, "k data"]]:
         """`over_neurons` of the right-facing neurons, and of the left-facing ones."""
-        if self._few:
-            sides = jnp.concatenate([jnp.where(self.right == side, values, 0) for side in (True, False)])
-            rightward, leftward = jnp.split(self.over_neurons(sides), 2)
-            return rightward, leftward
         return jax.lax.platform_dependent(self, values, cpu=Ranks._by_scatter, default=Ranks._by_sort)
 
     def _by_scatter(self, values: Array) -> tuple[Array, Array]:
@@ -145,15 +134,6 @@ class Ranks(eqx.Module):
         before, after = _sums_before(jnp.where(right, ordered, 0)), _sums_from(jnp.where(right, 0, ordered))
         count = jnp.searchsorted(self.rank[order], jnp.arange(self.size, dtype=self.rank.dtype), side="right")
         return _take(before, count), _take(after, count)
-
-    @property
-    def _few(self) -> bool:
-        """Whether the matrix of activations is so small that a sum over all of it takes less than running sums.
-
-        Less to run, and much less to compile: on a CPU each running sum, and each scatter, is a program of its own. Not
-        a product of matrices, which a CPU hands to other threads: small ones wait for these longer than they take.
-        """
-        return self.size <= FEW_DATA and self.size * self.rank.size <= FEW_ENTRIES
 
     @property
     def _suffix(self) -> Array:

@@ -89,8 +89,8 @@ def explore_command(
 class Interrupts:
     """Ctrl-C, which ends what is inside this context, and which is not lost.
 
-    Where it comes while Python is in a collector's callback or a destructor, Python prints its exception and goes on:
-    so it is remembered, and raised again at the next `check`. Once a loop runs, it stops that, and raises nothing.
+    What is raised while Python is in a collector's callback or a destructor is printed and forgotten. So the first one
+    raises nothing: it is remembered until the next `check`, or stops the loop, once there is one.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Interrupts:
         return kind is KeyboardInterrupt
 
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` if it was asked for before."""
+        """Raise `KeyboardInterrupt` if it was asked for."""
         if self.asked:
             raise KeyboardInterrupt
 
@@ -118,10 +118,11 @@ class Interrupts:
         self.check()
 
     def _ask(self, number: int, frame: Any) -> None:
+        if self.stop is not None:
+            self.stop()
+        elif self.asked:
+            raise KeyboardInterrupt  # who asks twice does not want to wait
         self.asked = True
-        if self.stop is None:
-            raise KeyboardInterrupt
-        self.stop()
 
 
 def warm(solver: Solver, check: Callable[[], None]) -> None:

@@ -30,7 +30,6 @@ def respond(step: FrozenStep, carried: Carried, limit: Float[Array, ""]) -> Carr
     impulse = -h * limit * p * (change + back)
     met = step.meeting.theta <= limit
 
-    @jax.vmap
     def felt(active: Ranks, pin: Array, net: ReLUNet) -> Array:
         cell = in_cell(term, active, pin)
         w, b, v = (jnp.where(met, leaf, 0) for leaf in weights_of(net))
@@ -38,9 +37,7 @@ def respond(step: FrozenStep, carried: Carried, limit: Float[Array, ""]) -> Carr
         mine = ReLUNet(w, b, v, net.b0)
         return cell.push(mine, velocity(mine, force))
 
-    now = carried.term.active, carried.term.pin, carried.net
-    frozen = term.active, term.pin, step.dense.at(limit)
-    new, old = felt(*jax.tree.map(lambda *both: jnp.stack(both), now, frozen))
-    second = new - old
-    error = ERROR * jnp.max(jnp.abs(back)) + jnp.max(jnp.abs(second))
+    new = felt(carried.term.active, carried.term.pin, carried.net)
+    old = felt(term.active, term.pin, step.dense.at(limit))
+    error = ERROR * jnp.max(jnp.abs(back)) + jnp.max(jnp.abs(new - old))
     return carried._replace(net=jax.tree.map(jnp.add, carried.net, answer), error=error)

@@ -34,30 +34,30 @@ class Departure(NamedTuple):
 
 def departure(points: Points, e: Float[Array, " data"], sign: Float[Array, ""]) -> Departure:
     """Maximise sign * sum_n e_n relu(x_n cos th + sin th) over directions th; O(N) (docs/theory.md 7.8)."""
-    x, count, size = points.x, points.count, len(points.x)
-    place = jnp.arange(size, dtype=jnp.int32)
-    # Sums of e x and e over the data from k on, from behind k on, and before k: each of one that faces right or left.
-    sums = Ranks(jnp.concatenate([place, place + 1, place]), jnp.arange(3 * size) < 2 * size, size)
-    X, E = jnp.reshape(sums.over_data(jnp.stack([e * x, e])), (2, 3, size))
+    x, count = points.x, points.count
+    place = jnp.arange(len(x), dtype=jnp.int32)
+    values = jnp.stack([e * x, e])
+    from_here = jnp.flip(jnp.cumsum(jnp.flip(values, 1), 1), 1)  # over k, k + 1, ...
+    behind = jnp.concatenate([from_here[:, 1:], jnp.zeros((2, 1), x.dtype)], 1)
+    before = jnp.concatenate([jnp.zeros((2, 1), x.dtype), jnp.cumsum(values, 1)[:, :-1]], 1)
 
-    def z(at: Array) -> Array:
-        return sign * (X * at[None] + E)
+    def z(q: Array, at: Array) -> Array:
+        return sign * (q[0] * at + q[1])
 
-    # Inside a cell: the direction of q = (X, E), if it sees what q was summed over, and nothing else.
-    last, first = x[jnp.maximum(count - 1, 0)], place == 0
-    here, previous = z(x) > 0, z(x[jnp.maximum(place - 1, 0)]) > 0
-    rightward = (first | ~previous[0]) & here[0] & (z(last[None])[0] > 0)
-    leftward = ~first & previous[2] & (z(x[:1])[2] > 0) & ~here[2]
+    # Inside a cell: the direction of q, if it sees what q was summed over.
+    previous, last = x[jnp.maximum(place - 1, 0)], x[jnp.maximum(count - 1, 0)]
+    rightward = ((place == 0) | (z(from_here, previous) <= 0)) & (z(from_here, x) > 0) & (z(from_here, last) > 0)
+    leftward = (place > 0) & (z(before, previous) > 0) & (z(before, x[0]) > 0) & (z(before, x) <= 0)
     # Between cells: sliding on datum m, if that attracts from both sides.
     root = jnp.sqrt(1 + x**2)
-    attracts = here & (z(x) + (sign * e * root**2)[None] < 0)
-    along, length = sign * (X - x[None] * E) / root[None], jnp.hypot(X, E)
+    along = [direction * sign * (q[0] - x * q[1]) / root for direction, q in ((1, behind), (-1, before))]
+    attracts = [(z(q, x) > 0) & (z(q, x) + sign * e * root**2 < 0) for q in (behind, before)]
     values = jnp.stack(
         [
-            jnp.where(rightward, length[0], 0),
-            jnp.where(leftward, length[2], 0),
+            jnp.where(rightward, jnp.hypot(*from_here), 0),
+            jnp.where(leftward, jnp.hypot(*before), 0),
+            jnp.where(attracts[0], along[0], 0),
             jnp.where(attracts[1], along[1], 0),
-            jnp.where(attracts[2], -along[2], 0),
         ]
     )
     values = jnp.where((place < count)[None], values, 0)

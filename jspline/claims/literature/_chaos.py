@@ -1,0 +1,77 @@
+"""Sznitman (1991), and Mei, Montanari and Nguyen (2018): neurons of a wide network move as if they were independent.
+
+The same neurons move in random balanced networks on three data, and as tracers in the limit of infinite width. Stated:
+the distance of the two, in root mean square, goes as 1 / sqrt(H). That asks for a field without jumps, which a ReLU on
+finite data does not have: a share of the order of 1 / sqrt(H) of the neurons takes another side of a datum, and ends at
+a distance of the order of 1. Independent: the exact flow of both (docs/theory.md 13.2, 13.4). Decision: slopes of
+logarithms over H. Condition: the mean distance goes as 1 / sqrt(H), its root mean square as H^(-1/4).
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jspline import ReLUNet, flow
+from jspline.claims._claim import Claim, Compared, Evidence, Run
+from jspline.claims._decide import exponent
+from jspline.claims._infinite import END, balanced, limit, problem
+
+WIDTHS = np.array([256, 1024, 4096])
+
+
+def apart(keys: jax.Array) -> list[np.ndarray]:
+    """For each width how far each neuron is from its tracer, in units of mean field, `(repetitions, width)`."""
+    starts = [
+        [balanced(width**-0.5).sample(width, key=jax.random.fold_in(key, width)) for key in keys]
+        for width in WIDTHS.tolist()
+    ]
+    ends = [[flow(net, problem(), END, rtol=1e-4, atol=1e-8).net for net in nets] for nets in starts]
+    # One flow for all tracers: they count for nothing, so it does not matter who else there is.
+    begin, end = (_joined([net for nets in each for net in nets]) for each in (starts, ends))
+    traced = limit(balanced()).trace(ReLUNet(*map(jnp.asarray, begin)))
+    distance = np.linalg.norm(end - np.stack([traced.w[-1], traced.b[-1], traced.v[-1]]), axis=0)
+    parts = np.split(distance, np.cumsum(len(keys) * WIDTHS)[:-1])
+    return [np.sqrt(width) * part.reshape(len(keys), width) for width, part in zip(WIDTHS, parts, strict=True)]
+
+
+def _joined(nets: list[ReLUNet]) -> np.ndarray:
+    return np.concatenate([np.stack([net.w, net.b, net.v]) for net in nets], axis=1)
+
+
+def check(run: Run, stated: Any) -> Evidence:
+    distances = apart(jax.random.split(run.key(), run.size(10, 40)))
+    rms = np.array([np.sqrt(np.mean(each**2, axis=1)) for each in distances])
+    means = np.array([np.mean(each, axis=1) for each in distances])
+    in_square, in_mean = (
+        exponent(what, WIDTHS, values, rate)
+        for what, values, rate in (
+            ("root mean square distance over H", rms, -0.25),
+            ("mean distance over H", means, -0.5),
+        )
+    )
+    printed = exponent("root mean square distance over H", WIDTHS, rms, stated.rate)
+    return Evidence(
+        printed=(printed,),
+        condition=(in_mean, in_square),
+        compared=(
+            Compared("root mean square distance", "1 / sqrt(H)", f"H^{in_square.numbers['exponent']:.2f}"),
+            Compared("mean distance", "1 / sqrt(H)", f"H^{in_mean.numbers['exponent']:.2f}"),
+        ),
+        arrays={"widths": WIDTHS, "rms": rms, "means": means},
+    )
+
+
+CLAIM = Claim(
+    id="lit-chaos",
+    title="Propagation of chaos",
+    source="Sznitman (1991), Topics in propagation of chaos; Mei, Montanari and Nguyen (2018), A mean field view of "
+    "the landscape of two-layer neural networks",
+    statement="The neurons of a network of width H are, in root mean square, of the order of 1 / sqrt(H) from what "
+    "they would do in the infinitely wide one.",
+    condition="The field that moves a neuron has no jumps, which a ReLU on finite data has: it holds for the mean "
+    "distance, and H^(-1/4) for the root mean square.",
+    check=check,
+    stated={"rate": -0.5},
+)
