@@ -15,9 +15,8 @@ import numpy as np
 import jspline
 from benchmarks._report import duration, in_turns, machine, table
 from benchmarks.flow import dataset, how
-from jspline.dynamics import Running, Solution, advance, start
+from jspline.dynamics import Running, Solution, advance, compiler_options, start
 from jspline.dynamics._cell import FlowTerm
-from jspline.dynamics._compile import SEQUENTIAL
 from jspline.dynamics._implicit import factor
 from jspline.dynamics._rosenbrock import Cubic, rodas
 from jspline.dynamics._sizes import sizes
@@ -222,10 +221,10 @@ def _pieces(run: Running) -> list[str]:
 
     functions = {"frozen": frozen, "who": who, "carry": carried, "respond": responded}
     compiled = {
-        name: partial(eqx.filter_jit(function, compiler_options=SEQUENTIAL), run)  # type: ignore[call-overload]
+        name: partial(eqx.filter_jit(function, compiler_options=compiler_options()), run)  # type: ignore[call-overload]
         for name, function in functions.items()
     }
-    compiled["factor"] = partial(eqx.filter_jit(factored, compiler_options=SEQUENTIAL), run.term, run.net, run)  # type: ignore[call-overload]
+    compiled["factor"] = partial(eqx.filter_jit(factored, compiler_options=compiler_options()), run.term, run.net, run)  # type: ignore[call-overload]
     compiled["attempt"] = partial(advance, run, 1)
     met = int(np.sum(np.isfinite(compiled["who"]().theta)))
     for function in compiled.values():
