@@ -1,5 +1,6 @@
 """`jspline.train`: any optax optimiser on the loss that the flow goes down."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -110,13 +111,46 @@ def train(
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
     data = only_data(problem, train_b0=True)
+    _check(net, data, optimizer, steps, batch_size, key, learning_rate, records)
+    step = _step(data, optimizer, batch_size, jax.random.key(0) if key is None else as_key(key))
+
+    def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
+        state = jax.lax.fori_loop(ends[0], ends[1], step, state)
+        return state, _whole(state[0], data)
+
+    at = np.unique(np.linspace(0, steps, min(records, steps) + 1).round().astype(int))
+    (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
+    losses = jnp.concatenate([_whole(net, data)[None], losses])
+    last, losses = eqxi.nondifferentiable_backward((last, losses), msg=FORWARD_ONLY)
+    limit = jnp.full((), jnp.inf, losses.dtype)
+    with nan_is_an_answer():
+        ends = jnp.full(2, jnp.nan, losses.dtype)
+    if learning_rate is not None:
+        limit = 2 / jnp.asarray(learning_rate, losses.dtype)
+        ends = jnp.stack([sharpness(net, data), sharpness(last, data)])
+    rises = losses[1:] - losses[:-1] > 1e-6 * losses[0]
+    rose = jnp.any(rises) if batch_size is None and learning_rate is not None else losses[-1] > losses[0]
+    finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((last, losses))]))
+    outcome = OUTCOMES.where(jnp.any(ends > limit) | rose, codes.unstable, codes.steps_done)
+    return Training(last, jnp.asarray(at), losses, ends, limit, OUTCOMES.where(finite, outcome, codes.not_finite))
+
+
+def _check(
+    net: Any,
+    data: Dataset,
+    optimizer: Any,
+    steps: Any,
+    batch_size: Any,
+    key: Any,
+    learning_rate: Any,
+    records: Any,
+) -> None:
     check_whole(steps=steps, records=records, batch_size=1 if batch_size is None else batch_size)
     drawn, kept = 0 if batch_size is None else batch_size, min(records, steps)
     check_memory(f"A batch of {drawn:,} data", 6 * drawn * data.x.dtype.itemsize, "take fewer")
     check_memory(f"A record of {kept:,} losses", 48 * kept, "take fewer")
     if batch_size is not None and key is None:
         raise ValueError("Mini-batches are random: give `key`.")
-    key = jax.random.key(0) if key is None else as_key(key)
     if not isinstance(net, eqx.Module):
         raise TypeError(f"`net` must be a ReLUNet, a BatchNormNet or a DeepNet; got {given(net)}.")
     if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))):
@@ -125,6 +159,11 @@ def train(
         check_scalar(learning_rate=learning_rate)
         check_positive(learning_rate=learning_rate)
 
+
+def _step(
+    data: Dataset, optimizer: optax.GradientTransformation, batch_size: int | None, key: PRNGKeyArray
+) -> Callable[[Array, tuple[Net, Any]], tuple[Net, Any]]:
+    """What step k makes of a net and of what the optimizer remembers."""
     asking = optax.with_extra_args_support(optimizer)
 
     def step(k: Array, state: tuple[Net, Any]) -> tuple[Net, Any]:
@@ -150,25 +189,7 @@ def train(
         new = jax.tree.map(lambda one, old: jnp.asarray(one, jnp.asarray(old).dtype), new, memory)
         return optax.apply_updates(net, change), new
 
-    def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
-        state = jax.lax.fori_loop(ends[0], ends[1], step, state)
-        return state, _whole(state[0], data)
-
-    at = np.unique(np.linspace(0, steps, min(records, steps) + 1).round().astype(int))
-    (last, _), losses = jax.lax.scan(segment, (net, optimizer.init(net)), jnp.stack([at[:-1], at[1:]], axis=1))
-    losses = jnp.concatenate([_whole(net, data)[None], losses])
-    last, losses = eqxi.nondifferentiable_backward((last, losses), msg=FORWARD_ONLY)
-    limit = jnp.full((), jnp.inf, losses.dtype)
-    with nan_is_an_answer():
-        ends = jnp.full(2, jnp.nan, losses.dtype)
-    if learning_rate is not None:
-        limit = 2 / jnp.asarray(learning_rate, losses.dtype)
-        ends = jnp.stack([sharpness(net, data), sharpness(last, data)])
-    rises = losses[1:] - losses[:-1] > 1e-6 * losses[0]
-    rose = jnp.any(rises) if batch_size is None and learning_rate is not None else losses[-1] > losses[0]
-    finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((last, losses))]))
-    outcome = OUTCOMES.where(jnp.any(ends > limit) | rose, codes.unstable, codes.steps_done)
-    return Training(last, jnp.asarray(at), losses, ends, limit, OUTCOMES.where(finite, outcome, codes.not_finite))
+    return step
 
 
 @compiled

@@ -8,6 +8,7 @@ is right to its tolerance between events and of first order across them.
 import abc
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -110,17 +111,40 @@ def integrate(
     problem: Problem,
     options: Options,
     chart_name: str,
-    solver: diffrax.AbstractSolver,
+    solver: diffrax.AbstractSolver | None,
     controller: diffrax.AbstractStepSizeController,
     max_steps: int,
     stops_early: bool,
 ) -> Solution:
-    """The flow of one net by `diffrax.diffeqsolve`."""
+    """The flow of one net by `diffrax.diffeqsolve`; by `diffrax.Tsit5` for no solver."""
     chart = NetChart() if chart_name == "nn" else CHARTS[chart_name](net)
-    data = problem.data
-    least, points = data.tie_constant(), Points(data)
     # A neuron without a breakpoint has no place in the spline chart: then the start is returned, whatever comes out.
     misfit = jnp.any(net.degenerate()) if chart_name == "spline" else jnp.asarray(False)
+    ends = _ends(chart, net, problem.data, options, stops_early)
+    saveat = {"end": diffrax.SubSaveAt(t1=True)}
+    if options.ts is not None:
+        saveat["ts"] = diffrax.SubSaveAt(ts=options.ts)
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda t, state, args: chart.field(state, problem)),
+        diffrax.Tsit5() if solver is None else solver,
+        t0=jnp.zeros_like(options.t1),
+        t1=options.t1,
+        dt0=None,
+        y0=chart.state(net),
+        saveat=diffrax.SaveAt(subs=saveat),
+        stepsize_controller=controller,
+        event=diffrax.Event(ends) if ends else None,
+        max_steps=max_steps,
+        throw=False,
+    )
+    return _solution(solution, chart, net, problem.data, options, misfit)
+
+
+def _ends(
+    chart: Chart, net: ReLUNet, data: Dataset, options: Options, stops_early: bool
+) -> dict[str, Callable[..., Bool[Array, ""]]]:
+    """What ends a flow before its time, by the name of its result."""
+    least, points = data.tie_constant(), Points(data)
 
     def interpolated(t: Array, state: PyTree, args: PyTree, **_: PyTree) -> Bool[Array, ""]:
         return (options.loss_tol > 0) & (loss(chart.net(state), data) <= least + options.loss_tol)
@@ -136,31 +160,14 @@ def integrate(
         reach = jnp.max(jnp.abs(start)) / (100 * jnp.finfo(start.dtype).eps)
         return (reach > 0) & jnp.any(jnp.abs(state[0]) > reach)
 
-    ends: dict[str, Callable[..., Bool[Array, ""]]] = {}
-    if stops_early:
-        ends |= {"stationary": stationary, "interpolated": interpolated}
-    if chart_name == "spline":
-        ends |= {"left_chart": left_chart}
-    saveat = {"end": diffrax.SubSaveAt(t1=True)}
-    if options.ts is not None:
-        saveat["ts"] = diffrax.SubSaveAt(ts=options.ts)
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, state, args: chart.field(state, problem)),
-        solver,
-        t0=jnp.zeros_like(options.t1),
-        t1=options.t1,
-        dt0=None,
-        y0=chart.state(net),
-        saveat=diffrax.SaveAt(subs=saveat),
-        stepsize_controller=controller,
-        event=diffrax.Event(ends) if ends else None,
-        max_steps=max_steps,
-        throw=False,
-    )
-    t = jnp.where(misfit, 0, solution.ts["end"][0])
+    ends = {"stationary": stationary, "interpolated": interpolated} if stops_early else {}
+    return ends | {"left_chart": left_chart} if isinstance(chart, SplineChart) else ends
+
+
+def _solution(solution: Any, chart: Chart, net: ReLUNet, data: Dataset, options: Options, misfit: Array) -> Solution:
+    """Of `diffrax.Solution`, in a chart, ours; where the net is a `misfit`, the net as it was."""
     end = jax.tree.map(lambda y: y[0], solution.ys["end"])
     last = jax.tree.map(partial(jnp.where, misfit), net, chart.net(end))
-
     nets = None
     if options.ts is not None:
         saved = jnp.isfinite(solution.ts["ts"])
@@ -172,7 +179,7 @@ def integrate(
         nets = jax.tree.map(lambda one, y: jnp.where(misfit, one[None], y), net, path)
     return Solution(
         net=last,
-        t=t,
+        t=jnp.where(misfit, 0, solution.ts["end"][0]),
         loss=loss(last, data),
         grad_norm=slope(last, data, options.train_b0),
         ts=options.ts,
@@ -184,19 +191,12 @@ def integrate(
             "num_rejected": solution.stats["num_rejected_steps"],
             "charge_drift": charge_drift(net, last),
         },
-        result=_result(solution, net, last, data, points, least, options, misfit),
+        result=_result(solution, net, last, data, options, misfit),
     )
 
 
 def _result(
-    solution: diffrax.Solution,
-    net: ReLUNet,
-    last: ReLUNet,
-    data: Dataset,
-    points: Points,
-    least: Array,
-    options: Options,
-    misfit: Array,
+    solution: diffrax.Solution, net: ReLUNet, last: ReLUNet, data: Dataset, options: Options, misfit: Array
 ) -> RESULTS:
     """How the flow from `net` to `last` ended. In order of precedence: what is found later wins."""
     result = codes.where(solution.result == diffrax.RESULTS.successful, codes.end_time, codes.diverged)
@@ -205,6 +205,7 @@ def _result(
     for name in ("stationary", "interpolated", "left_chart"):
         if name in met:
             result = codes.where(met[name], getattr(codes, name), result)
+    points, least = Points(data), data.tie_constant()
     before, after = (loss(each, data) - least for each in (net, last))
     undecided = options.atol + options.rtol * terms(net, points.x[0], points.x[-1])
     result = codes.where(misfit, codes.left_chart, result)

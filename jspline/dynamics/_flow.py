@@ -104,43 +104,26 @@ def flow(
     range from 0, rounding shortens the steps: move such data. A general solver meets every crossing and slide as
     a jump, which costs it many steps and, across the jump, its order.
     """
-    # Check.
     problem, method = plain_problem(problem), as_method(method)
     if pad:
-        check_net(net)
-        if isinstance(method, Diffrax) and method.chart == "spline":
-            raise ValueError("`pad` adds neurons without a breakpoint, which chart='spline' cannot hold; use another.")
-        wide = padded(net, problem, width=common_size(net.width), size=common_size(problem.data.size))
         ends: dict[str, Any] = {"ts": ts, "loss_tol": loss_tol, "grad_tol": grad_tol, "max_steps": max_steps}
-        return _narrowed(flow(*wide, t1, rtol=rtol, atol=atol, method=method, **ends), net.width)
-    stops_first = isinstance(method, Exact) and method.until is not None
+        return _narrowed(
+            flow(*_widened(net, problem, method), t1, rtol=rtol, atol=atol, method=method, **ends), net.width
+        )
     check_whole(max_steps=max_steps)
-    _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
-
-    # Convert.
+    stops_first = isinstance(method, Exact) and method.until is not None
     options = _options(net, problem, t1, rtol, atol, ts, loss_tol, grad_tol, stops_first)
     controller = _controller(method, options)
-
-    # Compile and integrate.
-    if isinstance(method, Exact):
-        steps = jnp.asarray(max_steps, jnp.int32)
-        # Only where JAX traces it can the flow be differentiated: with room for a record of its steps.
-        traced = not is_concrete((net, problem, options))
-        room, on_the_way = int(max_steps) if traced else 0, traced and stops_first
-        run = compiled(_exact, traced=traced)
-        return run(net, problem.data, options, controller, int(method.events), steps, room, on_the_way)
-    if method.chart == "spline":
-        _check_breakpoints(net)
-    return integrate(
-        net,
-        problem,
-        options,
-        method.chart,
-        diffrax.Tsit5() if method.solver is None else method.solver,
-        controller,
-        int(max_steps),
-        stops_early=not is_zero(loss_tol, grad_tol),
-    )
+    if isinstance(method, Diffrax):
+        if method.chart == "spline":
+            _check_breakpoints(net)
+        stops_early = not is_zero(loss_tol, grad_tol)
+        return integrate(net, problem, options, method.chart, method.solver, controller, int(max_steps), stops_early)
+    # Only where JAX traces it can the flow be differentiated: with room for a record of its steps.
+    traced = not is_concrete((net, problem, options))
+    room, on_the_way = int(max_steps) if traced else 0, traced and stops_first
+    steps, run = jnp.asarray(max_steps, jnp.int32), compiled(_exact, traced=traced)
+    return run(net, problem.data, options, controller, int(method.events), steps, room, on_the_way)
 
 
 @moved(**FLOW_MOVED)
@@ -175,7 +158,6 @@ def sensitivity(
     if method.until is not None or method.events:
         raise ValueError(TO_THE_END)
     check_whole(max_steps=max_steps)
-    _check_values(net, problem.data, t1, None, loss_tol, grad_tol, rtol, atol, False)
     options = _options(net, problem, t1, rtol, atol, None, loss_tol, grad_tol, False)
     return compiled(linearize)(net, problem.data, options, _controller(method, options), int(max_steps))
 
@@ -200,7 +182,6 @@ def start(
     """
     problem, method = plain_problem(problem), _exactly(method)
     stops_first = method.until is not None
-    _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
     options = _options(net, problem, t1, rtol, atol, ts, loss_tol, grad_tol, stops_first)
     return compiled(_running.start)(net, problem.data, options, _controller(method, options), int(method.events))
 
@@ -248,6 +229,14 @@ def _(primals: tuple, tangents: tuple) -> tuple[Solution, Solution]:
     return s.solution, differentiate(s, net, data, t1)
 
 
+def _widened(net: ReLUNet, problem: Problem, method: Exact | Diffrax) -> tuple[ReLUNet, Problem]:
+    """The same net and problem, with as many neurons and data as many others have."""
+    check_net(net)
+    if isinstance(method, Diffrax) and method.chart == "spline":
+        raise ValueError("`pad` adds neurons without a breakpoint, which chart='spline' cannot hold; use another.")
+    return padded(net, problem, width=common_size(net.width), size=common_size(problem.data.size))
+
+
 def _narrowed(sol: Solution, width: int) -> Solution:
     """Without the neurons behind the first `width`."""
 
@@ -283,6 +272,9 @@ def _options(
     grad_tol: ArrayLike,
     stops_first: bool,
 ) -> Options:
+    """What the flow is asked for, checked, in the dtype of the net."""
+    _check_values(net, problem.data, t1, ts, loss_tol, grad_tol, rtol, atol, stops_first)
+
     def array(value: Reals) -> Array:
         return jnp.asarray(value, net.w.dtype)
 

@@ -114,16 +114,7 @@ def start(
     h = jnp.minimum(_first_step(term, net, force, options), options.t1)
     _, state = controller.init(term, t, t + h, net, h, None, SOLVER.func, ORDER)
     arrays, rest = eqx.partition(controller, eqx.is_array)
-    log = None
-    if capacity:
-        everyone, at_once = jnp.arange(net.width, dtype=jnp.int32), jnp.zeros_like(net.w)
-        slides = (stuck, "slide", everyone, term.points.index[term.pin], at_once)
-        log = Events.empty(capacity, t.dtype).add([slides])
-    nets, saved = None, jnp.zeros((), jnp.int32)
-    if options.ts is not None:
-        times = options.ts.shape
-        nets = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*times, *leaf.shape)), net)
-        saved = _count(options.ts <= 0)
+    nets, saved = _kept_at_first(net, options.ts)
     run = Running(
         net=net,
         t=t,
@@ -131,7 +122,7 @@ def start(
         counts=_counted(slides=_count(stuck), nonunique=_count(nonunique)),
         charge_drift=jnp.zeros_like(t),
         code=jnp.asarray(CODE["out_of_steps"], jnp.int32),
-        events=log,
+        events=_logged_at_first(term, stuck, t.dtype, capacity) if capacity else None,
         nets=nets,
         saved=saved,
         h=h,
@@ -148,6 +139,20 @@ def start(
         controller_rest=rest,
     )
     return _ended(run, jnp.zeros((), bool))
+
+
+def _logged_at_first(term: FlowTerm, stuck: Array, dtype: jnp.dtype, capacity: int) -> Events:
+    """A log of so many events, with those that slide from the first."""
+    everyone = jnp.arange(len(stuck), dtype=jnp.int32)
+    slides = (stuck, "slide", everyone, term.points.index[term.pin], jnp.zeros(len(stuck), dtype))
+    return Events.empty(capacity, dtype).add([slides])
+
+
+def _kept_at_first(net: ReLUNet, ts: Array | None) -> tuple[ReLUNet | None, Array]:
+    """Room for what is kept at `ts`, and how many of these are over."""
+    if ts is None:
+        return None, jnp.zeros((), jnp.int32)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*ts.shape, *leaf.shape)), net), _count(ts <= 0)
 
 
 def _first_step(term: FlowTerm, net: ReLUNet, force: Force, options: Options) -> Array:
