@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from jspline._checks import Reals, as_floats, as_like, check_unbatched, check_vectors, is_concrete
 from jspline._scale import exponent, shifted
+from jspline.charts._lift import hypot, lengths
 
 
 class ReLUNet(eqx.Module):
@@ -94,7 +95,7 @@ class ReLUNet(eqx.Module):
 
     def to_polar(self) -> "Polar":
         """Polar coordinates of (w, b), with r = v |(w, b)| and the charge. A neuron with w = 0 is an ordinary point."""
-        rho = _hypot(self.w, self.b)
+        rho = hypot(self.w, self.b)
         at_origin = rho == 0
         theta = jnp.arctan2(jnp.where(at_origin, 0, self.b), jnp.where(at_origin, 1, self.w))
         return Polar(r=self.v * rho, theta=theta, charge=charge(self), b0=self.b0)
@@ -209,7 +210,7 @@ class Spline(eqx.Module):
                 "orientations are lost.",
                 stacklevel=2,
             )
-        length = _hypot(jnp.ones_like(self.beta), self.beta)
+        length = hypot(jnp.ones_like(self.beta), self.beta)
         rho, v = lengths(self.s * self.mu * length, c)
         silent = self.s == 0
         w = self.s * rho / length
@@ -220,7 +221,7 @@ class Spline(eqx.Module):
         c = self._each(charge)
         silent = self.s == 0
         w, b = jnp.where(silent, 0, self.s), jnp.where(silent, -1, -self.s * self.beta)
-        return Polar(r=self.s * self.mu * _hypot(w, b), theta=jnp.arctan2(b, w), charge=c, b0=self.b0)
+        return Polar(r=self.s * self.mu * hypot(w, b), theta=jnp.arctan2(b, w), charge=c, b0=self.b0)
 
     def _each(self, charge: Reals) -> Array:
         c = as_like(self.mu, charge=charge)
@@ -311,39 +312,10 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
     return shifted(v**2 - w**2 - b**2, 2 * e)
 
 
-def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[Array, Array]:
-    """|(w, b)| and v from the strength r = v |(w, b)| and the charge, `(width,)` each: the inverse by the charge.
-
-    The larger of the two has no cancellation in its square; the smaller is |r| over it. Neither squares r or the
-    charge, which are squares already: nothing under- or overflows that the neurons themselves can hold the square of.
-
-    Theory: docs/theory.md 1.4.
-    """
-    # Not |c|, whose derivative at c = 0 is that of neither side: rho is the larger up to there.
-    larger = jnp.sqrt(_positive((_hypot(charge, 2 * r) + jnp.where(charge > 0, charge, -charge)) / 2))
-    larger = jnp.where((r == 0) & (charge == 0), 0, larger)
-    smaller = jnp.where(larger > 0, jnp.abs(r) / _positive(larger), 0)
-    rho, size = jnp.where(charge > 0, smaller, larger), jnp.where(charge > 0, larger, smaller)
-    return rho, jnp.where(r < 0, -size, size)
-
-
 def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Array:
     """The scalar function `f` at every element of `x`, for a net of which `coordinate` is one."""
     check_unbatched(coordinate)
     return jnp.vectorize(f)(as_like(coordinate, x=x))
-
-
-def _positive(x: Array) -> Array:
-    """`x` with zeros replaced by one, so that neither a root nor a quotient, nor its derivative, is singular."""
-    return jnp.where(x > 0, x, 1)
-
-
-def _hypot(x: Array, y: Array) -> Array:
-    """sqrt(x^2 + y^2) without overflow, with derivative 0 at the origin."""
-    scale = jax.lax.stop_gradient(jnp.maximum(jnp.abs(x), jnp.abs(y)))
-    safe = _positive(scale)
-    square = (x / safe) ** 2 + (y / safe) ** 2
-    return jnp.where(scale > 0, safe * jnp.sqrt(_positive(square)), 0)
 
 
 def _check(b0: Array, **vectors: Array) -> None:

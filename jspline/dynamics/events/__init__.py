@@ -35,8 +35,8 @@ from jspline.dynamics.events._meeting import (
     turn,
 )
 from jspline.dynamics.events._origin import depart, departure, opening
-from jspline.dynamics.events._path import Stretch
 from jspline.dynamics.events._roots import first_root
+from jspline.dynamics.events._rotation import Stretch
 
 __all__ = [
     "BAND",

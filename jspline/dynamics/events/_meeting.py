@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jspline.charts import ReLUNet
 from jspline.dynamics._cell import FREE, PARKED, FlowTerm, Force, in_cell
 from jspline.dynamics.events._origin import ways_out
-from jspline.dynamics.events._path import Stretch, counted_from, pushes, turned_in_cell
 from jspline.dynamics.events._roots import first_fall, first_root
+from jspline.dynamics.events._rotation import Stretch, counted_from, pushes, turned_in_cell
 
 BAND = 0.01
 MARGIN = 10

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet
 from jspline.dynamics._cell import FREE, PARKED, FlowTerm, in_cell
-from jspline.dynamics.events._path import counted_from
+from jspline.dynamics.events._rotation import counted_from
 from jspline.problem import Points
 
 
