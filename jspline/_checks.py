@@ -208,6 +208,17 @@ def check_whole(*, least: int = 1, most: int = MOST, **values: Any) -> None:
         check_most(f"`{name}`", value, most)
 
 
+def check_times(like: Array, ts: Any, t1: Any) -> None:
+    """Times at which to keep something; the last one may be within rounding beyond the end."""
+    as_like(like, ts=ts)
+    if np.ndim(ts) != 1:
+        raise ValueError(f"`ts` must be a vector of times; got shape {np.shape(ts)}.")
+    if is_concrete(ts, t1):
+        times = np.asarray(ts)
+        if not (np.all(np.diff(times) > 0) and np.all(times >= 0) and np.all(times <= np.asarray(t1) * (1 + 1e-6))):
+            raise ValueError("`ts` must increase, from 0 or later to `t1` or earlier.")
+
+
 def check_most(said: str, value: int | np.integer, most: int = MOST) -> None:
     """Raise `ValueError` for a number above `most`, the number called as it is `said`."""
     if value > most:

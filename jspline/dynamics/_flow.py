@@ -19,6 +19,7 @@ from jspline._checks import (
     check_net,
     check_positive,
     check_scalar,
+    check_times,
     check_whole,
     is_concrete,
     is_zero,
@@ -323,17 +324,11 @@ def _check_values(
         if np.isinf(t1) and is_zero(loss_tol, grad_tol) and not stops_first:
             raise ValueError("With `t1` infinite nothing ends the flow: give `t1`, `loss_tol`, `grad_tol` or `until`.")
     if ts is not None:
-        as_like(net.w, ts=ts)
-        if np.ndim(ts) != 1:
-            raise ValueError(f"`ts` must be a vector of times; got shape {np.shape(ts)}.")
-        if is_concrete(ts, t1):
-            times = np.asarray(ts)
-            if not (np.all(np.diff(times) > 0) and np.all(times >= 0) and np.all(times <= np.asarray(t1) * (1 + 1e-6))):
-                raise ValueError("`ts` must increase, from 0 or later to `t1` or earlier.")
+        check_times(net.w, ts, t1)
     if is_concrete(rtol) and np.asarray(rtol) < 10 * np.finfo(net.w.dtype).eps:
         warnings.warn(
             f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; set jax.config.update('jax_enable_x64', True).",
-            stacklevel=4,  # whoever called what `moved` wraps
+            stacklevel=5,  # whoever called what `moved` wraps
         )
 
 

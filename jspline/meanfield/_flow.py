@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jspline._checks import Reals, as_like, check_positive, check_scalar, check_whole, on_host
+from jspline._checks import Reals, check_positive, check_scalar, check_times, check_whole, on_host
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.init import Law
@@ -107,11 +107,8 @@ def _times(ts: Reals | None, end: float, problem: Problem) -> np.ndarray:
     """The times to keep, and the end."""
     if ts is None:
         return end * np.array([0, 1 / 64, 1 / 16, 1 / 4, 1])
-    times = np.asarray(as_like(problem.data.x, ts=ts), float)
-    if times.ndim != 1 or times.size == 0:
-        raise ValueError(f"`ts` must be a vector of times; got shape {times.shape}.")
-    if not (np.all(np.diff(times) > 0) and times[0] >= 0 and times[-1] <= end * (1 + 1e-6)):
-        raise ValueError("`ts` must increase, from 0 or later to `t1` or earlier.")
+    check_times(problem.data.x, ts, end)
+    times = np.asarray(ts, float)
     return np.append(times[times < end], end)
 
 
