@@ -8,6 +8,8 @@ import functools
 import numbers
 import os
 import reprlib
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
@@ -168,13 +170,32 @@ def as_key(key: Any) -> PRNGKeyArray:
     return key
 
 
-def merging(name: str, values: Any, dtype: Any) -> str:
-    """How many distinct numbers become equal in a dtype; empty if none do."""
+def merging(name: str, values: Any, dtype: Any, coarse: float = 0.0) -> str:
+    """How many distinct numbers become equal in a dtype; empty if none do, or if rounding is less than `coarse` times
+    their range."""
     if np.dtype(dtype) == float:  # which they are given in
         return ""
     exact = np.asarray(values, float)
-    before, after = (np.unique(some).size for some in (exact, exact.astype(dtype)))
-    return f"{name} has {before:,} distinct numbers, and {after:,} in {dtype}" if after < before else ""
+    rounded = exact.astype(dtype)
+    before, after = np.unique(exact).size, np.unique(rounded).size
+    if after == before or np.max(np.abs(rounded - exact)) < coarse * np.ptp(exact):
+        return ""
+    return f"{name} has {before:,} distinct numbers, and {after:,} in {np.dtype(dtype)}"
+
+
+COARSE = 1e-4
+"""Of the range of y: rounding by less is seen in no fit."""
+
+
+def warn(message: str) -> None:
+    """Warn of what the caller's line did: the first frame that is of none of the libraries between."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in BETWEEN:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
+BETWEEN = ("jspline", "equinox", "jax", "jaxtyping", "beartype", "contextlib", "functools")
 
 
 def check_finite(**arrays: ArrayLike) -> None:
@@ -278,4 +299,6 @@ def check_memory(what: str, size: int, instead: str) -> None:
     """
     limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else float("inf")
     if size > limit / 2:
-        raise ValueError(f"{what} takes {size / 1e9:,.1f} GB, and there are {limit / 1e9:,.1f}: {instead}.")
+        raise ValueError(
+            f"{what} takes {size / 1e9:,.1f} GB, more than half of the {limit / 1e9:,.1f} GB that there are: {instead}."
+        )

@@ -155,6 +155,55 @@ def test_equal_x(tmp_path):
 def test_x_that_become_equal_in_float32_are_told(tmp_path):
     path = tmp_path / "seconds.csv"
     path.write_text("t,y\n" + "".join(f"{1_700_000_000 + t},{t % 7}\n" for t in range(3601)))
-    said = "Warning: column 't' has 3,601 distinct numbers, and 29 in float32: take float64, or subtract an offset"
-    assert said in run("fit", path, "--pieces", "2", "--dtype", "float32").stderr
+    said = (
+        "Warning: column 't' has 3,601 distinct numbers, and 29 in float32: take float64, the default, or subtract an"
+    )
+    result = run("fit", path, "--pieces", "2", "--dtype", "float32")
+    assert said in result.stderr
+    assert "column 'y'" not in result.stderr
+    assert "(ties, some of them made by float32)" in result.stdout
     assert "Warning" not in run("fit", path, "--pieces", "2").stderr
+
+
+def test_y_that_become_equal_in_float32_are_told(tmp_path):
+    path = tmp_path / "flat.csv"
+    path.write_text("x,y\n" + "".join(f"{k},{1e6 + 0.001 * (k % 7)}\n" for k in range(21)))
+    said = (
+        "Warning: column 'y' has 7 distinct numbers, and 1 in float32: take float64, the default, or subtract an offset"
+    )
+    assert said in run("fit", path, "--pieces", "2", "--dtype", "float32").stderr
+    path.write_text("x,y\n0,0.3\n1,0.30000000000000004\n2,1\n")  # less than a fit shows
+    assert "Warning" not in run("fit", path, "--dtype", "float32").stderr
+
+
+def test_an_error_of_nothing_but_rounding_is_none(tmp_path):
+    """Bug: of three fits without an error, one had another criterion, by the rounding of its sse."""
+    path = tmp_path / "line.csv"
+    path.write_text("x,y\n" + "".join(f"{k},{2 * k}\n" for k in range(30)))
+    run("fit", path, "--pieces", 1, "--out", tmp_path / "o")
+    criteria = xr.open_dataset(tmp_path / "o" / "fit.nc").criterion.values[:, 0]
+    assert np.all(np.isfinite(criteria))
+    np.testing.assert_allclose(criteria, criteria[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "dtype", "said"),
+    [
+        (
+            "e-320",
+            "",
+            "float64",
+            "Column 'x' must span at least 2.2e-308, to be told apart in float64; it spans 4e-320",
+        ),
+        ("", "e-320", "float64", "Column 'y' must span at least 2.2e-308"),
+        ("", "e-200", "float64", "Column 'y' must span at least 1.5e-154"),  # its square would be 0
+        ("", "e-30", "float32", "Column 'y' must span at least 1.1e-19, to be told apart in float32"),
+    ],
+)
+def test_a_column_too_narrow_for_its_numbers_is_refused(tmp_path, x, y, dtype, said):
+    path = tmp_path / "narrow.csv"
+    path.write_text("x,y\n" + "".join(f"{k}{x},{k % 3}{y}\n" for k in range(5)))
+    result = run("fit", path, "--dtype", dtype)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1

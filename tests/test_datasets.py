@@ -440,3 +440,18 @@ def test_a_file_of_seconds_is_not_merged_in_silence(tmp_path):
     with jax.enable_x64(False), pytest.warns(UserWarning, match="3,601 distinct numbers, and 29 in float32"):
         datasets.read_csv(path)
     assert np.unique(datasets.read_csv(path).x).size == 3601
+
+
+def test_y_that_become_equal_in_float32_are_told_of_the_line_that_gave_them():
+    """Bug: it said nothing of y, and of x it named a file of equinox."""
+    with jax.enable_x64(False), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Dataset(np.arange(3.0), 1e6 + np.array([0, 0.001, 0.002]))
+        Dataset(SECONDS, np.sin(SECONDS))
+        Dataset([0.0, 1.0, 2.0], [0.3, 0.1 + 0.2, 1.0])  # less than any fit shows
+    said = [str(each.message).split(":")[0] for each in caught]
+    assert said == [
+        "`y` has 3 distinct numbers, and 1 in float32",
+        "`x` has 3,601 distinct numbers, and 29 in float32",
+    ]
+    assert {each.filename for each in caught} == {__file__}

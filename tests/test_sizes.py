@@ -147,7 +147,7 @@ OPTIONS = [
     (["flow", "CSV", "--width", HUGE], f"--width {MOST} {HUGE}."),
     (["flow", "CSV", "--inits", 10**7], "To keep 10,000,000 networks of width 100 at 97 times takes "),
     (["flow", "CSV", "--width", 10**9], "To keep 16 networks of width 1,000,000,000 at 97 times takes "),
-    (["film", "CSV", "--width", 10**9], "A net of 1,000,000,000 neurons takes 24.0 GB"),
+    (["film", "CSV", "--width", 10**9], "A net of 1,000,000,000 neurons takes 24.0 GB, more than half of the "),
     (["film", "CSV", "--fps", 10**400], "--fps must be at most 2,147,483,647; got 1000"),
     (["film", "CSV", "--max-steps", HUGE], f"--max-steps {MOST}"),
     (["hessian", "CSV", "--max-steps", HUGE], f"--max-steps {MOST}"),

@@ -56,9 +56,9 @@ def fit_command(
         asked = _pieces(pieces)
         configure(dtype, device)
         source = problem.read(data, x, y, drop_missing)
-        for name, values in ((source.x_name, source.data.x), (source.y_name, source.data.y)):
-            problem.check_squares(name, values, dtype)
-        problem.warn_of_merging(source.x_name, source.data.x, dtype)
+        problem.check_size(source.x_name, source.data.x, dtype)
+        problem.check_size(source.y_name, source.data.y, dtype, squares=True)
+        problem.warn_of_merging(source, dtype)
         # In float64 on the CPU so far; from here on as asked for.
         given = problem.placed(source.data, dtype)
         merged = given.merged()
@@ -102,9 +102,13 @@ def _tried(asked: int | None, most: int | None, distinct: int) -> int:
 def _results(data: Dataset, asked: int | None, tried: int, progress: Progress) -> dict[str, Any]:
     """For each method its fit, and the criteria of all numbers of pieces."""
     results, count = {}, int(np.sum(np.asarray(data.weight) > 0))
+    # As where the number of pieces is chosen: an error of nothing but rounding is none.
+    y = np.asarray(data.y)
+    rounding = np.finfo(y.dtype).eps * (np.max(np.abs(y)) / 2 + 64 * np.ptp(y))
     for done, (name, method) in enumerate(METHODS.items(), 1):
         fit = method(data, "auto", most=tried) if asked is None else method(data, asked)
-        criteria = pwl.criterion(jnp.asarray(fit.sses), count, continuous=name == "continuous")
+        joined = name == "continuous"
+        criteria = pwl.criterion(jnp.asarray(fit.sses), count, continuous=joined, floor=count * rounding**2)
         results[name] = fit, np.asarray(criteria)
         progress(done, name)
     return results
@@ -129,7 +133,10 @@ def _summary(source: Table, merged: Dataset, arguments: dict[str, Any], results:
     ]
     constant = 2 * float(merged.constant)
     if constant > 0:
-        lines.append(f"No function of {source.x_name} has an sse below {constant:.6g} (ties).")
+        ties = (
+            "ties" if merged.size == source.data.merged().size else f"ties, some of them made by {arguments['dtype']}"
+        )
+        lines.append(f"No function of {source.x_name} has an sse below {constant:.6g} ({ties}).")
     knots = pwl.sparsest_interpolant(merged).pieces - 1
     needed = f"{counted(knots, 'knot')} {'is' if knots == 1 else 'are'} needed"
     lines.append(f"To interpolate (the means at ties), {needed}, and {'is' if knots == 1 else 'are'} enough.")

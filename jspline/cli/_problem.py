@@ -11,7 +11,7 @@ import typer
 from numpy.typing import ArrayLike
 
 from jspline import init, rescale
-from jspline._checks import MOST, check_most, merging
+from jspline._checks import COARSE, MOST, check_most, merging
 from jspline._files import prepare
 from jspline._text import counted, exact, printable
 from jspline.charts import ReLUNet
@@ -58,15 +58,22 @@ def _table(data: str, x: str | None, y: str | None, drop_missing: bool) -> Table
         return load_table(data)
     table = read_table(data, x, y, drop_missing=drop_missing)
     for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
-        check_squares(name, values, "float64")
+        check_size(name, values, "float64")
     for note in table.notes:
         typer.echo(f"{data}: {note}")
     return table
 
 
-def check_squares(name: str, values: ArrayLike, dtype: str) -> None:
-    """Raise `ValueError` for a column so large that the sum of its squares is no number of that dtype."""
-    largest = float(np.max(np.abs(np.asarray(values, float))))
+def check_size(name: str, values: ArrayLike, dtype: str, *, squares: bool = False) -> None:
+    """Raise `ValueError` for a column so large that the sum of its squares is no number of that dtype, or so narrow
+    that its range is below the normal numbers; with `squares`, that the square of its range is."""
+    column, least = np.asarray(values, float), float(np.finfo(dtype).tiny) ** (0.5 if squares else 1)
+    if 0 < (span := float(np.ptp(column / 2)) * 2) < least:
+        raise ValueError(
+            f"Column {name!r} must span at least {least:.1e}, to be told apart in {dtype}; it spans {span:.3g}: change "
+            "its unit."
+        )
+    largest = float(np.max(np.abs(column)))
     limit = float(np.sqrt(np.finfo(dtype).max / np.size(values)) / 4)
     if largest > limit:
         raise ValueError(
@@ -75,10 +82,11 @@ def check_squares(name: str, values: ArrayLike, dtype: str) -> None:
         )
 
 
-def warn_of_merging(name: str, values: ArrayLike, dtype: str) -> None:
+def warn_of_merging(table: Table, dtype: str) -> None:
     """Say on stderr that distinct numbers of a column become equal in that dtype."""
-    if said := merging(f"column {name!r}", values, dtype):
-        typer.echo(f"Warning: {said}: take float64, or subtract an offset in the file.", err=True)
+    for name, values, coarse in ((table.x_name, table.data.x, 0.0), (table.y_name, table.data.y, COARSE)):
+        if said := merging(f"column {name!r}", values, dtype, coarse):
+            typer.echo(f"Warning: {said}: take float64, the default, or subtract an offset in the file.", err=True)
 
 
 class Learned(NamedTuple):
@@ -110,7 +118,7 @@ def begin(command: str, a: Mapping[str, Any]) -> tuple[Learned, init.Law]:
     with on_host():
         posed = pose(a["data"], a["x"], a["y"], a["drop_missing"])
         law = choose_law(a["init"], a["width"], posed.data)
-        warn_of_merging(posed.table.x_name, posed.data.x, a["dtype"])
+        warn_of_merging(posed.table._replace(data=posed.data), a["dtype"])
     if a["out"] is not None:
         prepare(a["out"], *files(command))
     return posed, law

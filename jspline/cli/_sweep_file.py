@@ -123,7 +123,7 @@ class Sweep:
             return six_points()
         data = s["data"] if s["data"] in NAMES else str(self.folder / s["data"])
         table, given, _ = pose(data, s["x"], s["y"], s["drop_missing"])
-        warn_of_merging(table.x_name, given.x, s["dtype"])
+        warn_of_merging(table._replace(data=given), s["dtype"])
         return given
 
     def flow_options(self) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 Theory: docs/theory.md 1.7.
 """
 
-import warnings
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jspline._checks import (
+    COARSE,
     Reals,
     as_floats,
     check_finite,
@@ -21,6 +20,7 @@ from jspline._checks import (
     check_vectors,
     is_concrete,
     merging,
+    warn,
 )
 from jspline._scale import middle, unit_of
 from jspline.charts import ReLUNet
@@ -45,7 +45,8 @@ class Dataset(eqx.Module):
             NaN or infinity, or a weight is negative.
         TypeError: when something is not real numbers.
 
-    Warns when distinct x become equal in JAX's default dtype, as seconds since 1970 do in float32.
+    Warns when distinct x become equal in JAX's default dtype, as seconds since 1970 do in float32, and when distinct y
+    do and are rounded by more than a ten-thousandth of their range.
     """
 
     x: Float[Array, " data"]
@@ -54,7 +55,7 @@ class Dataset(eqx.Module):
     constant: Float[Array, ""]
 
     def __init__(self, x: Reals, y: Reals, weight: Reals | None = None, *, constant: Reals = 0.0):
-        given = x
+        given = {"`x`": (x, 0.0), "`y`": (y, COARSE)}
         if weight is None:
             x, y, constant = as_floats(x=x, y=y, constant=constant)
             check_vectors(x=x, y=y)
@@ -65,10 +66,10 @@ class Dataset(eqx.Module):
         check_finite(x=x, y=y)
         check_positive(weight=weight, strict=False)
         check_scalar(constant=constant)
-        if not isinstance(given, jax.Array) and is_concrete(given) and (said := merging("`x`", given, x.dtype)):
-            warnings.warn(
-                f"{said}: set jax.config.update('jax_enable_x64', True), or subtract an offset from all.", stacklevel=2
-            )
+        for name, (values, coarse) in given.items():
+            known = not isinstance(values, jax.Array) and is_concrete(values)
+            if known and (said := merging(name, values, x.dtype, coarse)):
+                warn(f"{said}: set jax.config.update('jax_enable_x64', True), or subtract an offset from all.")
         order = jnp.argsort(x)
         self.x, self.y, self.weight, self.constant = x[order], y[order], weight[order], constant
 

@@ -18,6 +18,8 @@ from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from jspline._checks import warn
+
 
 class Theme(NamedTuple):
     """The colours of a style. Those of the dark one are the same hues, lighter."""
@@ -161,8 +163,7 @@ def lacking_glyphs() -> Iterator[None]:
         else:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if lacking:
-        warnings.warn(
+        warn(
             f"No font here has {' '.join(lacking)}: a picture shows boxes in their place. Install one that does, Noto "
-            "Sans CJK for instance; an SVG has the text, and needs it only where it is looked at.",
-            stacklevel=3,
+            "Sans CJK for instance; an SVG has the text, and needs it only where it is looked at."
         )
