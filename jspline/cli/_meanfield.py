@@ -70,6 +70,9 @@ def meanfield_command(
         configure("float64", device)
         table, given, units = problem.pose(data, x, y, drop_missing)
         law = Balanced(scale) if init == "balanced" else Gaussian(scale, scale, scale)
+        least = meanfield.nodes(law, given, 1).net.width
+        if max_nodes < least:
+            raise ValueError(f"--max-nodes must be at least {least} for these data; got {max_nodes}.")
         names = ["meanfield.png", "meanfield.svg", f"meanfield.{format}"]
         prepare(out, *names, "meanfield.nc", "run.json")
     text = f"{problem.introduced(data, table, given.size)}, to learn {table.y_name}; both columns standardized."
@@ -108,6 +111,8 @@ def _check(a: dict[str, Any]) -> None:
     problem.check_choices(a, init=("balanced", "gaussian"), format=("gif", "mp4"), theme=plot.THEMES)
     if not 3 <= a["frames"] <= 2000:
         raise ValueError(f"--frames must be from 3 to 2000; got {a['frames']}.")
+    if a["width"] < 0:
+        raise ValueError(f"--width must be at least 1, or 0 for no random network; got {a['width']}.")
     if a["width"]:
         problem.check_counts(width=a["width"])
         what = f"{a['frames']} networks of {a['width']:,} neurons"

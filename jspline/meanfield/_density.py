@@ -35,7 +35,7 @@ class Images(NamedTuple):
         sign: of v.
         first: one end of the angles.
         width: how far the other end is, in the direction of growing angles.
-        angle: of its neuron.
+        s, place: orientation and breakpoint of its neuron.
         size: |(w, b)| |v| of its neuron of radius 1; |mu| is this over sqrt(1 + beta^2), times the radius squared.
         kind: "spread", or for atoms "pinned" on a datum, "moving", or "dead", which stay for good where they died.
         dead: whether its neuron sees no datum, and slides on none.
@@ -45,7 +45,8 @@ class Images(NamedTuple):
     sign: np.ndarray
     first: np.ndarray
     width: np.ndarray
-    angle: np.ndarray
+    s: np.ndarray
+    place: np.ndarray
     size: np.ndarray
     kind: np.ndarray
     dead: np.ndarray
@@ -54,8 +55,11 @@ class Images(NamedTuple):
 class Atoms(NamedTuple):
     """Breakpoints that a positive share of neurons have in common, arrays `(atoms,)`.
 
+    As the flow comes to rest it lets neurons go that slide, and they stay where they are: what is nearer to a datum
+    than 1e-5, as an angle, counts as on it.
+
     Attributes:
-        place: the breakpoint.
+        place: the breakpoint; of those on a datum, or dead, the x of that.
         s: the orientation.
         sign: of the output weights v.
         mass: the share of neurons.
@@ -75,7 +79,7 @@ class Mass(NamedTuple):
     """Shares of all neurons, which add up to 1.
 
     Attributes:
-        dead: see no datum, and slide on none.
+        dead: see no datum, w x + b <= 0 on all of them, and slide on none.
         on_data: slide on a datum.
         moving: are in an atom off the data.
         spread: all others.
@@ -101,20 +105,32 @@ def images(
 
     What is dead and was not `silent` from the start died on the last datum that it saw, and stays there.
     """
-    was, now = ((last - first + np.pi) % (2 * np.pi) - np.pi for first, last in (start, ends))
+    was, now = (_turned(last - first) for first, last in (start, ends))
     w, b, v = theta
     x = np.asarray(data.x, float)[np.asarray(data.weight) > 0]
     along = w[:, None] * x
     dead = ~np.any(along > -b[:, None], axis=1)
-    pinned = np.any(along == -b[:, None], axis=1) & ~dead
+    # The datum that is nearest to where it is 0, on the side that it faces.
+    angle, s = np.arctan2(b, w), np.where(w < 0, -1.0, 1.0)
+    off = np.abs(_turned(angle[:, None] - np.arctan2(-s[:, None] * x, s[:, None])))
+    nearest = np.argmin(off, axis=1)
+    beside = np.min(off, axis=1) <= TOGETHER
     atom = (np.abs(now) <= SHRUNK * np.abs(was)) & (not silent)
+    pinned = (np.any(along == -b[:, None], axis=1) | (atom & beside)) & ~dead
     kind = np.select([pinned, dead & (not silent), atom], ["pinned", "dead", "moving"], "spread")
+    held = np.isin(kind, ["pinned", "dead"])
+    place = np.where(held, x[nearest], -b / np.where(w == 0, np.finfo(float).tiny, w))
     # What was left out at both ends of a cell, or there would be gaps on the data.
     left_out = 0.0 if silent else INSIDE / (1 - 2 * INSIDE) * np.abs(now)
     first = np.where(now < 0, ends[1], ends[0]) - left_out
     width = np.maximum(np.abs(now) + 2 * left_out, 1e-300)
     size = np.hypot(w, b) * np.abs(v) / square
-    return Images(mass, np.sign(v), first, width, np.arctan2(b, w), size, kind, dead)
+    return Images(mass, np.sign(v), first, width, s, place, size, kind, dead)
+
+
+def _turned(angle: np.ndarray) -> np.ndarray:
+    """The angle in [-pi, pi)."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def density(cells: Images, second: float, beta: np.ndarray, s: int, of: str) -> np.ndarray:
@@ -160,17 +176,18 @@ def _over(cells: Images, beta: np.ndarray, s: int, share: Callable, *at: np.ndar
 
 
 def atoms(cells: Images, second: float) -> Atoms:
-    """All of them, by kind, sign and angle."""
+    """All of them, by kind, sign, orientation and place."""
     chosen = np.flatnonzero(cells.kind != "spread")
-    chosen = chosen[np.lexsort((cells.angle[chosen], cells.sign[chosen], cells.kind[chosen]))]
-    kind, sign, angle = cells.kind[chosen], cells.sign[chosen], cells.angle[chosen]
-    new = (kind[1:] != kind[:-1]) | (sign[1:] != sign[:-1]) | (np.diff(angle) > TOGETHER)
+    chosen = chosen[np.lexsort([part[chosen] for part in (cells.place, cells.s, cells.sign, cells.kind)])]
+    kind, sign, s, place = (part[chosen] for part in (cells.kind, cells.sign, cells.s, cells.place))
+    new = (kind[1:] != kind[:-1]) | (sign[1:] != sign[:-1]) | (s[1:] != s[:-1])
+    new |= np.diff(np.arctan(place)) > TOGETHER
     groups = np.split(chosen, np.flatnonzero(new) + 1) if chosen.size else []
     most = np.array([group[np.argmax(cells.mass[group])] for group in groups], int)
-    slopes = second * cells.mass * cells.size * np.cos(cells.angle) * cells.sign
+    slopes = second * cells.mass * cells.size * cells.sign * cells.s / np.hypot(1, cells.place)
     return Atoms(
-        -np.tan(cells.angle[most]),
-        np.sign(np.cos(cells.angle[most])),
+        cells.place[most],
+        cells.s[most],
         cells.sign[most],
         np.array([cells.mass[group].sum() for group in groups]),
         np.array([slopes[group].sum() for group in groups]),

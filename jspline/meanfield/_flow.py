@@ -26,6 +26,8 @@ FIRST = 128
 GRID = 257
 """Points at which fits are compared, over twice the range of the data."""
 
+ROUNDING = 1e-13
+"""Of the terms that a fit is a sum of: a difference that is no larger is none."""
 NOTHING = 1e-2
 """A fit is as good as 0 if it is smaller than this share of the largest one: as at the start of balanced laws."""
 
@@ -61,7 +63,8 @@ def flow(
         A `MeanField`. Look at its `result`: running out of nodes or steps does not raise.
 
     Raises:
-        ValueError: for an argument out of range, a law without a limit of mean field, and traced arguments.
+        ValueError: for an argument out of range, a law without a limit of mean field, data in single precision, of
+            which the angles of cells have nothing left, and traced arguments.
 
     Numerical caveats: fixed nodes are of order 1 only, since the field jumps, and where a neuron goes to jumps with its
     label. For a balanced law, whose labels lie on a circle, refinement closes in on the jumps, and is of order 2; for
@@ -72,6 +75,10 @@ def flow(
     Theory: docs/theory.md 13.1, 13.2.
     """
     problem = plain_problem(problem)
+    if problem.data.x.dtype != np.float64:
+        raise ValueError(
+            "Infinite width takes float64 data: jax.config.update('jax_enable_x64', True) before they are made."
+        )
     check_scalar(t1=t1, rtol=rtol, atol=atol, tol=tol)
     check_positive(t1=t1, rtol=rtol, atol=atol, tol=tol)
     check_whole(max_nodes=max_nodes)
@@ -82,14 +89,13 @@ def flow(
     low, high = 1.5 * x[0] - 0.5 * x[-1], 1.5 * x[-1] - 0.5 * x[0]
     grid, points = np.linspace(low, high, GRID), np.concatenate([x, [low, high]])
 
-    now = nodes(law, problem, min(FIRST, max_nodes))
-    if now.net.width > max_nodes:
-        raise ValueError(f"`max_nodes` must be at least {now.net.width}: one for each sign and stretch between data.")
+    now = _first(law, problem, max_nodes)
     fits: list[np.ndarray] = []
     while True:
         nets, result = run(now.net, problem, looked_at, relative, absolute)
         fits = [*fits[-2:], fit(nets, grid)[looked_at > 0]]
-        error = _error(fits)
+        rounding = ROUNDING * fit(jax.tree.map(np.abs, nets), np.abs(grid))[looked_at > 0]
+        error = _error(fits, rounding)
         if result != "end_time" or error <= most:
             break
         finer = _finer(law, problem, now, nets, points, max_nodes)
@@ -109,16 +115,34 @@ def _times(ts: Reals | None, end: float, problem: Problem) -> np.ndarray:
         return end * np.array([0, 1 / 64, 1 / 16, 1 / 4, 1])
     check_times(problem.data.x, ts, end)
     times = np.asarray(ts, float)
+    if times.size == 0:
+        raise ValueError("`ts` must be a vector of times; got none.")
     return np.append(times[times < end], end)
 
 
-def _error(fits: list[np.ndarray]) -> float:
+def _first(law: Law | Callable, problem: Problem, max_nodes: int) -> Nodes:
+    """As many nodes as there are to be at first, or as few as there can be."""
+    count = min(FIRST, max_nodes)
+    while True:
+        first = nodes(law, problem, count)
+        if first.net.width <= max_nodes:
+            return first
+        if count == 1:
+            raise ValueError(
+                f"`max_nodes` must be at least {first.net.width}: one for each sign and stretch between data."
+            )
+        count = max(1, count // 2)
+
+
+def _error(fits: list[np.ndarray], rounding: np.ndarray) -> float:
     """The larger of the differences between three fits in a row, since one may be small by luck; infinite for fewer."""
     if len(fits) < 3:
         return np.inf
-    size = np.linalg.norm(fits[-1], axis=1)
+    size, least = np.linalg.norm(fits[-1], axis=1), np.linalg.norm(rounding, axis=1)
     size = np.maximum(size, NOTHING * size.max())
-    return max(float(np.max(np.linalg.norm(new - old, axis=1) / size)) for old, new in pairwise(fits))
+    apart = np.max([np.linalg.norm(new - old, axis=1) for old, new in pairwise(fits)], axis=0)
+    apart = np.where(apart > least, apart, 0)
+    return float(np.max(apart / np.where(apart > 0, size, 1)))
 
 
 def _finer(

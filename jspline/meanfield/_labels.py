@@ -146,6 +146,9 @@ def _balanced(scale: float) -> Labels:
 
 
 def _gaussian(sigma_w: float, sigma_b: float, sigma_v: float) -> Labels:
+    if sigma_b == 0:
+        raise ValueError("With `sigma_b` = 0 every breakpoint is at 0, so there is no density; use sigma_b > 0.")
+
     # On the sphere the height is uniform; the square of the radius is chi^2 of three. All is smooth in the latitude.
     def rule(count: int) -> tuple[Numbers, Numbers]:
         latitude, weights = _gauss(count, 0, np.pi / 2)

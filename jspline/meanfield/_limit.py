@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jspline._checks import Reals, as_like, check_net
+from jspline._checks import Reals, as_floats, as_like, check_finite, check_net, check_scalar
 from jspline.charts import ReLUNet
 from jspline.init import Law
 from jspline.meanfield import _density as density_
@@ -121,15 +121,23 @@ class MeanField:
             t: a kept time; the end by default.
             of: "neurons", of whom all have the mass 1, or "delta-slopes", which counts sum |mu|.
         """
-        return density_.density(self._images(t), self.nodes.labels.second, np.asarray(beta, float), s, of)
+        return density_.density(self._images(t), self.nodes.labels.second, _numbers(beta=beta), s, of)
 
     def joint(self, beta: Reals, mu: Reals, s: int, t: float | None = None) -> np.ndarray:
         """The joint density of breakpoint and delta-slope of one orientation, mu = V W in units of mean field.
 
         Given the label, |mu| is the square of the radius, whose law is known, times what the flow has made of it.
         Raises `ValueError` for `UniformBreakpoints`, where labels leave nothing of mu open.
+
+        Numerical caveat: for laws with labels on a sphere (all but `Balanced`) mu is spread by a few tilts only, and
+        its density is wrong by some ten percent, or more where mu is small or the density has an edge.
         """
-        return density_.joint(self._images(t), self.nodes.labels, np.asarray(beta, float), np.asarray(mu, float), s)
+        beta, mu = _numbers(beta=beta), _numbers(mu=mu)
+        try:
+            np.broadcast_shapes(beta.shape, mu.shape)
+        except ValueError:
+            raise ValueError(f"`beta` and `mu` must go together; got shapes {beta.shape} and {mu.shape}.") from None
+        return density_.joint(self._images(t), self.nodes.labels, beta, mu, s)
 
     def atoms(self, t: float | None = None) -> Atoms:
         """Breakpoints that a positive share of neurons have in common: on data, moving together, or dead."""
@@ -156,6 +164,9 @@ class MeanField:
         Theory: docs/theory.md 13.4.
         """
         points = np.atleast_1d(np.asarray(as_like(self.nets.w, x=x), float))
+        if points.ndim != 1:
+            raise ValueError(f"`x` must be a vector of points; got shape {points.shape}.")
+        check_finite(x=points)
         return covariance(self.law, self.problem, self.t1, self.rtol, points)
 
     @cached_property
@@ -184,7 +195,8 @@ class MeanField:
     def _place(self, t: float | None) -> int:
         if t is None:
             return self.ts.size - 1
-        found = np.flatnonzero(np.isclose(self.ts, float(t), rtol=1e-9, atol=0))
+        check_scalar(t=t)
+        found = np.flatnonzero(np.isclose(self.ts, float(_numbers(t=t)), rtol=1e-9, atol=0))
         if found.size == 0:
             raise ValueError(
                 f"`t` must be one of the times kept, {', '.join(f'{each:g}' for each in self.ts)}: give `ts`."
@@ -195,3 +207,8 @@ class MeanField:
         lines = [f"MeanField, {self.net.width} nodes", f"  {self.result}: {self.message}"]
         lines += [f"  {name:14} {value:.6g}" for name, value in {"t": self.t1, "error": self.error}.items()]
         return "\n".join(lines)
+
+
+def _numbers(**values: Reals) -> np.ndarray:
+    (found,) = as_floats(**values)
+    return np.asarray(found, float)

@@ -63,6 +63,8 @@ def nodes(law: Law | Callable, problem: Problem | Dataset, count: int) -> Nodes:
     check_whole(count=count)
     labels = labels_of(law)
     x = np.asarray(data.x, float)[np.asarray(data.weight) > 0]
+    if x.size == 0:
+        raise ValueError("All data have weight 0: there is nothing to learn.")
     cuts = np.unique(labels.met(x) % 1)
     ends = np.unique(np.concatenate([cuts, [0.0, 1.0]]))
     low, high = ends[:-1], ends[1:]

@@ -20,7 +20,7 @@ from jspline.penalty._circle import Circle
 from jspline.problem import Problem, as_problem
 
 GAP = 1e-10
-"""Over the objective of the zero function."""
+"""Over the objective of the best constant."""
 MOST = 200
 """Rounds of cutting planes, of which a dozen or two are taken."""
 TOGETHER = 1e-6
@@ -48,7 +48,8 @@ def optimum(problem: Problem) -> Optimum:
     """The global optimum of the square loss with weight decay, over one-input networks of any width.
 
     Cutting planes: the constraints |g| <= decay at finitely many directions, those of the largest |g| between data
-    added until the gap between this and what all directions allow is 1e-10 of the objective of the zero function.
+    added until the gap between this and what all directions allow is 1e-10 of the loss of the best constant, which is
+    0 where b0 does not move.
 
     Args:
         problem: of square loss, with `decay` positive and biases that decay, too; at most some hundred data.
@@ -60,16 +61,16 @@ def optimum(problem: Problem) -> Optimum:
 
     Theory: docs/theory.md 14.1.
     """
-    problem, x, y, p, decay = decayed_data(problem)
+    problem = decayed(problem)
+    x, y, p, decay, units = in_units(problem)
     circle = Circle.of(x)
-    angles, e = np.zeros(0), p * (y - (np.average(y, weights=p) if problem.train_b0 else 0))
-    scale = np.sum(p * y**2) / 2
+    angles, e, scale = np.zeros(0), p * y, float(np.sum(p * y**2) / 2)
     mass, b0, gap, value = np.zeros(0), 0.0, np.inf, np.inf
     for _ in range(MOST):
         tops = circle.tops(e)
         reach = np.abs(circle.columns(tops) @ e)
         # Shrunk until it is feasible, the force bounds the optimum from below.
-        shrunk = e * min(1, decay / reach.max())
+        shrunk = e * (decay / reach.max() if reach.max() > decay else 1)
         if angles.size or reach.max() <= decay:
             fit = b0 + mass @ circle.columns(angles)
             value = float(np.sum(p * (y - fit) ** 2) / 2 + decay * np.abs(mass).sum())
@@ -78,24 +79,51 @@ def optimum(problem: Problem) -> Optimum:
             break
         angles = np.concatenate([angles[mass != 0], tops[reach > decay * (1 - 1e-9)]])
         e, mass, b0 = _at_angles(circle.columns(angles), y, p, decay, problem.train_b0)
-    constant = float(problem.data.constant)
     force = np.zeros(problem.data.size)
-    force[np.asarray(problem.data.weight) > 0] = e
-    return Optimum(_as_net(angles, mass, b0, problem), value + constant, max(gap, 0.0), force)
+    force[np.asarray(problem.data.weight) > 0] = e * units.weight * units.y
+    value = value * units.loss + float(problem.data.constant)
+    net = _as_net(angles, mass * units.y, units.middle + b0 * units.y, problem)
+    return Optimum(net, value, max(gap, 0.0) * units.loss, force)
 
 
-def decayed_data(problem: Problem) -> tuple[Problem, np.ndarray, np.ndarray, np.ndarray, float]:
-    """The problem, x, y and weights where there are any, and a decay that is positive."""
+def decayed(problem: Problem) -> Problem:
+    """The problem, if it is one of square loss and decay, and has data."""
     problem = as_problem(problem, square=True, inputs=1, biases=True)
-    decay = float(problem.decay)
-    if not decay > 0:
+    if not float(problem.decay) > 0:
         raise ValueError("This needs weight decay: give jspline.Problem(data, decay=...) a positive number.")
     if not problem.decay_biases:
         raise ValueError("This knows decay of all of w, b and v only: leave out `decay_biases`.")
+    if not np.any(np.asarray(problem.data.weight) > 0):
+        raise ValueError("All data have weight 0: there is nothing to learn.")
+    return problem
+
+
+class Units(NamedTuple):
+    """What a problem was divided by, so that y and weights are of size 1; y was moved by `middle` first."""
+
+    middle: float
+    y: float
+    weight: float
+
+    @property
+    def loss(self) -> float:
+        """Of the objective."""
+        return self.weight * self.y**2
+
+
+def in_units(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, Units]:
+    """x, y, weights and decay, of the data that weigh, in units of their own: the fit is that of the problem in these.
+
+    Biases decay, so that x keeps its unit.
+    """
     data = problem.data
     counts = np.asarray(data.weight) > 0
     x, y, p = (np.asarray(part, float)[counts] for part in (data.x, data.y, data.weight))
-    return problem, x, y, p, decay
+    weight = float(p.sum())
+    middle = y[0] + float(np.average(y - y[0], weights=p)) if problem.train_b0 else 0.0
+    size = float(np.max(np.abs(y - middle)))
+    units = Units(middle, size if size > 0 else 1.0, weight)
+    return x, (y - middle) / units.y, p / weight, float(problem.decay) / (units.weight * units.y), units
 
 
 def _at_angles(

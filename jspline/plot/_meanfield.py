@@ -44,8 +44,9 @@ class MeanFieldFilm:
         a, colours = self.arrays, theme()
         self.figure.text(0.02, 0.945, as_written(self.title), fontsize=17)
         self.clock = self.figure.text(0.98, 0.945, "", fontsize=17, ha="right")
+        self.shares = self.figure.text(0.02, 0.912, "", fontsize=10.5, color=colours.quiet)
         parts = self.figure.add_gridspec(
-            2, 2, width_ratios=[1.25, 1], left=0.08, right=0.92, top=0.875, bottom=0.09, wspace=0.27, hspace=0.38
+            2, 2, width_ratios=[1.25, 1], left=0.08, right=0.92, top=0.85, bottom=0.09, wspace=0.27, hspace=0.38
         )
         main = self.figure.add_subplot(parts[0, 0])
         main.plot(a.x, a.y, "o", ms=4.5, mfc="none", mec=colours.quiet, mew=1.3)
@@ -58,6 +59,7 @@ class MeanFieldFilm:
         self.lines += main.plot(a.grid, a.fit[0], color=colours.ink, lw=2.4, label="infinite width", zorder=3)
         main.set(xlim=(a.grid[0], a.grid[-1]), ylim=range_of(np.concatenate([a.y, np.quantile(a.fit, [0.002, 0.998])])))
         main.set(xlabel=as_written(a.attrs["x_name"]), ylabel=as_written(a.attrs["y_name"]), title="The function")
+        main.locator_params(axis="x", nbins=6)
         main.legend(
             fontsize=10, loc="lower right", bbox_to_anchor=(1.01, 0.99), ncols=2, frameon=False, columnspacing=1.2
         )
@@ -76,18 +78,40 @@ class MeanFieldFilm:
         for row, ((side, _), colour) in enumerate(zip(SIDES, (colours.right, colours.left), strict=True)):
             ax = self.figure.add_subplot(parts[row, 1])
             ax.set(xlim=(a.beta[0], a.beta[-1]), ylim=(0, 1.1 * max(*tops, 1e-300)))
-            ax.set_title(f"Breakpoints that face {side}")
+            ax.set_title(f"Facing {side}")
             ax.set_ylabel("density of neurons")
             if row:
                 ax.set_xlabel(as_written(a.attrs["x_name"]))
+            shown = []
             if "counted" in a:
-                self.counts.append(
-                    ax.stairs(a.counted.sel(side=side)[0], a.bin_edge, color=colours.quiet, fill=True, alpha=0.45)
-                )
-            self.curves += ax.plot(a.beta, a.density.sel(side=side)[0], color=colour, lw=1.8)
+                counted = a.counted.sel(side=side)[0]
+                grey: dict[str, Any] = {"color": colours.quiet, "fill": True, "alpha": 0.45, "label": "random net"}
+                self.counts.append(ax.stairs(counted, a.bin_edge, **grey))
+                shown += self.counts[-1:]
+            self.curves += ax.plot(a.beta, a.density.sel(side=side)[0], color=colour, lw=1.8, label="infinite width")
             masses = ax.twinx()
-            masses.set(ylim=(0, HEAVIEST * heaviest), ylabel="mass of atoms (stems)")
-            self.stems.append(masses.plot([], [], "o-", color=colour, lw=2.2, ms=6, markevery=(1, 3), clip_on=True)[0])
+            masses.set(ylim=(0, HEAVIEST * heaviest), ylabel="mass of atoms")
+            stems: dict[str, Any] = {
+                "color": colours.ink,
+                "lw": 1.6,
+                "ms": 6,
+                "markevery": (1, 3),
+                "label": "its atoms",
+            }
+            self.stems += masses.plot([], [], "o-", **stems)
+            masses.legend(
+                handles=[*shown, self.curves[-1], self.stems[-1]],
+                fontsize=9,
+                loc="lower right",
+                bbox_to_anchor=(1.01, 0.99),
+                ncols=3,
+                frameon=False,
+                columnspacing=0.8,
+                handlelength=1.0,
+                handletextpad=0.4,
+                borderpad=0,
+            )
+            ax.locator_params(axis="x", nbins=6)
             as_dates(ax.xaxis, a.attrs["x_name"])
         show_dates(self.figure)
         as_dates(main.xaxis, a.attrs["x_name"])
@@ -98,6 +122,11 @@ class MeanFieldFilm:
         a = self.arrays
         t = float(a.times[k])
         self.clock.set_text(f"t = {t:.3g}")
+        dead, on_data, moving = (float(a.share.sel(state=state)[k]) for state in ("dead", "on_data", "moving"))
+        self.shares.set_text(
+            f"{a.attrs['nodes']:,} nodes, fits differ by {a.attrs['error']:.1g}.   Of all neurons {dead:.0%} dead, "
+            f"{on_data:.0%} on data, {moving:.0%} in moving atoms."
+        )
         fits = [a[name][k] for name in ("random_fit", "fit") if name in a]
         for line, fit in zip(self.lines, fits, strict=True):
             line.set_ydata(fit)
