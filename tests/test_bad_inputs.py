@@ -144,6 +144,7 @@ for each in DATA:
     of(
         each,
         ("DIR", "is a folder, not a CSV file."),
+        ("https://a.b/c.csv", "https://a.b/c.csv is an address: download the file, and give its name."),
         ("FILE/inside", "cannot be read"),
         ("DIR/nothere.csv", "does not exist, and is no built-in data set"),
         (LONG, "cannot be read"),
@@ -161,7 +162,7 @@ for each in DATA:
         ("CSV --nonsense", "No such option: --nonsense"),
     )
     if each != "explore":
-        of(each, ("", "Missing argument"), ("EMPTY", "is a folder, not a CSV file."))
+        of(each, ("", "Missing argument"), ("EMPTY", "The name of a CSV file must not be empty."))
         of(
             each,
             ("CSV --out FILE", "Cannot write to the folder"),
@@ -201,6 +202,9 @@ for each in ("flow", "film", "hessian"):
     for number in ("0", "-1"):
         of(each, (f"CSV --max-steps {number}", f"--max-steps must be at least 1; got {number}."))
     of(each, ("CSV --max-steps 1e4", "Invalid value for '--max-steps'"))
+    of(each, ("CSV --rtol 1", "--rtol must be less than 1, a part of each number; got 1."))
+    of(each, ("CSV --alpha 1e300", "--alpha must leave squares of weights finite in float64; 1e300 makes a weight of"))
+    of(each, ("CSV --alpha 1e-320", "makes a weight of inf."), ("CSV --out EMPTY", "'--out': must name a folder"))
 for each in ("flow", "hessian", "fit"):
     for word in ("float16", "int32", "double", "EMPTY", "complex128"):
         of(each, (f"CSV --dtype {word}", "--dtype must be float32 or float64; got"))
@@ -227,6 +231,12 @@ of(
     ("CSV --format EMPTY", "--format must be of"),
     ("CSV --format ,", "--format must be of"),
     ("CSV --format html,,HTML", "--format must be of"),
+    ("CSV --format html,html,", "--format must be of html, mp4, gif; got an empty one."),
+    ("CSV --stills 1,,2", "--stills must be times with commas between them; got 1,,2."),
+    ("figure_7 --width 3", "--width is for other data; figure_7 is a network of its own: leave it out."),
+    ("figure_7 --alpha 2", "--alpha is for other data"),
+    ("figure_7 --init glorot", "--init is for other data"),
+    ("figure_7 --drop-missing", "--drop-missing is for other data"),
     ("CSV --pace slow", "--pace must be events or log; got slow."),
     ("CSV --theme EMPTY", "--theme must be"),
     ("CSV --theme blue", "--theme must be light or dark; got blue."),
@@ -304,7 +314,10 @@ of(
 )
 of(
     "audit",
-    ("--only nothing", "nothing"),
+    ("--only nothing", "No claim has the id 'nothing'; near it are lit-jin, th"),
+    ("--only EMPTY", "--only must be ids with commas between them; got ''."),
+    ("--only th5,,th5", "--only must be ids with commas between them; got 'th5,,th5'."),
+    ("--only th5 --out EMPTY", "'--out': must name a folder, as . for the one you are in"),
     ("--only th5,th99", "th99"),
     ("--only TH5", "TH5"),
     ("--only th5;remark1", "th5;remark1"),

@@ -8,7 +8,7 @@ from helpers import break_pictures, lost_nothing, plain_loss
 from typer.testing import CliRunner
 
 import jspline
-from jspline.cli import app
+from jspline.cli import _hessian, app
 
 
 def run(*arguments):
@@ -20,6 +20,13 @@ def csv(tmp_path):
     path = tmp_path / "my.csv"
     path.write_text("time,height\n0,1\n1,3\n1,2\n2,2\n4,0\n")
     return path
+
+
+def test_a_ratio_of_times_has_digits():
+    """Bug: 0.46 was "0 times as long"."""
+    assert [_hessian._times(ratio) for ratio in (0.456, 0.0044, 24.4, 1234.0)] == [
+        "0.46 times", "0.0044 times", "24 times", "1200 times",
+    ]  # fmt: skip
 
 
 def test_a_picture_that_fails_loses_nothing(tmp_path, csv, monkeypatch):

@@ -54,6 +54,16 @@ def test_a_picture_that_fails_loses_nothing(tmp_path, monkeypatch):
     lost_nothing(result, tmp_path / "o", "film.nc", "film.html")
 
 
+def test_ctrl_c_before_there_is_anything_keeps_nothing_and_says_so(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jspline.cli._film.run", interrupted)
+    result = run("film", "nile", *SMALL, "--out", tmp_path / "o")
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted; nothing was kept.\n"
+
+
 def test_stills_at_times_that_differ_little_are_different_files(tmp_path, monkeypatch):
     """Bug: 1234567 and 1234568 were both film_1.23457e+06.png."""
     saved = []

@@ -99,8 +99,8 @@ def test_a_fit_says_each_method():
 def test_a_flow_and_a_film_say_what_they_do(tmp_path):
     small = ["nile", "--width", "3", "--t1", "1e-3", "--rtol", "1e-2"]
     for command, first in (
-        (["flow", *small, "--inits", "2"], "gradient flow, exact: 0 of 100 hundredths; compiling"),
-        (["flow", *small, "--inits", "2", "--method", "diffrax"], "gradient flow, diffrax: 0 of 100 hundredths; comp"),
+        (["flow", *small, "--inits", "2"], "gradient flow, exact: 0 of 100 parts; compiling"),
+        (["flow", *small, "--inits", "2", "--method", "diffrax"], "gradient flow, diffrax: 0 of 100 parts; comp"),
         (["film", *small, "--seconds", "0.5", "--out", str(tmp_path)], "film: 0 of 2 flows; compiling"),
     ):
         result = CliRunner().invoke(app, command)

@@ -4,6 +4,7 @@ import difflib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +44,8 @@ def select(claims: Sequence[Claim], only: Sequence[str]) -> list[Claim]:
     known = {claim.id: claim for claim in claims}
     for name in only:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=5) or list(known)
+            close = partial(difflib.get_close_matches, name, known, n=5)
+            near = close() or close(cutoff=0)
             raise ValueError(f"No claim has the id {name!r}; near it are {', '.join(near)}.")
     return [claim for claim in claims if claim.id in only or not only]
 

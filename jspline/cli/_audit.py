@@ -27,7 +27,9 @@ def audit_command(
     full: Annotated[
         bool, typer.Option("--full/--quick", help="Larger samples, which take several times as long.")
     ] = False,
-    only: Annotated[str, typer.Option(help="Ids with commas between them, as th5,remark1. By default all.")] = "",
+    only: Annotated[
+        str | None, typer.Option(help="Ids with commas between them, as th5,remark1. By default all.")
+    ] = None,
     seed: options.Seed = 0,
     out: options.Out = None,
     device: options.Device = None,
@@ -55,8 +57,8 @@ def audit_command(
     budget: Budget = "full" if full else "quick"
     with one_sentence():
         check_seed(seed)
-        ids = [name.strip() for name in only.split(",") if name.strip()]
-        if only and not ids:
+        ids = [] if only is None else [name.strip() for name in only.split(",")]
+        if "" in ids:
             raise ValueError(f"--only must be ids with commas between them; got {only!r}.")
         chosen = claims.select(claims.CLAIMS, ids)
         configure("float64", device, spread=True)

@@ -1,5 +1,6 @@
 """`jspline film`: one network learns a data set, as a film."""
 
+import inspect
 import time
 import webbrowser
 from pathlib import Path
@@ -63,7 +64,9 @@ def film_command(
     ] = "",
     theme: Annotated[str, typer.Option(help="light or dark. The html film follows its reader.")] = "light",
     height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
-    out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("film"),
+    out: Annotated[
+        Path, typer.Option(parser=options.folder, metavar="PATH", help="Folder for the film, its arrays and run.json.")
+    ] = Path("film"),
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open the film in a browser.")] = False,
     device: options.Device = None,
 ) -> None:
@@ -101,6 +104,7 @@ def film_command(
     where = next(iter(net.b0.devices()))
     typer.echo(f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}.")
     count, began = max(round(seconds * fps), 3 + len(times)), time.perf_counter()
+    kept = "nothing was kept"
     try:
         with one_sentence():
             sol = run(net, given, t1, rtol, max_steps, count, pace, times)
@@ -108,11 +112,12 @@ def film_command(
             reel = plot.reel(sol, given, units=it.units, points=it.points)
         took = {"seconds_of_the_flow": round(solved - began, 3)}
         keep(out, "film", arguments, where, _summary(sol, reel), lambda: dataset(reel, it.x_name, it.y_name), **took)
+        kept = f"what is whole is in {out}"
         with pictures(out):
             names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
             written = write(out, reel, names, formats, times, arguments)
     except KeyboardInterrupt:
-        typer.echo(f"Interrupted; what is whole is in {out}.", err=True)
+        typer.echo(f"Interrupted; {kept}.", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"Flow in {solved - began:.1f} s, film in {time.perf_counter() - solved:.1f} s.")
     typer.echo(f"Wrote to the folder {out}: {', '.join((*written, 'film.nc', 'run.json'))}.")
@@ -144,6 +149,7 @@ class Subject(NamedTuple):
 def _learned(a: dict[str, Any]) -> Subject:
     table, given, units = problem.pose(a["data"], a["x"], a["y"], a["drop_missing"])
     net = problem.drawn(problem.choose_law(a["init"], a["width"], given), a["width"], a["alpha"], a["seed"])
+    problem.check_weights(net, a["alpha"], "float64")
     text = (
         f"{problem.introduced(a['data'], table, given.size)}, to learn {table.y_name}; both columns standardized, and "
         f"the loss is the mean squared error.\nOne network of width {a['width']}, {a['init']} initialization, "
@@ -168,10 +174,17 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
     problem.check(a)
     if a["data"] == FIGURE_7 and (a["x"] is not None or a["y"] is not None):
         raise ValueError(f"--x and --y choose columns of a CSV file; {FIGURE_7} is built in.")
-    formats = [name.strip() for name in ",".join(a["format"]).split(",") if name.strip()]
-    for name in formats or [""]:
+    if a["data"] == FIGURE_7:
+        usual = inspect.signature(film_command).parameters
+        for name in ("width", "init", "alpha", "drop_missing"):
+            if a[name] != usual[name].default:
+                raise ValueError(
+                    f"--{name.replace('_', '-')} is for other data; {FIGURE_7} is a network of its own: leave it out."
+                )
+    formats = [name.strip() for name in ",".join(a["format"]).split(",")]
+    for name in formats:
         if name not in FORMATS:
-            raise ValueError(f"--format must be of {', '.join(FORMATS)}; got {name or 'none'}.")
+            raise ValueError(f"--format must be of {', '.join(FORMATS)}; got {name or 'an empty one'}.")
     problem.check_choices(a, pace=PACES, theme=plot.THEMES)
     if not 240 <= a["height"] <= 4320:
         raise ValueError(f"--height must be from 240 to 4320; got {a['height']}.")
@@ -180,7 +193,7 @@ def _check(a: dict[str, Any]) -> tuple[list[str], list[float]]:
             f"A film holds at most 20,000 frames; --seconds and --fps make {exact(a['seconds'] * a['fps'])}."
         )
     try:
-        times = sorted({float(word) for word in a["stills"].split(",") if word.strip()})
+        times = sorted({float(word) for word in a["stills"].split(",")} if a["stills"] else [])
     except ValueError:
         raise ValueError(f"--stills must be times with commas between them; got {a['stills']}.") from None
     if times and not (times[0] >= 0 and times[-1] <= a["t1"]):

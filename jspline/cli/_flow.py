@@ -75,6 +75,7 @@ def flow_command(
         _check(arguments)
         (source, full, units), law = problem.begin("flow", arguments)
         drawn = jax.jit(jax.vmap(partial(problem.drawn, law, width, alpha, seed)))(jnp.arange(inits))
+        problem.check_weights(drawn, alpha, dtype)
         nets, scaled = problem.placed((drawn, full), dtype)
     where = next(iter(nets.b0.devices()))
     typer.echo(_heading(source, scaled, arguments, where))

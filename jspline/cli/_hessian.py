@@ -75,7 +75,9 @@ def hessian_command(
     with one_sentence():
         _check(arguments)
         (source, full, _), law = problem.begin("hessian", arguments)
-        net, scaled = problem.placed((problem.drawn(law, width, alpha, seed), full), dtype)
+        drawn = problem.drawn(law, width, alpha, seed)
+        problem.check_weights(drawn, alpha, dtype)
+        net, scaled = problem.placed((drawn, full), dtype)
         jax.eval_shape(curvature.hessian, net, scaled)  # what does not fit is refused before the flow runs
         where = next(iter(net.b0.devices()))
         typer.echo(
@@ -215,7 +217,7 @@ def _summary(of: Curved) -> str:
     left_out = f"; {counted(lost, 'column')} left out, with a breakpoint within {STEP:g} of a datum" if lost else ""
     ways = [
         ["  automatic differentiation", f"{agreement['autodiff']:.1e}", f"{1e3 * seconds['autodiff']:.3g} ms, "
-         f"{seconds['autodiff'] / seconds['structured']:.0f} times as long"],
+         f"{_times(seconds['autodiff'] / seconds['structured'])} as long"],
         ["  finite differences", f"{agreement['finite_differences']:.1e}", f"of the gradient{left_out}"],
         ["  the Gram matrix", f"{agreement['gram']:.1e}", of.theorem.reason],
     ]  # fmt: skip
@@ -249,6 +251,11 @@ def _summary(of: Curved) -> str:
             table([""] * 3, knots, left=(0, 1, 2)),
         ]
     )
+
+
+def _times(ratio: float) -> str:
+    """A ratio in two digits, as 0.46 times, 24 times, 120 times."""
+    return f"{exact(float(f'{ratio:.2g}'))} times"
 
 
 def _knots(types: np.ndarray) -> str:

@@ -21,7 +21,7 @@ INTERRUPTED = "interrupted"
 STEPS = 50
 """Steps between two looks at the progress bar, and at Ctrl-C."""
 
-PARTS = 100, "hundredth"
+PARTS = 100, "part"
 """Of a flow, in the logarithm of time."""
 
 LANES = 16

@@ -28,7 +28,19 @@ Alpha = Annotated[
 ]
 Rtol = Annotated[float, typer.Option(help="Relative tolerance of a step; the absolute one is 1e-3 of it.")]
 MaxSteps = Annotated[int, typer.Option(help="Most steps a network may take.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for figures, arrays and run.json.", show_default=False)]
+
+
+def folder(name: str | Path) -> Path:
+    """The folder of that name; one without a name is refused, where Python takes the present one."""
+    if not str(name):
+        raise typer.BadParameter("must name a folder, as . for the one you are in.")
+    return Path(name)
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option(parser=folder, metavar="PATH", help="Folder for figures, arrays and run.json.", show_default=False),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Dtype = Annotated[str, typer.Option(help="float64, or float32 for devices without it.")]
 Device = Annotated[str | None, typer.Option(help="cpu, gpu or tpu. By default the best there is.")]

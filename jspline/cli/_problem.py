@@ -151,6 +151,15 @@ def drawn(law: init.Law, width: int, alpha: float, seed: int, place: int | jax.A
     return rescale(law.sample(width, key=jax.random.fold_in(jax.random.key(seed), place)), alpha)
 
 
+def check_weights(nets: ReLUNet, alpha: float, dtype: str) -> None:
+    """Raise `ValueError` for an alpha so large or small that squares of weights are no numbers of that dtype."""
+    largest = max(float(np.max(np.abs(np.asarray(part, float)))) for part in (nets.w, nets.b, nets.v))
+    if not largest <= float(np.sqrt(np.finfo(dtype).max / nets.width) / 4):
+        raise ValueError(
+            f"--alpha must leave squares of weights finite in {dtype}; {exact(alpha)} makes a weight of {largest:.3g}."
+        )
+
+
 def placed(tree: Any, dtype: str) -> Any:
     """Arrays of the host on the device of the command, in its dtype."""
     return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), dtype), tree)
@@ -171,6 +180,8 @@ def check(arguments: Mapping[str, Any]) -> None:
     """Check what there is among the arguments of a command that others have too."""
     check_counts(**{name: arguments[name] for name in COUNTS if name in arguments})
     check_positive(**{name: arguments[name] for name in POSITIVE if name in arguments})
+    if (rtol := arguments.get("rtol", 0.0)) >= 1:
+        raise ValueError(f"--rtol must be less than 1, a part of each number; got {exact(rtol)}.")
     check_seed(arguments["seed"])
 
 

@@ -93,6 +93,10 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, 
     """`read_csv`, with the names of the columns."""
     if not isinstance(path, str | PathLike):
         raise TypeError(f"`path` must be the path of a file; got {type(path).__name__}.")
+    if not str(path):
+        raise ValueError("The name of a CSV file must not be empty.")
+    if re.match(r"[a-z]+://", str(path)):
+        raise ValueError(f"{path} is an address: download the file, and give its name.")
     names, rows, counts = _rows(Path(path))
     if x is not None and x == y:
         raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
