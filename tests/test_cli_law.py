@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from jspline.cli import app
 from jspline.cli._problem import read
+from jspline.cli._sweep import _heading
 from jspline.cli._sweep_file import SHIPPED, Sweep
 from jspline.datasets import NAMES
 
@@ -93,18 +94,18 @@ def test_bad_arguments_are_one_sentence(arguments, message):
     ("parts", "message"),
     [
         ({"top": "exec = 1"}, "does not know `exec`"),
-        ({"grid": "depth = [2]"}, "[grid] of"),
-        ({"flow": "solver = 'x'"}, "[flow] of"),
-        ({"top": "width = 'x'"}, "`width` of"),
-        ({"top": "dtype = 'float16'"}, "`dtype` of"),
+        ({"grid": "depth = [2]"}, ": [grid] does not know `depth`"),
+        ({"flow": "solver = 'x'"}, ": [flow] does not know `solver`"),
+        ({"top": "width = 'x'"}, ": `width` must be a whole number"),
+        ({"top": "dtype = 'float16'"}, ": `dtype` must"),
         ({"top": "init = 'magic'"}, "TOML"),
         ({"grid": "init = ['magic']"}, "must be one of he"),
         ({"grid": "width = [0]"}, "whole numbers of at least 1"),
-        ({"top": "offset = 0.1"}, "`offset` in"),
-        ({"top": "condense = true"}, "`condense` in"),
+        ({"top": "offset = 0.1"}, ": `offset` is"),
+        ({"top": "condense = true"}, ": `condense` needs"),
         ({"flow": "rtol = ["}, "is not TOML"),
-        ({"grid": "width = 5"}, "`width` in [grid] of"),
-        ({"grid": "width = [true]"}, "must be a list of whole numbers; got [True]"),
+        ({"grid": "width = 5"}, ": `width` in [grid] must be"),
+        ({"grid": "width = [true]"}, "must be a list of whole numbers; got [true]"),
         ({"grid": "width = [[5]]"}, "must be a list of whole numbers; got [[5]]"),
         ({"grid": "init = 'he'"}, "must be a list of names; got 'he'"),
         ({"grid": "init = [1]"}, "must be a list of names; got [1]"),
@@ -119,13 +120,18 @@ def test_bad_files_are_one_sentence(sweep, parts, message):
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_heading_says_the_options_of_the_file(sweep):
+    """Bug: it said "method Exact()"."""
+    assert "t1 0.5, rtol 0.001, atol 1e-6, float64 on" in _heading(Sweep.read(str(sweep())))
+
+
 @pytest.mark.parametrize("alpha", ["2.0", "'2'", "['a']", "[{}]", "{}", "true"])
 def test_an_axis_that_is_no_list_is_one_sentence(sweep, alpha):
     path = sweep()
     path.write_text(path.read_text().replace("alpha = [0.5, 2]", f"alpha = {alpha}"))
     result = run("sweep", path)
     assert result.exit_code == 2
-    assert "`alpha` in [grid] of" in result.stderr
+    assert ": `alpha` in [grid] must be" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

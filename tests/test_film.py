@@ -191,7 +191,7 @@ def test_the_page_plays(made, browser):
     ("arguments", "sentence"),
     [
         (["--format", "avi"], "--format must be of html, mp4, gif; got avi."),
-        (["--format", ","], "--format must be of html, mp4, gif; got none."),
+        (["--format", ","], "--format must be of html, mp4, gif; got an empty one."),
         (["--pace", "slow"], "--pace must be events or log; got slow."),
         (["--theme", "blue"], "--theme must be light or dark; got blue."),
         (["--seconds", "0"], "--seconds must be positive and finite; got 0."),

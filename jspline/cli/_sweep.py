@@ -102,7 +102,7 @@ def _heading(sweep: Sweep) -> str:
     weights = "weights of a sample" if s["data"] == "six_points" else "standardized, weighted 2/N"
     options = ", ".join(
         f"{name} {exact(value)}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in sweep.flow_options().items()
+        for name, value in {**sweep.options, "atol": 1e-3 * sweep.options["rtol"]}.items()
     )
     devices = ensemble.working_devices(None)
     return (

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from jspline import kernel, rescale
+from jspline._text import exact
 from jspline.charts import ReLUNet
 from jspline.cli._problem import CODES, choose_law, pose, warn_of_merging
 from jspline.datasets import NAMES, Dataset, six_points
@@ -30,6 +31,11 @@ VARY: dict[str, tuple[type, ...]] = {"alpha": (int, float), "width": (int,), "in
 
 FLOW: dict[str, type] = {
     "t1": float, "rtol": float, "loss_tol": float, "grad_tol": float, "until": str, "max_steps": int,
+}  # fmt: skip
+
+
+PLAIN: dict[type, str] = {
+    str: "a string", float: "a number", int: "a whole number", bool: "true or false",
 }  # fmt: skip
 
 
@@ -64,7 +70,7 @@ class Sweep:
             raise ValueError(f"{path} is not TOML: {error}.") from None
         grid, options = said.pop("grid", {}), said.pop("flow", {})
         if not isinstance(grid, dict) or not isinstance(options, dict):
-            raise ValueError(f"[grid] and [flow] of {path} must be tables.")
+            raise ValueError(f"{path}: [grid] and [flow] must be tables.")
         _known(path, "the top", said, SETTINGS)
         _known(path, "[grid]", grid, [*VARY, "inits"])
         _known(path, "[flow]", options, FLOW)
@@ -73,7 +79,7 @@ class Sweep:
             numbers = VARY.get(key, ())
             if numbers and not (isinstance(values, list) and all(type(value) in numbers for value in values)):
                 what = {"width": "whole numbers", "init": "names"}.get(key, "numbers")
-                raise ValueError(f"`{key}` in [grid] of {path} must be a list of {what}; got {values!r}.")
+                raise ValueError(f"{path}: `{key}` in [grid] must be a list of {what}; got {_written(values)}.")
         sweep = cls(path.stem, path.parent, SETTINGS | _typed(path, said, kinds), grid, _typed(path, options, FLOW))
         sweep._check(path)
         return sweep
@@ -84,28 +90,38 @@ class Sweep:
         condensed = "init" not in varies and inits == {"he_unbiased"} and self.to_first_event
         data, steps = ", ".join([*NAMES, SIX_POINTS]), flow.get("max_steps", 1)
         for fine, sentence in (
-            (s["data"] is not None, f"{path} must name its `data`: a CSV file, or one of {data}."),
+            (s["data"] is not None, f"{path}: `data` must be named: a CSV file, or one of {data}."),
             (
                 s["data"] == SIX_POINTS or not (s["offset"] or "offset" in varies),
-                f"`offset` in {path} is for data = '{SIX_POINTS}'.",
+                f"{path}: `offset` is for data = '{SIX_POINTS}'.",
             ),
-            (s["dtype"] in ("float32", "float64"), f"`dtype` of {path} must be float32 or float64; got {s['dtype']}."),
+            (s["dtype"] in ("float32", "float64"), f"{path}: `dtype` must be float32 or float64; got {s['dtype']}."),
             (
                 condensed or not s["condense"],
-                f"`condense` in {path} needs init = 'he_unbiased' and until = 'first_event': six neurons stand for all "
+                f"{path}: `condense` needs init = 'he_unbiased' and until = 'first_event': six neurons stand for all "
                 "until then.",
             ),
-            ("rtol" in flow, f"[flow] of {path} needs `rtol`."),
-            (0 < s["alpha"] < float("inf"), f"`alpha` of {path} must be positive and finite; got {s['alpha']}."),
-            (steps >= 1, f"`max_steps` of {path} must be at least 1; got {steps}."),
-            (0 <= s["seed"] < 2**32, f"`seed` of {path} must be from 0 to 2^32 - 1; got {s['seed']}."),
-            (all(w > 0 for w in widths), f"`width` of {path} must hold whole numbers of at least 1; got {widths}."),
-            (all(a > 0 for a in alphas), f"`alpha` of {path} must hold positive numbers; got {alphas}."),
+            ("rtol" in flow, f"{path}: [flow] needs `rtol`."),
+            (flow.get("rtol", 0.0) < 1, f"{path}: `rtol` must be less than 1; got {_written(flow.get('rtol'))}."),
+            (
+                0 < s["alpha"] < float("inf"),
+                f"{path}: `alpha` must be positive and finite; got {_written(s['alpha'])}.",
+            ),
+            (steps >= 1, f"{path}: `max_steps` must be at least 1; got {steps}."),
+            (0 <= s["seed"] < 2**32, f"{path}: `seed` must be from 0 to 2^32 - 1; got {s['seed']}."),
+            (
+                all(w > 0 for w in widths),
+                f"{path}: `width` in [grid] must hold whole numbers of at least 1; got {_written(widths)}.",
+            ),
+            (
+                all(a > 0 for a in alphas),
+                f"{path}: `alpha` in [grid] must hold positive numbers; got {_written(alphas)}.",
+            ),
         ):
             if not fine:
                 raise ValueError(sentence)
         for name in inits:
-            choose_law(name, 2, six_points(), "`init`")
+            choose_law(name, 2, six_points(), f"{path}: `init`")
 
     @property
     def to_first_event(self) -> bool:
@@ -163,11 +179,22 @@ def _typed(path: Path, said: dict[str, Any], kinds: dict[str, type]) -> dict[str
         kind = kinds[key]
         known = isinstance(value, kind) or (kind is float and type(value) is int)
         if not known or isinstance(value, bool) != (kind is bool):
-            raise ValueError(f"`{key}` of {path} must be a {kind.__name__}; got {value!r}.")
+            raise ValueError(f"{path}: `{key}` must be {PLAIN[kind]}; got {_written(value)}.")
     return {key: float(str(value)) if kinds[key] is float else value for key, value in said.items()}
 
 
 def _known(path: Path, where: str, said: dict[str, Any], known: Any) -> None:
     strange = [name for name in said if name not in known]
     if strange:
-        raise ValueError(f"{where} of {path} does not know `{strange[0]}`; it knows {', '.join(known)}.")
+        raise ValueError(f"{path}: {where} does not know `{strange[0]}`; it knows {', '.join(known)}.")
+
+
+def _written(value: Any) -> str:
+    """A value about as it stands in the file."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, float):
+        return exact(value)
+    return repr(value) if isinstance(value, str) else str(value).lower()  # true; a date
