@@ -35,6 +35,7 @@ LONG = {
     "test_claims::test_verdicts[text-extrema]": "text-signs",
     "test_claims::test_the_page_in_a_browser": "test_page::test_filters_and_links",
     "test_claims::test_planted_faults_turn_the_verdict[lit-mei-0]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-chaos-0]": "planted faults of lit-jin",
     "test_claims::test_planted_faults_turn_the_verdict[text-density-0]": "planted faults of lit-chizat",
     "test_claims::test_verdicts[text-density]": "lit-chizat",
     "test_claims::test_planted_faults_turn_the_verdict[lit-maennel-1]": "planted faults of lit-jin",

@@ -108,6 +108,7 @@ VERDICTS = {
     "lit-mulayoff": "holds",
     "lit-appella": "holds",
     "lit-mei": "holds",
+    "lit-chaos": "holds",
     "lit-chizat": "conditional",
     "lit-shevchenko": "holds",
 }
@@ -120,7 +121,7 @@ def test_every_result_of_the_paper_has_a_claim():
     assert set(VERDICTS) == set(CLAIMS)
 
 
-LONG = {"lit-alignment", "lit-holzmueller", "lit-maennel", "lit-mei", "lit-williams"}
+LONG = {"lit-alignment", "lit-chaos", "lit-holzmueller", "lit-maennel", "lit-mei", "lit-williams"}
 """They take a minute each; the other publications stay."""
 
 
@@ -320,6 +321,7 @@ FAULTS = {
     ],
     "text-density": [{"other": density.balanced}],
     "lit-mei": [{"rate": -1.0}],
+    "lit-chaos": [{"rate": -1.0}],
     "lit-chizat": [{"scale": 1.0}],
     "lit-shevchenko": [{"most": 0}],
     "lit-appella": [{"relus": 2.0}, {"hats": 1.0}, {"differences": lambda knots: np.eye(len(knots))}],

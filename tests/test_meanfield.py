@@ -360,6 +360,71 @@ def test_one_datum_and_ties(data):
     assert abs(sum(mf.mass()) - 1) < 1e-12
 
 
+def test_nothing_to_learn_is_learned_at_once():
+    """Bug: rounding over itself was refined to the last node."""
+    mf = solve(Problem(Dataset(P3.data.x, jnp.zeros(3)), train_b0=False), 1.0, tol=0.1)
+    assert (mf.result, mf.error) == ("converged", 0.0)
+
+
+def test_as_few_nodes_as_there_can_be():
+    assert solve(max_nodes=12, t1=1.0, tol=0.1).net.width == 12
+
+
+def test_atoms_on_data_are_there(three):
+    """Bug: dead ones lay 1e-4 beyond their datum, in two parts; those on the left-facing side were split at pi."""
+    for t in three.ts[1:]:
+        atoms = three.atoms(t)
+        held = np.isin(atoms.kind, ["dead", "pinned"])
+        assert np.all(np.isin(atoms.place[held], np.asarray(P3.data.x)))
+        keys = [*zip(atoms.place[held], atoms.s[held], atoms.sign[held], atoms.kind[held], strict=True)]
+        assert len(set(keys)) == len(keys)
+
+
+OFFSET_X, OFFSET_Y = np.array([-1.5, -0.7, 0.1, 0.8, 1.6]), np.array([0.3, -1.0, 0.6, 1.2, -0.4])
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e8])
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e6])
+def test_the_optimum_does_not_depend_on_units(offset, unit):
+    """Bug: with y near 1e5 it was 50 % off, of gap 0; in units of 1e-8 it was NaN."""
+    plain = penalty.optimum(Problem(Dataset(OFFSET_X, OFFSET_Y), decay=0.05))
+    moved = penalty.optimum(Problem(Dataset(OFFSET_X, (OFFSET_Y + offset) * unit), decay=0.05 * unit))
+    rounding = 1e-15 * (1 + offset)
+    np.testing.assert_allclose(moved.value / unit**2, plain.value, rtol=1e-9 + 100 * rounding)
+    np.testing.assert_allclose(float(moved.net.b0) / unit - offset, float(plain.net.b0), atol=1e-6 + 10 * rounding)
+    assert 0 <= moved.gap <= 1e-9 * plain.value * unit**2
+
+
+def test_the_stationary_law_does_not_depend_on_units():
+    plain = meanfield.gibbs(Problem(Dataset(OFFSET_X, OFFSET_Y), decay=0.05), 0.1)
+    moved = meanfield.gibbs(Problem(Dataset(OFFSET_X, 1e3 * (OFFSET_Y + 100)), decay=50.0), 1e5)
+    np.testing.assert_allclose(moved.force / 1e3, plain.force, atol=1e-9)
+    np.testing.assert_allclose(moved([0.3, 5.0]) / 1e3 - 100, plain([0.3, 5.0]), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("temperature", [0.1, 1e-4])
+def test_newton_is_quick_and_the_fit_is_the_integral_also_off_the_data(seed, temperature):
+    """Bug: steps of rounding were taken up to the last one; the kink at x lay inside a panel of the rule."""
+    rng = np.random.default_rng(seed)
+    x, y = np.sort(rng.uniform(-2, 2, 3)), rng.normal(size=3)
+    law = meanfield.gibbs(Problem(Dataset(x, y), decay=0.15), temperature)
+    assert law.steps <= 40
+    np.testing.assert_allclose(law(x), y - law.force, atol=1e-6)
+    if temperature == 0.1:
+        at = 2.5
+        cut = np.arctan2(-np.append(x, at), 1.0)
+        cuts = np.unique(np.concatenate([cut, cut + np.pi, [cut.min() + 2 * np.pi]]))
+        points, weights = np.polynomial.legendre.leggauss(400)
+        angle = (cuts[:-1, None] + np.diff(cuts)[:, None] * (1 + points) / 2).ravel()
+        weight = (np.diff(cuts)[:, None] * weights / 2).ravel()
+        g = np.maximum(np.cos(angle)[:, None] * x + np.sin(angle)[:, None], 0) @ law.force
+        slack = 0.15**2 - g**2
+        relu = np.maximum(at * np.cos(angle) + np.sin(angle), 0)
+        expected = law.b0 + 2 * temperature * np.sum(weight * g * relu / slack**2) / np.sum(weight / slack)
+        np.testing.assert_allclose(law(at), expected, rtol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -372,6 +437,20 @@ def test_one_datum_and_ties(data):
         (lambda: solve(ts=[3.0, 1.0]), ValueError, "`ts` must increase"),
         (lambda: solve(ts=[]), ValueError, "`ts` must be a vector of times"),
         (lambda: solve(max_nodes=3), ValueError, "`max_nodes` must be at least 12"),
+        (lambda: solve(law=init.Gaussian(1.0, 0.0, 1.0)), ValueError, "With `sigma_b` = 0 every breakpoint is at 0"),
+        (lambda: solve(Dataset(P3.data.x, P3.data.y, jnp.zeros(3))), ValueError, "All data have weight 0"),
+        (
+            lambda: meanfield.gibbs(Problem(Dataset([0.0, 1.0], [0.0, 1.0], [0.0, 0.0]), decay=0.1), 0.1),
+            ValueError,
+            "All data have weight 0",
+        ),
+        (
+            lambda: solve(Dataset(*(np.float32(part) for part in (P3.data.x, P3.data.y)))),
+            ValueError,
+            "Infinite width takes float64 data",
+        ),
+        (lambda: solve(t1=1.0).covariance([[0.0, 1.0]]), ValueError, "`x` must be a vector of points"),
+        (lambda: solve(t1=1.0).joint([1.0, 2.0, 3.0], [1.0, 2.0], 1), ValueError, "`beta` and `mu` must go together"),
         (lambda: solve(max_nodes=0), ValueError, "`max_nodes` must be a whole number"),
         (lambda: solve(Problem(P3.data, decay=0.1)), ValueError, "This knows no weight decay"),
         (lambda: meanfield.nodes(UNIT, P3, 0), ValueError, "`count` must be a whole number"),

@@ -147,7 +147,8 @@ def _newton(
         length = 1.0
         while length > SHORTEST:
             there, law_there = objective(e + length * change)
-            if there <= value - length * decrement / 10:
+            # Less than the objective is rounded by cannot be seen in it.
+            if there <= value - length * decrement / 10 + 4 * np.finfo(float).eps * (1 + abs(value)):
                 break
             length /= 2
         else:

@@ -4,6 +4,7 @@ from jspline.claims._claim import Claim
 from jspline.claims.literature import (
     _alignment,
     _appella,
+    _chaos,
     _chizat,
     _holzmueller,
     _jin,
@@ -25,6 +26,7 @@ CLAIMS: tuple[Claim, ...] = (
     _mulayoff.CLAIM,
     _appella.CLAIM,
     _mei.CLAIM,
+    _chaos.CLAIM,
     _chizat.CLAIM,
     _shevchenko.CLAIM,
 )
