@@ -125,12 +125,13 @@ def flow_figure(x=X, y=Y, name=NAME):
     return plot.flow_figure(flow, title=name)
 
 
-def fit_figure(x=X, y=Y, name=NAME, pieces=3):
+def fit_figure(x=X, y=Y, name=NAME, pieces=3, apex=None):
     counted = 1e9 + np.arange(pieces)[None]
+    fit = y if apex is None else np.where(np.arange(9) == 4, apex, y)
     fitted = Dataset(
         {
             "x": ("data", x, {"long_name": name}), "y": ("data", y, {"long_name": name}),
-            "fit": (("kind", "grid"), y[None]), "breaks": (("kind", "knots"), x[None, :1]),
+            "fit": (("kind", "grid"), fit[None]), "breaks": (("kind", "knots"), x[None, :1]),
             "sse": (("kind", "tried"), counted), "criterion": (("kind", "tried"), counted),
             "pieces": ("kind", [pieces]),
         },
@@ -152,12 +153,13 @@ def hessian_figure():
     return plot.hessian_figure(curved, title=NAME)
 
 
-def sweep_figure():
-    values = DataArray(np.ones((2, 2, 3)), dims=(NAME, "of", "inits"), coords={NAME: ["a", "b"], "of": [NAME, "c"]})
+def sweep_figure(axis=("a", "b")):
+    coords = {NAME: list(axis), "of": [NAME, "c"]}
+    values = DataArray(np.ones((len(axis), 2, 3)), dims=(NAME, "of", "inits"), coords=coords)
     return plot.sweep_figure(NAME, Dataset({"loss": values}))
 
 
-def film_figure(y=Y):
+def film_figure(y=Y, name=NAME):
     frames, ends = 3, np.repeat(X, 2)[1:-1]
     return plot.Film(
         plot.Reel(
@@ -166,7 +168,7 @@ def film_figure(y=Y):
             mu=np.ones((frames, 9)), s=np.ones((frames, 9)), edges=ends, psi=np.ones((frames, 2, ends.size)),
             zeros=np.full((frames, 2, 1), X[4]), signs=np.ones((frames, 2, 1)), loss=np.ones(frames), floor=0.0,
             event_times=np.ones(1), event_kinds=np.zeros(1, int),
-        ), title=NAME, x_name=NAME, y_name=NAME, height=240,
+        ), title=name, x_name=name, y_name=name, height=240,
     )  # fmt: skip
 
 
@@ -202,6 +204,25 @@ def test_ticks_far_from_0_are_told_apart_and_the_name_says_how_far():
     ticks = [text.get_text() for text in main.get_xticklabels()]
     assert len(set(ticks)) == len(ticks) > 4
     assert {"0", "1000", "2000"} <= set(ticks)
+
+
+def test_a_panel_whose_name_stands_below_has_it_where_numbers_lack_a_part():
+    """Bug: above the drive stood "minus 1.7e9", of nothing."""
+    main, drive = film_figure(name="time").figure.axes[:2]
+    assert main.get_xlabel() == drive.get_xlabel() == "time \N{MINUS SIGN} 1.7e9"
+
+
+def test_fits_are_inside_their_picture_unless_they_are_far_from_the_data():
+    """Bug: the limits were those of the data, which cut off where lines meet."""
+    for apex, shown in ((1.5, 1.5), (-0.4, -0.4), (1e6, 2.0)):
+        low, high = fit_figure(y=np.array([0.0, 1, 0, 1, 0, 1, 0, 1, 0]), apex=apex).axes[0].get_ylim()
+        assert low < shown < high < 1e3
+
+
+def test_a_sweep_of_one_value_has_one_tick():
+    """Bug: the axis went from 3.80 to 4.20."""
+    for ax in sweep_figure([4.0]).axes:
+        assert [text.get_text() for text in ax.get_xticklabels()] == ["4"]
 
 
 def test_a_loss_that_hardly_falls_has_ticks_that_differ():

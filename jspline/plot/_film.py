@@ -203,6 +203,8 @@ class Film:
         self.cursor = self._moves(history.axvline(r.times[after][0], color=colours.ink, lw=1.2))
         self.dot = self._moves(history.plot([], [], "o", ms=8, color=colours.ink, clip_on=False)[0])
         tell_ticks_apart(self.figure)
+        if main.get_xlabel():  # what its numbers lack: then its name too, which else stands below
+            main.set_xlabel(drive.get_xlabel())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of glyphs: it is said when they are drawn
             begin = main.yaxis.get_tightbbox(self.canvas.get_renderer())

@@ -29,15 +29,17 @@ def fit_figure(fitted: Any, *, title: str = "") -> Figure:
         main = figure.add_subplot(parts[:, 0])
         errors, scores = figure.add_subplot(parts[0, 1]), figure.add_subplot(parts[1, 1])
         data_points(main, x, y, zorder=1)
+        drawn: list[np.ndarray] = []
         for k, (name, colour) in enumerate(zip(kinds, map(theme().pick, range(len(kinds))), strict=True)):
             one = fitted.sel(kind=name)
             count, breaks = int(one.pieces), one.breaks.values[np.isfinite(one.breaks.values)]
             label = f"{as_written(name)}, {counted(count, 'piece')}"
-            main.plot(fitted.grid, _with_gaps(one, breaks), color=colour, lw=2.2, label=label, zorder=3)
+            drawn.append(_with_gaps(one, breaks))
+            main.plot(fitted.grid, drawn[-1], color=colour, lw=2.2, label=label, zorder=3)
             rug(main, breaks, colours=colour, base=0.012 + 0.03 * (len(kinds) - 1 - k), height=0.025)
             for ax, values in ((errors, one.sse.values), (scores, one.criterion.values)):
                 _by_pieces(ax, values, count, colour)
-        low, high = float(y.min()), float(y.max())
+        low, high = _limits(np.asarray(y), drawn)
         span = (high - low) or 1.0
         main.set(ylim=(low - 0.18 * span, high + 0.06 * span), xlabel=as_written(x.long_name),
                  ylabel=as_written(y.long_name))  # fmt: skip
@@ -49,6 +51,13 @@ def fit_figure(fitted: Any, *, title: str = "") -> Figure:
         errors.set(title="Sum of squared errors", xlabel="pieces")
         scores.set(title="Schwarz's criterion: the least is best", xlabel="pieces")
     return figure
+
+
+def _limits(y: np.ndarray, drawn: list[np.ndarray]) -> tuple[float, float]:
+    """Of the data and of the fits; not of a steep line farther from the data than these are apart."""
+    low, high = float(np.min(y)), float(np.max(y))
+    least, most = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    return min(low, max(least, 2 * low - high)), max(high, min(most, 2 * high - low))
 
 
 def _with_gaps(one: Any, breaks: np.ndarray) -> np.ndarray:

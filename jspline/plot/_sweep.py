@@ -67,8 +67,8 @@ def sweep_figure(title: str, result: Any) -> Figure:
                 _line(ax, k, place, parts, as_written(point(at)) or None, alpha=0.2, ms=4)
             if numbers and x.min() > 0 and x.max() / x.min() > 5:
                 ax.set_xscale("log")
-            if not numbers:
-                ax.set_xticks(place, [as_written(str(value)) for value in x])
+            if not numbers or x.size == 1:
+                ax.set_xticks(place, [exact(value) if numbers else as_written(str(value)) for value in x])
             if name == "loss" and np.nanmin(values) > 0:
                 ax.set_yscale("log")
             if name == "regime":
