@@ -39,7 +39,7 @@ from jspline.cli import app
 GOOD = b"x,y\n0,1\n1,3\n1.5,2\n2,2\n4,0\n"
 CSVS = {
     "good.csv": GOOD,
-    "utf16.csv": "x,y\n0,1\n1,2\n".encode("utf-16"),
+    "utf16.csv": "x,y\n0,1\n1,2\n".encode("utf-16")[2:],
     "latin.csv": "größe,y\n0,1\n1,2\n".encode("latin-1"),
     "zipped.csv": gzip.compress(GOOD, mtime=0),
     "nul.csv": b"x,y\n0,1\n1,\0\n",
@@ -78,11 +78,11 @@ CSVS = {
     "pdf.csv": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
 }
 OF_FILES = {
-    "utf16.csv": "is not a text file in UTF-8.",
-    "latin.csv": "is not a text file in UTF-8.",
-    "zipped.csv": "is not a text file in UTF-8.",
-    "pdf.csv": "is not a text file in UTF-8.",
-    "nul.csv": "is not a text file in UTF-8.",
+    "utf16.csv": "is not a text file in UTF-8",
+    "latin.csv": "is not a text file in UTF-8",
+    "zipped.csv": "is not a text file in UTF-8",
+    "pdf.csv": "is not a text file in UTF-8",
+    "nul.csv": "is not a text file in UTF-8",
     "header.csv": "has 0 rows of data; at least 2 are needed.",
     "blank.csv": "is empty.",
     "one_column.csv": "has one column; two are needed",

@@ -150,7 +150,7 @@ def refused(result, sentence):
     ("content", "sentence"),
     [
         (b"", "is empty."),
-        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a text file in UTF-8."),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a text file in UTF-8; if it is a table, save"),
         (b"a,b\n1,2\n", "has 1 row of data; at least 2 are needed."),
         (b"a,b\n1,2\n2,x\n", "column 'b' must hold finite numbers; line 3 is 'x'."),
         (b"a,b\n1,2\nNaN,2\n", "column 'a' must have no missing numbers; 1 of 2 are missing, the first in line 3."),

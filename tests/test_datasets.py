@@ -277,11 +277,12 @@ def test_what_was_made_of_a_table_is_said(tmp_path):
         (b"x,y\n1,2\n2,3\n", {"y": "z"}, "has no column 'z'; it has 'x', 'y'"),
         (b"x,y\n1,2\n2,3,4,5\n", {}, "has 4 cells in line 3 and 2 in line 1; every row must have as many"),
         (b"x,y\n1,2,3\n4,5,6\n", {}, "has 3 cells in line 2 and 2 in line 1"),
+        (b"My data\nx,y\n1,2\n", {}, "as many: line 1 may be a title, to be left out."),
+        ("größe,y\n1,2\n2,3\n".encode("latin-1"), {}, "UTF-8; if it is a table, save it as UTF-8"),
         (b"x,y\n\n1\n2,3\n", {}, "has 1 cell in line 3 and 2 in line 1"),
         (b"1,2,a\n3,4,b\n5,6,c\n", {}, "has both names and numbers"),
         (b"x ,x\n1,2\n2,3\n", {}, "has two columns 'x'"),
-        (b"x;y\n1,5;2\n2,5;3\n", {}, r"column 'x'.* line 2 is '1,5': write a decimal point, not a comma\.$"),
-        (b"1,5;2,25\n2,5;3,5\n", {}, r"line 1 is '1,5': write a decimal point, not a comma\.$"),
+        (b"x;y\n1,5;2.5\n2,5;3\n", {}, r"column 'x'.* line 2 is '1,5': write a decimal point, not a comma\.$"),
         (b"x;y\n1;1.234,5\n2;3\n", {}, r"line 2 is '1.234,5': write a decimal point"),
         (
             b'x;y\n1;"1,234"\n2;3\n',
@@ -318,6 +319,33 @@ def test_bad_csv_is_one_sentence(tmp_path, content, columns, message):
     with pytest.raises(ValueError, match=message) as caught:
         datasets.read_csv(path, **columns)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        (b"x;y\n1,5;-2\n2,125;,5e2\n", 1),
+        (b"x\ty\n1,5\t-2\n2,125\t,5e2\n", 1),
+        (b"1,5;-2,0\n2,125;50,0\n", 1),
+        (b"# of a device\n#x,y\n\nx,y\n1.5,-2\n2.125,50\n", 0),
+        ("x,y\n1.5,-2\n2.125,50\n".encode("utf-16"), 0),
+        (b"\xfe\xff" + "x\ty\r\n1.5\t-2\r\n2.125\t50\r\n".encode("utf-16-be"), 0),
+    ],
+)
+def test_tables_of_other_countries_and_programs(tmp_path, content, notes):
+    path = tmp_path / "it.csv"
+    path.write_bytes(content)
+    table = datasets.read_table(path)
+    np.testing.assert_array_equal(table.data.x, [1.5, 2.125])
+    np.testing.assert_array_equal(table.data.y, [-2, 50])
+    assert table.notes == ("The commas in its numbers were read as decimal points.",) * notes
+
+
+def test_lines_keep_their_numbers_below_comments(tmp_path):
+    path = tmp_path / "it.csv"
+    path.write_text("# one\n# two\nx,y\n1,2\n2,z\n")
+    with pytest.raises(ValueError, match="line 5 is 'z'"):
+        datasets.read_csv(path)
 
 
 def test_missing_csv(tmp_path):

@@ -1,5 +1,6 @@
 """Reading a data set: from a CSV file, or one of the built-in ones by name."""
 
+import codecs
 import csv
 import math
 import re
@@ -70,14 +71,14 @@ def read_csv(path: str | Path, x: str | None = None, y: str | None = None, *, dr
     """Two columns of a CSV file as a data set.
 
     Args:
-        path: a text file with one row per point, separated by commas, semicolons or tabs, with or without a line of
-            column names.
+        path: a text file in UTF-8 (or UTF-16 with its mark) with one row per point, separated by commas, semicolons or
+            tabs, with or without a line of column names; lines above that begin with # are skipped.
         x, y: names of the columns, or their numbers from 1 where the file names none; by default the first two.
         drop_missing: leave out the rows in which x or y is missing: empty, or NA, NaN, null, none, `-` or `?`.
 
     Dates in x, `2020-01-31` or `2020-01-31T12:00Z`, become days since the first of them. Numbers may have commas
-    between thousands, where that is what they must be. Empty columns without a name are not there, and row numbers
-    without a name are taken only where there is no other x.
+    between thousands, or decimal ones, where that is what they must be. Empty columns without a name are not there, and
+    row numbers without a name are taken only where there is no other x.
 
     Raises:
         OSError: when the file cannot be read.
@@ -128,6 +129,10 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, 
     if any(missing):
         columns = [[cell for cell, gone in zip(c, missing, strict=True) if not gone] for c in columns]
         notes.append(f"{sum(missing)} of {len(rows)} rows were left out: x or y is missing.")
+    cells = [cell.text for column in columns for cell in column]
+    if _are_decimal(cells):
+        columns = [[cell._replace(text=cell.text.replace(",", ".")) for cell in column] for column in columns]
+        notes.append("The commas in its numbers were read as decimal points.")
     count = len(columns[0])
     if count < 2:
         raise ValueError(f"{path} has {count} row{'s' * (count != 1)} of data; at least 2 are needed.")
@@ -147,6 +152,8 @@ class Cell(NamedTuple):
     text: str
 
 
+SAVE = "save it as UTF-8, in a spreadsheet as CSV UTF-8"
+
 MISSING = ("", "na", "n/a", "nan", "<na>", "null", "none", "-", "?")
 """How a missing number is written, in small letters."""
 
@@ -157,11 +164,16 @@ GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 """A number with commas between thousands, or, with a single one and no point, something else."""
 
 
+DECIMAL = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+"""A number with a decimal comma, if it is not one between thousands."""
+
+
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
     """The names of the columns; of each row the number of its line and its cells; whether the first column has no name
     and counts the rows."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        raw = path.read_bytes()
+        text = raw.decode("utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist, and is no built-in data set ({', '.join(NAMES)}).") from None
     except IsADirectoryError:
@@ -169,11 +181,13 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
     except OSError as error:
         raise OSError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file in UTF-8.") from None
+        raise ValueError(f"{path} is not a text file in UTF-8; if it is a table, {SAVE}.") from None
     except ValueError:  # a zero byte
         raise ValueError(f"{str(path)!r} cannot be the name of a file.") from None
     if "\0" in text:
         raise ValueError(f"{path} is not a text file in UTF-8.")
+    # Comments above the table become empty lines, so that lines keep their numbers.
+    text = re.sub(r"\A(?:[ \t]*(?:#[^\n]*)?\n)+", lambda found: "\n" * found[0].count("\n"), text)
     try:
         rows = _split(text, _separator(text))
     except csv.Error as error:
@@ -181,11 +195,12 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
     if not rows:
         raise ValueError(f"{path} is empty.")
     first = rows[0][1]
+    title = f": line {rows[0][0]} may be a title, to be left out" if _length(first) == 1 else ""
     for line, cells in rows:
         if _length(cells) > len(first) or len(cells) < _length(first):
             raise ValueError(
                 f"{path} has {len(cells)} cell{'s' * (len(cells) != 1)} in line {line} and {len(first)} in line "
-                f"{rows[0][0]}; every row must have as many."
+                f"{rows[0][0]}; every row must have as many{title}."
             )
         cells.extend([""] * (len(first) - len(cells)))
     plain = [cell.replace(",", ".") for cell in first]  # decimal commas are numbers too, to be complained of
@@ -288,6 +303,17 @@ def _numbers(cells: list[Cell], name: str, path: str | Path) -> np.ndarray:
             )
         values.append(value)
     return np.array(values)
+
+
+def _are_decimal(texts: list[str]) -> bool:
+    """Whether the commas must be decimal ones: all could be, not all could stand between thousands, and no number has a
+    point."""
+    commas = [text for text in texts if "," in text]
+    return (
+        all(DECIMAL.fullmatch(text) for text in commas)
+        and not all(GROUPED.fullmatch(text) for text in commas)
+        and not any("." in text for text in texts)
+    )
 
 
 def _must_be_grouped(text: str) -> bool:
