@@ -170,15 +170,15 @@ def as_key(key: Any) -> PRNGKeyArray:
     return key
 
 
-def merging(name: str, values: Any, dtype: Any, coarse: float = 0.0) -> str:
+def merging(name: str, values: Any, dtype: Any, coarse: float = 0.0, left: int | None = None) -> str:
     """How many distinct numbers become equal in a dtype; empty if none do, or if rounding is less than `coarse` times
-    their range."""
+    their range. `left` is how many there are then, if it is known."""
     if np.dtype(dtype) == float:  # which they are given in
         return ""
     exact = np.asarray(values, float)
     rounded = exact.astype(dtype)
-    before, after = np.unique(exact).size, np.unique(rounded).size
-    if after == before or np.max(np.abs(rounded - exact)) < coarse * np.ptp(exact):
+    before, after = np.unique(exact).size, np.unique(rounded).size if left is None else left
+    if after >= before or np.max(np.abs(rounded - exact)) < coarse * np.ptp(exact):
         return ""
     return f"{name} has {before:,} distinct numbers, and {after:,} in {np.dtype(dtype)}"
 

@@ -156,13 +156,17 @@ def test_x_that_become_equal_in_float32_are_told(tmp_path):
     path = tmp_path / "seconds.csv"
     path.write_text("t,y\n" + "".join(f"{1_700_000_000 + t},{t % 7}\n" for t in range(3601)))
     said = (
-        "Warning: column 't' has 3,601 distinct numbers, and 29 in float32: take float64, the default, or subtract an"
+        "Warning: column 't' has 3,601 distinct numbers, and 10 in float32: take float64, the default, or subtract an"
     )
     result = run("fit", path, "--pieces", "2", "--dtype", "float32")
     assert said in result.stderr
     assert "column 'y'" not in result.stderr
+    assert "3,601 points, 10 distinct t" in result.stdout
     assert "(ties, some of them made by float32)" in result.stdout
     assert "Warning" not in run("fit", path, "--pieces", "2").stderr
+    # Numbers of float32 that are neighbours are one x.
+    path.write_text("t,y\n" + "".join(f"{1_700_000_000 + 256 * t},{t % 7}\n" for t in range(9)))
+    assert "column 't' has 9 distinct numbers, and 5 in" in run("fit", path, "--dtype", "float32").stderr
 
 
 def test_y_that_become_equal_in_float32_are_told(tmp_path):

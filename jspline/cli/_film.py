@@ -65,7 +65,8 @@ def film_command(
     theme: Annotated[str, typer.Option(help="light or dark. The html film follows its reader.")] = "light",
     height: Annotated[int, typer.Option(help="Height of a frame in pixels; the width is 16/9 of it.")] = 1080,
     out: Annotated[
-        Path, typer.Option(parser=options.folder, metavar="PATH", help="Folder for the film, its arrays and run.json.")
+        Path,
+        typer.Option(parser=options.folder, metavar="<path>", help="Folder for the film, its arrays and run.json."),
     ] = Path("film"),
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open the film in a browser.")] = False,
     device: options.Device = None,

@@ -58,10 +58,10 @@ def fit_command(
         source = problem.read(data, x, y, drop_missing)
         problem.check_size(source.x_name, source.data.x, dtype)
         problem.check_size(source.y_name, source.data.y, dtype, squares=True)
-        problem.warn_of_merging(source, dtype)
         # In float64 on the CPU so far; from here on as asked for.
         given = problem.placed(source.data, dtype)
         merged = given.merged()
+        problem.warn_of_merging(source, dtype, merged.size)
         tried = _tried(asked, most, merged.size)
         if out is not None:
             prepare(out, *files("fit"))

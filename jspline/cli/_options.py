@@ -39,7 +39,7 @@ def folder(name: str | Path) -> Path:
 
 Out = Annotated[
     Path | None,
-    typer.Option(parser=folder, metavar="PATH", help="Folder for figures, arrays and run.json.", show_default=False),
+    typer.Option(parser=folder, metavar="<path>", help="Folder for figures, arrays and run.json.", show_default=False),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Dtype = Annotated[str, typer.Option(help="float64, or float32 for devices without it.")]

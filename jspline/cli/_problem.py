@@ -82,10 +82,11 @@ def check_size(name: str, values: ArrayLike, dtype: str, *, squares: bool = Fals
         )
 
 
-def warn_of_merging(table: Table, dtype: str) -> None:
-    """Say on stderr that distinct numbers of a column become equal in that dtype."""
-    for name, values, coarse in ((table.x_name, table.data.x, 0.0), (table.y_name, table.data.y, COARSE)):
-        if said := merging(f"column {name!r}", values, dtype, coarse):
+def warn_of_merging(table: Table, dtype: str, distinct: int | None = None) -> None:
+    """Say on stderr that distinct numbers of a column become equal in that dtype; so many x are `distinct` in it."""
+    columns = (table.x_name, table.data.x, 0.0, distinct), (table.y_name, table.data.y, COARSE, None)
+    for name, values, coarse, left in columns:
+        if said := merging(f"column {name!r}", values, dtype, coarse, left):
             typer.echo(f"Warning: {said}: take float64, the default, or subtract an offset in the file.", err=True)
 
 
