@@ -18,7 +18,7 @@ from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import exponent
 from jspline.claims._infinite import END, balanced, limit, problem
 
-WIDTHS = np.array([256, 1024, 4096])
+WIDTHS = np.array([64, 256, 1024])
 
 
 def apart(keys: jax.Array) -> list[np.ndarray]:
@@ -41,7 +41,7 @@ def _joined(nets: list[ReLUNet]) -> np.ndarray:
 
 
 def check(run: Run, stated: Any) -> Evidence:
-    distances = apart(jax.random.split(run.key(), run.size(10, 40)))
+    distances = apart(jax.random.split(run.key(), run.size(96, 400)))
     rms = np.array([np.sqrt(np.mean(each**2, axis=1)) for each in distances])
     means = np.array([np.mean(each, axis=1) for each in distances])
     rate = exponent("mean distance over H", WIDTHS, means, stated.rate)
