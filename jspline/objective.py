@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jspline._checks import check_choice, check_net
+from jspline._programs import compiled
 from jspline.activation import Method, activation
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
@@ -52,12 +53,14 @@ class Sums(NamedTuple):
     total: Float[Array, ""]
 
 
+@compiled
 def predict(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
     """f(x_n) at the data, `(data,)`."""
     fit, _ = _forward(_net(net), as_problem(problem, inputs=1).data, method)
     return fit
 
 
+@compiled
 def loss(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, ""]:
     """L = constant + sum_n p_n l(f(x_n), y_n), of a data set 1/2 sum_n p_n (y_n - f(x_n))^2.
 
@@ -67,6 +70,7 @@ def loss(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = 
     return _loss(predict(net, problem, method=method), problem)
 
 
+@compiled
 def value_and_grad(
     net: Point, problem: Problem | Dataset, *, method: Method = "auto"
 ) -> tuple[Float[Array, ""], Point]:
@@ -87,6 +91,7 @@ def value_and_grad(
     return _loss(fit, problem), grad
 
 
+@compiled
 def relevant_sums(net: ReLUNet, problem: Problem | Dataset, *, method: Method = "auto") -> Sums:
     """The sums that gradient and flow are made of (the paper's relevant residuals, section 2.1)."""
     data = only_data(problem)

@@ -15,6 +15,7 @@ ON_HOST = {
     "curvature.escape_direction", "curvature.extreme_eigenvalues", "landscape.theorem5", "curvature.zero_modes",
     "dynamics.Solution.to_xarray", "kernel.natural_cubic", "kernel.regime", "landscape.critical_points",
     "pwl.dynamic_programming", "pwl.sparsest_interpolant", "pwl.Continuous.__call__", "datasets.Dataset.merged",
+    "meanfield.nodes",
     "descent.DeepNet.to_spline", "init.FromData.cdf_beta", "init.FromData.pdf_beta", "init.FromData.sample",
 }  # fmt: skip
 """What reads values, or asks for known ones, and so has nothing to lower."""

@@ -18,6 +18,7 @@ from jspline._checks import (
     check_scalar,
     check_whole,
 )
+from jspline._programs import compiled
 from jspline.datasets._dataset import Dataset
 
 FORTY_POINT_KNOTS = (-1.0, -0.7, -0.55, -0.4, 0.0, 0.5, 0.6, 0.7, 1.0)
@@ -100,8 +101,12 @@ def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKe
         return Dataset(x, y, equal)
     check_whole(draws=draws)
     key = as_key(key)
-    count = jax.random.multinomial(key, jnp.asarray(draws, x.dtype), equal, dtype=x.dtype)
-    return Dataset(x, y, count / draws)
+    return Dataset(x, y, _multinomial(key, jnp.asarray(draws, x.dtype), equal) / draws)
+
+
+@compiled
+def _multinomial(key: PRNGKeyArray, draws: Array, p: Array) -> Array:
+    return jax.random.multinomial(key, draws, p, dtype=p.dtype)
 
 
 def _check_points(n: int, least: int = 2) -> None:
