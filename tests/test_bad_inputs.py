@@ -189,6 +189,7 @@ for each in DATA:
 for option in ("scale", "tol", "t1", "rtol"):
     for number in ("nan", "inf", "0", "-0.0", "-2"):
         of("meanfield", (f"CSV --{option} {number}", f"--{option} must be positive and finite; got"))
+of("meanfield", ("CSV --rtol 2.5", "--rtol must be less than 1, a part of each number; got 2.5."))
 for option in ("frames", "max-nodes"):
     for number in ("0", "-3", "99999999999"):
         of("meanfield", (f"CSV --{option} {number}", f"--{option} must be"))

@@ -278,6 +278,7 @@ def test_what_was_made_of_a_table_is_said(tmp_path):
         (b"x,y\n1,2\n2,3,4,5\n", {}, "has 4 cells in line 3 and 2 in line 1; every row must have as many"),
         (b"x,y\n1,2,3\n4,5,6\n", {}, "has 3 cells in line 2 and 2 in line 1"),
         (b"My data\nx,y\n1,2\n", {}, "as many: line 1 may be a title, to be left out."),
+        (b"My data\nx;y\n1;2\n", {}, "as many: line 1 may be a title, to be left out."),
         ("größe,y\n1,2\n2,3\n".encode("latin-1"), {}, "UTF-8; if it is a table, save it as UTF-8"),
         (b"x,y\n\n1\n2,3\n", {}, "has 1 cell in line 3 and 2 in line 1"),
         (b"1,2,a\n3,4,b\n5,6,c\n", {}, "has both names and numbers"),

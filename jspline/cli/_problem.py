@@ -181,8 +181,6 @@ def check(arguments: Mapping[str, Any]) -> None:
     """Check what there is among the arguments of a command that others have too."""
     check_counts(**{name: arguments[name] for name in COUNTS if name in arguments})
     check_positive(**{name: arguments[name] for name in POSITIVE if name in arguments})
-    if (rtol := arguments.get("rtol", 0.0)) >= 1:
-        raise ValueError(f"--rtol must be less than 1, a part of each number; got {exact(rtol)}.")
     check_seed(arguments["seed"])
 
 
@@ -202,6 +200,8 @@ def check_positive(**numbers: float) -> None:
     for name, value in numbers.items():
         if not 0 < value < float("inf"):
             raise ValueError(f"{_option(name)} must be positive and finite; got {exact(value)}.")
+        if name == "rtol" and value >= 1:
+            raise ValueError(f"--rtol must be less than 1, a part of each number; got {exact(value)}.")
 
 
 def check_choices(arguments: Mapping[str, Any], **choices: Iterable[str]) -> None:

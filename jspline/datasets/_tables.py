@@ -221,9 +221,9 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], bool]:
 
 
 def _separator(text: str) -> str:
-    """What occurs most in the first row, outside of quotes."""
+    """What occurs most in the first row that has any, outside of quotes."""
     bare = re.sub(r'"(?:[^"]|"")*"', '""', text)
-    row = next((line for line in bare.splitlines() if line.strip(" ,;\t")), "")
+    row = next((line for line in bare.splitlines() if line.strip(" ,;\t") and re.search("[,;\t]", line.strip())), "")
     separator = max(",;\t", key=row.count)
     cells = row.split(";")
     if separator == "," and len(cells) > 1 and all(_is_number(cell.strip().replace(",", ".")) for cell in cells):
