@@ -12,7 +12,6 @@ function. The conserved charge c = v^2 - w^2 - b^2 tells them apart, so it is wh
 Theory: docs/theory.md 1.2, 1.3, 1.5.
 """
 
-import warnings
 from collections.abc import Callable
 
 import equinox as eqx
@@ -21,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import Reals, as_floats, as_like, check_unbatched, check_vectors, is_concrete
+from jspline._checks import Reals, as_floats, as_like, check_unbatched, check_vectors, is_concrete, warn
 from jspline._scale import exponent, shifted
 from jspline.charts._lift import hypot, lengths
 
@@ -80,10 +79,9 @@ class ReLUNet(eqx.Module):
         constants = lost & ~(self.b <= 0)  # NaN shows
         if is_concrete(lost, constants) and np.any(lost):
             count, constant = int(np.sum(lost)), int(np.sum(constants))
-            warnings.warn(
+            warn(
                 f"{count} of {lost.size} neurons have w = 0 and no breakpoint: {constant} constant (now part of b0), "
-                f"{count - constant} dead; they get beta = mu = s = 0.",
-                stacklevel=2,
+                f"{count - constant} dead; they get beta = mu = s = 0."
             )
         w = jnp.where(lost, 1, self.w)
         return Spline(
@@ -205,10 +203,9 @@ class Spline(eqx.Module):
         gone = (self.s != 0) & (self.mu == 0) & (c >= 0)
         if is_concrete(gone) and np.any(gone):
             count = int(np.sum(np.asarray(gone)))
-            warnings.warn(
+            warn(
                 f"{count} of {gone.size} neurons have mu = 0 and a charge >= 0, so (w, b) = 0: their breakpoints and "
-                "orientations are lost.",
-                stacklevel=2,
+                "orientations are lost."
             )
         length = hypot(jnp.ones_like(self.beta), self.beta)
         rho, v = lengths(self.s * self.mu * length, c)

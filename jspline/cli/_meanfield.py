@@ -47,7 +47,10 @@ def meanfield_command(
     frames: Annotated[int, typer.Option(help="Times to keep, and to film.")] = 80,
     format: Annotated[str, typer.Option(help="gif or mp4; mp4 needs the extra `watch`.")] = "gif",
     theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
-    out: Annotated[Path, typer.Option(help="Folder for the film, its arrays and run.json.")] = Path("meanfield"),
+    out: Annotated[
+        Path,
+        typer.Option(parser=options.folder, metavar="<path>", help="Folder for the film, its arrays and run.json."),
+    ] = Path("meanfield"),
     device: options.Device = None,
 ) -> None:
     """The infinitely wide network learning a data set: its fit, and the density of its breakpoints over time.

@@ -1,7 +1,6 @@
 """`jspline.flow`: check, convert, compile, integrate."""
 
 import dataclasses
-import warnings
 from typing import Any, Literal
 
 import diffrax
@@ -23,6 +22,7 @@ from jspline._checks import (
     check_whole,
     is_concrete,
     is_zero,
+    warn,
 )
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
@@ -326,10 +326,7 @@ def _check_values(
     if ts is not None:
         check_times(net.w, ts, t1)
     if is_concrete(rtol) and np.asarray(rtol) < 10 * np.finfo(net.w.dtype).eps:
-        warnings.warn(
-            f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; set jax.config.update('jax_enable_x64', True).",
-            stacklevel=5,  # whoever called what `moved` wraps
-        )
+        warn(f"{net.w.dtype} cannot hold rtol = {float(rtol):g}; set jax.config.update('jax_enable_x64', True).")
 
 
 def _check_breakpoints(net: ReLUNet) -> None:
