@@ -71,9 +71,9 @@ def test_meanfield_writes_everything(tmp_path, csv, monkeypatch):
         (["--format", "html"], "--format must be gif or mp4; got html."),
         (["--theme", "blue"], "--theme must be light or dark; got blue."),
         (["--frames", 1], "--frames must be from 3 to 2000; got 1."),
-        (["--width", -1], "--width must be at least 1; got -1."),
+        (["--width", -1], "--width must be at least 1, or 0 for no random network; got -1."),
         (["--width", 10**9], "networks of 1,000,000,000 neurons takes"),
-        (["--max-nodes", 2], "`max_nodes` must be at least"),
+        (["--max-nodes", 2], "--max-nodes must be at least"),
         (["--seed", -2], "--seed must be from 0"),
     ],
 )

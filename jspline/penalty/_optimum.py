@@ -23,8 +23,8 @@ GAP = 1e-10
 """Over the objective of the best constant."""
 MOST = 200
 """Rounds of cutting planes, of which a dozen or two are taken."""
-TOGETHER = 1e-6
-"""Directions that are not farther apart are one neuron."""
+TOGETHER = GAP**0.5
+"""Directions that are not farther apart are one neuron: a gap leaves them open by its root."""
 
 
 class Optimum(NamedTuple):
