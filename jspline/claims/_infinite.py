@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from jspline import Problem, init, meanfield
+import jax
+
+from jspline import Problem, ReLUNet, flow, init, meanfield
 from jspline.datasets import Dataset
 
 END = 16.0
@@ -22,3 +24,9 @@ def limit(law: Any, end: float = END, tol: float = 2e-3) -> meanfield.MeanField:
 def balanced(scale: float = 1.0) -> init.Balanced:
     """v = +-|(w, b)|: all charges are 0."""
     return init.Balanced(scale)
+
+
+def ended(width: int, key: jax.Array) -> tuple[ReLUNet, ReLUNet]:
+    """A balanced random network of a finite width, of another sample for each: at the start, and at the end."""
+    net = balanced(width**-0.5).sample(width, key=jax.random.fold_in(key, width))
+    return net, flow(net, problem(), END, rtol=1e-4, atol=1e-8).net

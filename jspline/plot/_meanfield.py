@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -15,6 +16,10 @@ from jspline.plot._style import lacking_glyphs, style, theme
 SIDES = (("right", 1), ("left", -1))
 HEAVIEST = 1.15
 """The axis of atoms, over the mass of the heaviest one."""
+
+
+ABOVE: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.99), "frameon": False}
+"""Where a legend stands, right above its axes."""
 
 
 class MeanFieldFilm:
@@ -60,9 +65,7 @@ class MeanFieldFilm:
         main.set(xlim=(a.grid[0], a.grid[-1]), ylim=range_of(np.concatenate([a.y, np.quantile(a.fit, [0.002, 0.998])])))
         main.set(xlabel=as_written(a.attrs["x_name"]), ylabel=as_written(a.attrs["y_name"]), title="The function")
         main.locator_params(axis="x", nbins=6)
-        main.legend(
-            fontsize=10, loc="lower right", bbox_to_anchor=(1.01, 0.99), ncols=2, frameon=False, columnspacing=1.2
-        )
+        main.legend(fontsize=10, ncols=2, columnspacing=1.2, **ABOVE)
 
         history = self.figure.add_subplot(parts[1, 0])
         later = a.times.values > 0
@@ -72,50 +75,36 @@ class MeanFieldFilm:
         history.set(xscale="log", yscale="log", xlabel="time t", title="Loss")
         self.cursor = history.axvline(float(a.times[later][0]), color=colours.quiet, lw=1.2)
 
-        tops = [np.quantile(a.density.sel(side=side), 0.997) for side, _ in SIDES]
-        heaviest = float(np.max(a.atom_mass.values, initial=0.0)) or 1.0
-        self.curves, self.counts, self.stems = [], [], []
-        for row, ((side, _), colour) in enumerate(zip(SIDES, (colours.right, colours.left), strict=True)):
-            ax = self.figure.add_subplot(parts[row, 1])
-            ax.set(xlim=(a.beta[0], a.beta[-1]), ylim=(0, 1.1 * max(*tops, 1e-300)))
-            ax.set_title(f"Facing {side}")
-            ax.set_ylabel("density of neurons")
-            if row:
-                ax.set_xlabel(as_written(a.attrs["x_name"]))
-            shown = []
-            if "counted" in a:
-                counted = a.counted.sel(side=side)[0]
-                grey: dict[str, Any] = {"color": colours.quiet, "fill": True, "alpha": 0.45, "label": "random net"}
-                self.counts.append(ax.stairs(counted, a.bin_edge, **grey))
-                shown += self.counts[-1:]
-            self.curves += ax.plot(a.beta, a.density.sel(side=side)[0], color=colour, lw=1.8, label="infinite width")
-            masses = ax.twinx()
-            masses.set(ylim=(0, HEAVIEST * heaviest), ylabel="mass of atoms")
-            stems: dict[str, Any] = {
-                "color": colours.ink,
-                "lw": 1.6,
-                "ms": 6,
-                "markevery": (1, 3),
-                "label": "its atoms",
-            }
-            self.stems += masses.plot([], [], "o-", **stems)
-            masses.legend(
-                handles=[*shown, self.curves[-1], self.stems[-1]],
-                fontsize=9,
-                loc="lower right",
-                bbox_to_anchor=(1.01, 0.99),
-                ncols=3,
-                frameon=False,
-                columnspacing=0.8,
-                handlelength=1.0,
-                handletextpad=0.4,
-                borderpad=0,
-            )
-            ax.locator_params(axis="x", nbins=6)
-            as_dates(ax.xaxis, a.attrs["x_name"])
+        self.curves: list[Any] = []
+        self.counts: list[Any] = []
+        self.stems: list[Any] = []
+        for row, colour in enumerate((colours.right, colours.left)):
+            self._breakpoints(self.figure.add_subplot(parts[row, 1]), row, colour)
         show_dates(self.figure)
         as_dates(main.xaxis, a.attrs["x_name"])
         tell_ticks_apart(self.figure)
+
+    def _breakpoints(self, ax: Axes, row: int, colour: str) -> None:
+        """The axes of those that face one side."""
+        a, colours, (side, _) = self.arrays, theme(), SIDES[row]
+        top = max(np.quantile(a.density.sel(side=each), 0.997) for each, _ in SIDES)
+        ax.set(xlim=(a.beta[0], a.beta[-1]), ylim=(0, 1.1 * max(top, 1e-300)))
+        ax.set(title=f"Facing {side}", ylabel="density of neurons")
+        if row:
+            ax.set_xlabel(as_written(a.attrs["x_name"]))
+        shown: list[Any] = []
+        if "counted" in a:
+            grey, counted = colours.quiet, a.counted.sel(side=side)[0]
+            shown.append(ax.stairs(counted, a.bin_edge, color=grey, fill=True, alpha=0.45, label="random net"))
+            self.counts.append(shown[0])
+        self.curves += ax.plot(a.beta, a.density.sel(side=side)[0], color=colour, lw=1.8, label="infinite width")
+        masses, heaviest = ax.twinx(), float(np.max(a.atom_mass.values, initial=0.0)) or 1.0
+        masses.set(ylim=(0, HEAVIEST * heaviest), ylabel="mass of atoms")
+        self.stems += masses.plot([], [], "o-", color=colours.ink, lw=1.6, ms=6, markevery=(1, 3), label="its atoms")
+        close: dict[str, Any] = {"columnspacing": 0.8, "handlelength": 1.0, "handletextpad": 0.4, "borderpad": 0}
+        masses.legend(handles=[*shown, self.curves[-1], self.stems[-1]], fontsize=9, ncols=3, **ABOVE, **close)
+        ax.locator_params(axis="x", nbins=6)
+        as_dates(ax.xaxis, a.attrs["x_name"])
 
     def draw(self, k: int) -> None:
         """Show the k-th time; `figure.savefig` then writes it."""

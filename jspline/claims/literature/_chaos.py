@@ -7,36 +7,33 @@ share of the order of 1 / sqrt(H) of the neurons goes another way, which is wort
 do not tell that from H^(-1/2), and it is not decided.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline import ReLUNet, flow
+from jspline import ReLUNet
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import exponent
-from jspline.claims._infinite import END, balanced, limit, problem
+from jspline.claims._infinite import balanced, ended, limit
 
 WIDTHS = np.array([64, 256, 1024])
 
 
 def apart(keys: jax.Array) -> list[np.ndarray]:
     """For each width how far each neuron is from its tracer, in units of mean field, `(repetitions, width)`."""
-    starts = [
-        [balanced(width**-0.5).sample(width, key=jax.random.fold_in(key, width)) for key in keys]
-        for width in WIDTHS.tolist()
-    ]
-    ends = [[flow(net, problem(), END, rtol=1e-4, atol=1e-8).net for net in nets] for nets in starts]
+    pairs = [ended(width, key) for width in WIDTHS.tolist() for key in keys]
     # One flow for all tracers: they count for nothing, so it does not matter who else there is.
-    begin, end = (_joined([net for nets in each for net in nets]) for each in (starts, ends))
+    begin, end = map(_joined, zip(*pairs, strict=True))
     traced = limit(balanced()).trace(ReLUNet(*map(jnp.asarray, begin)))
     distance = np.linalg.norm(end - np.stack([traced.w[-1], traced.b[-1], traced.v[-1]]), axis=0)
     parts = np.split(distance, np.cumsum(len(keys) * WIDTHS)[:-1])
     return [np.sqrt(width) * part.reshape(len(keys), width) for width, part in zip(WIDTHS, parts, strict=True)]
 
 
-def _joined(nets: list[ReLUNet]) -> np.ndarray:
+def _joined(nets: Iterable[ReLUNet]) -> np.ndarray:
     return np.concatenate([np.stack([net.w, net.b, net.v]) for net in nets], axis=1)
 
 

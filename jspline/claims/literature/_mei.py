@@ -12,10 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jspline import flow
 from jspline.claims._claim import Claim, Compared, Evidence, Run
 from jspline.claims._decide import exponent, mean
-from jspline.claims._infinite import END, balanced, limit, problem
+from jspline.claims._infinite import balanced, ended, limit
 
 WIDTHS = np.array([64, 256, 1024])
 GRID = np.linspace(-2, 2, 41)
@@ -23,12 +22,8 @@ GRID = np.linspace(-2, 2, 41)
 
 def fits(keys: jax.Array) -> np.ndarray:
     """Of random networks at the end, `(widths, repetitions, points)`."""
-
-    def end(width: int, key: jax.Array) -> np.ndarray:
-        net = balanced(width**-0.5).sample(width, key=jax.random.fold_in(key, width))
-        return np.asarray(flow(net, problem(), END, rtol=1e-4, atol=1e-8).net(jnp.asarray(GRID)))
-
-    return np.array([[end(width, key) for key in keys] for width in WIDTHS.tolist()])
+    ends = [[ended(width, key)[1] for key in keys] for width in WIDTHS.tolist()]
+    return np.array([[np.asarray(net(jnp.asarray(GRID))) for net in nets] for nets in ends])
 
 
 def check(run: Run, stated: Any) -> Evidence:
