@@ -29,6 +29,11 @@ def is_concrete(*values: Any) -> bool:
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
+def in_a_trace() -> bool:
+    """Whether somebody is tracing a program, in which what is called now would be a part."""
+    return not is_concrete(jnp.zeros(()))
+
+
 def nan_is_an_answer() -> AbstractContextManager:
     """For results in which NaN stands for "there is none": `jax_debug_nans` is after others."""
     return jax.debug_nans(False)

@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import equinox as eqx
 import jax
 
-from jspline._checks import is_concrete
+from jspline._checks import in_a_trace, is_concrete
 
 _P, _T = ParamSpec("_P"), TypeVar("_T")
 
@@ -63,10 +63,13 @@ def compiled(
 
     As `equinox.filter_jit`, which keeps all that it ever compiled. Each program is a function of its own to JAX, which
     forgets all that it knows of a function as soon as nobody holds it. `wait` until it has run; `options` of `jax.jit`.
+    Within somebody else's program it is a part of that, and no program of its own.
     """
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if in_a_trace():
+            return function(*args, **kwargs)
         leaves, structure = jax.tree.flatten((args, kwargs))
         arrays = [leaf for leaf in leaves if eqx.is_array(leaf)]
         key = (call, structure, *(_shape(leaf) if eqx.is_array(leaf) else leaf for leaf in leaves))

@@ -4,9 +4,8 @@ import functools
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 
-from jspline._checks import is_concrete
+from jspline._checks import in_a_trace
 from jspline._programs import compiled as _compiled
 
 SEQUENTIAL: dict[str, str | bool] = {
@@ -46,4 +45,4 @@ def _takes(option: tuple[str, str | bool]) -> bool:
 
 def compiled(function: Callable, *, traced: bool = False) -> Callable:
     """The function, compiled. Options for the compiler can only be given where nobody else is tracing or compiling."""
-    return _jit(function, traced or not is_concrete(jnp.zeros(())))
+    return _jit(function, traced or in_a_trace())

@@ -8,8 +8,8 @@ from jaxtyping import Array, Float
 
 # How a net answers to a force that sets in at the fraction 1 - u of a step and grows linearly to 1: u phi_2(u z), with
 # phi_2(z) = (e^z - 1 - z) / z^2 and z = h lambda <= 0, as a polynomial in R = 1 / (1 - z / 4). Row k is the coefficient
-# of R^(k + 1), itself a polynomial in u. By least squares over z and u, tests/response.py; in the fit it is off by ERROR
-# for u > 0.1.
+# of R^(k + 1), itself a polynomial in u. By least squares over z and u (tests/response.py); in the fit it is off by
+# ERROR for u > 0.1.
 RESPONSE = (
     (0.2310, 0.2503, -0.7730, 0.8659, -0.3294),
     (-0.8046, 3.7536, -5.1305, 3.2812, -0.8523),
