@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline._checks import as_like, check_kind, check_positive, check_unbatched, given, is_concrete
+from jspline._programs import compiled
 from jspline.charts._charts import Polar, ReLUNet, Spline
 
 
@@ -87,10 +88,15 @@ def slope_variation(point: ReLUNet | Spline | Polar, *, interval: Interval | Non
         interval: counts only breakpoints in [lo, hi].
     """
     spline = _as_spline(point)
-    order = jnp.argsort(spline.beta)
-    beta, kink = spline.beta[order], (spline.mu * spline.s)[order]
+    return _sum_of_jumps(spline.beta, _counted(spline.beta, None, interval) * spline.mu * spline.s)
+
+
+@compiled
+def _sum_of_jumps(beta: Array, kink: Array) -> Array:
+    order = jnp.argsort(beta)
+    beta, kink = beta[order], kink[order]
     group = jnp.cumsum(jnp.insert(jnp.diff(beta) > 0, 0, False))
-    return jnp.sum(jnp.abs(jax.ops.segment_sum(_counted(beta, None, interval) * kink, group, beta.size)))
+    return jnp.sum(jnp.abs(jax.ops.segment_sum(kink, group, beta.size)))
 
 
 def variation_norm(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:

@@ -7,7 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jspline._programs import compiled
 
+
+@compiled
 def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[Array, Array]:
     """|(w, b)| and v from the strength r = v |(w, b)| and the charge, `(width,)` each: the inverse by the charge.
 

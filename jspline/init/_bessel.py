@@ -14,6 +14,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jspline._programs import compiled
+
 _TERMS = 14  # (t/2)^(2k) / (k!)^2 < 1e-18 at t = 2
 _HARMONIC = [sum(1 / j for j in range(1, k + 1)) for k in range(_TERMS)]
 _COEFFICIENT = [1 / math.factorial(k) ** 2 for k in range(_TERMS)]
@@ -22,6 +24,7 @@ _NODES = [_STEP * j for j in range(33)]  # exp(-6.4^2) < 2e-18
 _WEIGHTS = [(_STEP if z == 0 else 2 * _STEP) * math.exp(-(z**2)) for z in _NODES]
 
 
+@compiled
 def k0(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """K0(t) for t >= 0; infinite at 0 only."""
     low, high = _split(t)
@@ -31,6 +34,7 @@ def k0(t: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(t > 2, jnp.exp(-high) * far, near)
 
 
+@compiled
 def k0_tail(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """The integral of K0 from t >= 0 to infinity; pi / 2 at 0."""
     low, high = _split(t)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from jspline._checks import check_choice, check_memory, check_most, check_whole
+from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape._pieces import pieces
@@ -21,6 +22,7 @@ LARGEST = 100_000
 """Of exact counts: C(200,000, 100,000) takes a second, and ten times more takes more than a minute."""
 
 
+@compiled
 def is_lonely(net: ReLUNet | Spline, problem: Problem | Dataset) -> Bool[Array, ""]:
     """Whether no piece holds more than one datum (section 2.3.2): then the net can fit all of them.
 

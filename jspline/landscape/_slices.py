@@ -53,16 +53,12 @@ class PiecewiseQuadratic(eqx.Module):
 
     def __call__(self, t: Reals) -> Float[Array, "..."]:
         """The value at `t` of any shape."""
-        t = as_like(self.knots, t=t)
-        piece = jnp.searchsorted(self.knots, t)
-        return self.floor[piece] + self.weight[piece] / 2 * self._bias(piece, t) ** 2
+        return _value(self, as_like(self.knots, t=t))
 
     def derivative(self, t: Reals, side: Literal["left", "right"] = "right") -> Float[Array, "..."]:
         """The derivative at `t` of any shape; on a knot, that from the left or from the right."""
         check_choice(choices=("left", "right"), side=side)
-        t = as_like(self.knots, t=t)
-        piece = jnp.searchsorted(self.knots, t, side=side)
-        return self.slope * self.weight[piece] * self._bias(piece, t)
+        return _derivative(self, as_like(self.knots, t=t), side)
 
     @property
     def curvature(self) -> Float[Array, " pieces"]:
@@ -92,8 +88,21 @@ class PiecewiseQuadratic(eqx.Module):
             origin=factor * self.origin,
         )
 
-    def _bias(self, piece: Array, t: Array) -> Array:
-        return self.offset[piece] + self.slope * (t - self.origin)
+
+@compiled
+def _value(of: PiecewiseQuadratic, t: Array) -> Array:
+    piece = jnp.searchsorted(of.knots, t)
+    return of.floor[piece] + of.weight[piece] / 2 * _bias(of, piece, t) ** 2
+
+
+@compiled
+def _derivative(of: PiecewiseQuadratic, t: Array, side: str) -> Array:
+    piece = jnp.searchsorted(of.knots, t, side=side)
+    return of.slope * of.weight[piece] * _bias(of, piece, t)
+
+
+def _bias(of: PiecewiseQuadratic, piece: Array, t: Array) -> Array:
+    return of.offset[piece] + of.slope * (t - of.origin)
 
 
 class ScaleSlice(eqx.Module):
@@ -111,18 +120,26 @@ class ScaleSlice(eqx.Module):
 
     def breakpoint(self, w: Reals) -> Float[Array, "..."]:
         """beta = -b / w; NaN for a w on the other branch, or 0."""
-        w = as_like(self.b, w=w)
-        there = w * self.sign > 0
         with nan_is_an_answer():
-            return jnp.where(there, -self.b / jnp.where(there, w, 1), jnp.nan)
+            return _breakpoint(self, as_like(self.b, w=w))
 
     def __call__(self, w: Reals) -> Float[Array, "..."]:
         """The loss at `w` of any shape; NaN for a w on the other branch, or 0."""
-        beta = self.breakpoint(w)
-        lost = jnp.isnan(beta)
-        value = self.in_breakpoint(jnp.where(lost, 0, beta))
         with nan_is_an_answer():
-            return jnp.where(lost, jnp.nan, value)
+            return _value_at_scale(self, as_like(self.b, w=w))
+
+
+@compiled
+def _breakpoint(of: ScaleSlice, w: Array) -> Array:
+    there = w * of.sign > 0
+    return jnp.where(there, -of.b / jnp.where(there, w, 1), jnp.nan)
+
+
+@compiled
+def _value_at_scale(of: ScaleSlice, w: Array) -> Array:
+    beta = _breakpoint(of, w)
+    lost = jnp.isnan(beta)
+    return jnp.where(lost, jnp.nan, of.in_breakpoint(jnp.where(lost, 0, beta)))
 
 
 def slice_breakpoint(net: ReLUNet | Spline, problem: Problem | Dataset, i: Index) -> PiecewiseQuadratic:
@@ -140,7 +157,12 @@ def slice_breakpoint(net: ReLUNet | Spline, problem: Problem | Dataset, i: Index
     i = as_index(i, net.width, "i", "neuron")
     check_breakpoint(net, i)
     with nan_is_an_answer():
-        return _slice(net, data, i, jnp.where(net.w[i] == 0, jnp.nan, net.w[i] * net.v[i]))
+        return _in_breakpoint(net, data, i)
+
+
+@compiled
+def _in_breakpoint(net: ReLUNet, data: Dataset, i: Array) -> PiecewiseQuadratic:
+    return _slice(net, data, i, jnp.where(net.w[i] == 0, jnp.nan, net.w[i] * net.v[i]))
 
 
 def slice_bias(net: ReLUNet, problem: Problem | Dataset, i: Index) -> PiecewiseQuadratic:
@@ -150,6 +172,11 @@ def slice_bias(net: ReLUNet, problem: Problem | Dataset, i: Index) -> PiecewiseQ
     """
     net, data = posed(net, problem)
     i = as_index(i, net.width, "i", "neuron")
+    return _in_bias(net, data, i)
+
+
+@compiled
+def _in_bias(net: ReLUNet, data: Dataset, i: Array) -> PiecewiseQuadratic:
     w, v = net.w[i], net.v[i]
     return _slice(net, data, i, w * v).stretched(-w, -v)
 
@@ -169,7 +196,6 @@ def residual_without(net: ReLUNet, data: Dataset, i: Array) -> Float[Array, " da
     return data.y - predict(others, data)
 
 
-@compiled
 def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadratic:
     r, p, origin = residual_without(net, data, i), data.weight, data.middle
     right = ~(net.w[i] < 0)
