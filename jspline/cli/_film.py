@@ -104,25 +104,31 @@ def film_command(
         net, given = problem.placed((it.net, it.data), "float64")
     where = next(iter(net.b0.devices()))
     typer.echo(f"{it.text}\nGradient flow to t = {exact(t1)}, rtol {exact(rtol)}, on {where.platform}.")
-    count, began = max(round(seconds * fps), 3 + len(times)), time.perf_counter()
+    _produce(it._replace(net=net, data=given), formats, times, where, arguments)
+
+
+def _produce(it: "Subject", formats: list[str], stills: list[float], where: jax.Device, a: dict[str, Any]) -> None:
+    """Run the flow, and write what comes of it. Ctrl-C keeps what is whole."""
+    out, began = a["out"], time.perf_counter()
+    count = max(round(a["seconds"] * a["fps"]), 3 + len(stills))
     kept = "nothing was kept"
     try:
         with one_sentence():
-            sol = run(net, given, t1, rtol, max_steps, count, pace, times)
+            sol = run(it.net, it.data, a["t1"], a["rtol"], a["max_steps"], count, a["pace"], stills)
             solved = time.perf_counter()
-            reel = plot.reel(sol, given, units=it.units, points=it.points)
+            reel = plot.reel(sol, it.data, units=it.units, points=it.points)
         took = {"seconds_of_the_flow": round(solved - began, 3)}
-        keep(out, "film", arguments, where, _summary(sol, reel), lambda: dataset(reel, it.x_name, it.y_name), **took)
+        keep(out, "film", a, where, _summary(sol, reel), lambda: dataset(reel, it.x_name, it.y_name), **took)
         kept = f"what is whole is in {out}"
         with pictures(out):
             names = {"title": it.title, "x_name": it.x_name, "y_name": it.y_name}
-            written = write(out, reel, names, formats, times, arguments)
+            written = write(out, reel, names, formats, stills, a)
     except KeyboardInterrupt:
         typer.echo(f"Interrupted; {kept}.", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"Flow in {solved - began:.1f} s, film in {time.perf_counter() - solved:.1f} s.")
     typer.echo(f"Wrote to the folder {out}: {', '.join((*written, 'film.nc', 'run.json'))}.")
-    watch(out / ("film.html" if "html" in formats else written[0]), show)
+    watch(out / ("film.html" if "html" in formats else written[0]), a["show"])
 
 
 def watch(path: Path, show: bool) -> None:

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
@@ -152,7 +153,6 @@ class Film:
         self.draw(0)
 
     def _stage(self) -> None:
-        r, colours = self.reel, theme()
         self.figure.text(0.02, 0.945, as_written(self.title), fontsize=17)
         # From a fixed left edge, so that the clock does not jitter with the width of its digits.
         self.clock = self._moves(self.figure.text(0.872, 0.945, "", fontsize=17))
@@ -160,8 +160,25 @@ class Film:
             2, 2, width_ratios=[1.5, 1], height_ratios=[1.45, 1], left=0.064, right=0.905, top=0.885, bottom=0.085,
             wspace=0.19, hspace=0.3,
         )  # fmt: skip
+        places = parts[0, 0], parts[1, 0], parts[0, 1], parts[1, 1]
+        main, drive, plane = self._function(places[0]), self._drive(places[1]), self._plane(places[2])
+        show_dates(self.figure)
+        as_dates(main.xaxis, self.x_name)
+        history = self._history(places[3])
+        tell_ticks_apart(self.figure)
+        if main.get_xlabel():  # what its numbers lack: then its name too, which else stands below
+            main.set_xlabel(drive.get_xlabel())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of glyphs: it is said when they are drawn
+            begin = main.yaxis.get_tightbbox(self.canvas.get_renderer())
+        if begin is not None:  # long numbers push the name of the axis out
+            parts.update(left=max(0.064, 0.074 - begin.x0 / self.figure.bbox.width))
+            for ax, place in zip((main, drive, plane, history), places, strict=True):
+                ax.set_position(place.get_position(self.figure))
 
-        main = self.figure.add_subplot(parts[0, 0])
+    def _function(self, place: SubplotSpec) -> Axes:
+        r, colours = self.reel, theme()
+        main = self.figure.add_subplot(place)
         main.plot(r.x, r.y, "o", ms=4.5, mfc="none", mec=colours.quiet, mew=1.3, zorder=1)
         self.line = self._moves(main.plot(r.grid, r.fit[0], color=colours.ink, lw=2.4, zorder=3)[0])
         main.set(xlim=self.x_range, ylim=self.y_range, ylabel=as_written(self.y_name))
@@ -169,8 +186,10 @@ class Film:
         rug_key(main, f"breakpoints, taller with |{MU}|", height=0.135, size=11)
         self.rug = self._moves(rug(main, r.beta[0], base=0.012, height=0.12))
         self.rug.set_linewidth(1.8)
+        return main
 
-        drive = self.figure.add_subplot(parts[1, 0])
+    def _drive(self, place: SubplotSpec) -> Axes:
+        r, drive = self.reel, self.figure.add_subplot(place)
         drive.set(xlim=self.x_range, ylim=(-1.12, 1.12), xlabel=as_written(self.x_name))
         up, down = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
         key = f"{up} attracts {MU} > 0  {down} attracts {MU} < 0"
@@ -178,19 +197,21 @@ class Film:
         self.lines = [self._moves(line) for line in drives(drive, r.edges, r.psi[0])]
         self.markers = [self._moves(marker) for marker in drive_signs(drive, r.zeros[0], r.signs[0])]
         self.scale = self._moves(drive.set_title(" "))
+        return drive
 
-        plane = self.figure.add_subplot(parts[0, 1])
-        plane.axhline(0, color=colours.quiet, lw=0.8, zorder=0)
+    def _plane(self, place: SubplotSpec) -> Axes:
+        r, plane = self.reel, self.figure.add_subplot(place)
+        plane.axhline(0, color=theme().quiet, lw=0.8, zorder=0)
         plane.set_xlabel(f"breakpoint {BETA}" + f", {as_written(self.x_name)}" * (self.x_name != "x"))
         plane.set_title(f"Breakpoints {BETA} and delta-slopes {MU}")
         self.dots = self._moves(delta_slopes(plane, r.beta[0], r.mu[0], r.s[0]))
         plane.set(xlim=self.x_range, ylim=self.mu_range)
         plane.locator_params("x", nbins=5)  # else a still may have others than its frame
+        return plane
 
-        show_dates(self.figure)
-        as_dates(main.xaxis, self.x_name)
-
-        history = self.figure.add_subplot(parts[1, 1])
+    def _history(self, place: SubplotSpec) -> Axes:
+        r, colours = self.reel, theme()
+        history = self.figure.add_subplot(place)
         after = r.times > 0
         history.plot(r.times[after], r.loss[after], color=colours.quiet, lw=2)
         if r.floor > 0:
@@ -202,16 +223,7 @@ class Film:
         event_ticks(history, r.event_times, r.event_kinds)
         self.cursor = self._moves(history.axvline(r.times[after][0], color=colours.ink, lw=1.2))
         self.dot = self._moves(history.plot([], [], "o", ms=8, color=colours.ink, clip_on=False)[0])
-        tell_ticks_apart(self.figure)
-        if main.get_xlabel():  # what its numbers lack: then its name too, which else stands below
-            main.set_xlabel(drive.get_xlabel())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of glyphs: it is said when they are drawn
-            begin = main.yaxis.get_tightbbox(self.canvas.get_renderer())
-        if begin is not None:  # long numbers push the name of the axis out
-            parts.update(left=max(0.064, 0.074 - begin.x0 / self.figure.bbox.width))
-            for ax, part in ((main, parts[0, 0]), (drive, parts[1, 0]), (plane, parts[0, 1]), (history, parts[1, 1])):
-                ax.set_position(part.get_position(self.figure))
+        return history
 
     def _moves(self, artist: Any) -> Any:
         artist.set_animated(True)
