@@ -1,4 +1,4 @@
-"""Shallow univariate ReLU networks as the continuous piecewise-linear splines they are.
+"""Shallow ReLU networks as the continuous piecewise-linear functions they are.
 
 Everything is for one net and one data set; `jax.vmap`, `jax.jit` and `jax.grad` compose over it. The loss of a data set
 is 1/2 sum_n p_n (f(x_n) - y_n)^2 everywhere; a `Problem` says otherwise. The dtype follows the inputs: for float64,
@@ -10,6 +10,7 @@ from typing import Any as _Any
 
 from jspline import activation, curvature, datasets, descent, dynamics, init, kernel, landscape, objective, pwl
 from jspline.charts import (
+    Breakplanes,
     OneSided,
     Polar,
     ReLUNet,
@@ -31,6 +32,7 @@ from jspline.problem import Problem, pad
 __version__ = "0.1.0"
 
 __all__ = [
+    "Breakplanes",
     "Dataset",
     "OneSided",
     "Polar",

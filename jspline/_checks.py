@@ -270,6 +270,18 @@ def check_vectors(**vectors: Array) -> None:
         )
 
 
+def check_rows(of: str, **arrays: Array) -> None:
+    """Raise `ValueError` unless the first array is a matrix, and it and the vectors after it have one length."""
+    (name, matrix), *vectors = arrays.items()
+    first = vectors[0][1].shape
+    if any(vector.shape != first for _, vector in vectors) or matrix.shape[:1] != first or 0 in matrix.shape:
+        given = ", ".join(f"{each} {array.shape}" for each, array in arrays.items())
+        raise ValueError(
+            f"`{name}` must have a row for each {of} and a column for each input, at least one of either; "
+            f"got shapes {given}."
+        )
+
+
 def check_one_width(start: Any, end: Any) -> None:
     """Raise `ValueError` when two nets, which something went from and to, differ in width."""
     if start.width != end.width:
@@ -282,11 +294,14 @@ def check_unbatched(vector: Array) -> None:
         raise ValueError(f"This takes one net and one data set, not batches (shape {vector.shape}): use jax.vmap.")
 
 
-def check_net(net: Any) -> None:
-    """Raise `TypeError` unless this is a `ReLUNet`, and `ValueError` for a batch of them."""
+def check_net(net: Any, *, inputs: int | None = 1) -> None:
+    """Raise `TypeError` unless this is a `ReLUNet`, and `ValueError` for a batch of them, or (unless `inputs` is None,
+    for any number of inputs) for one whose inputs have an axis of their own."""
     if not all(hasattr(net, part) for part in ("w", "b", "v")):
         raise TypeError(f"`net` must be a jspline.ReLUNet; got {type(net).__name__}.")
-    check_unbatched(net.w)
+    check_unbatched(net.b)
+    if inputs == 1 and net.w.ndim > 1:
+        raise ValueError(f"This is for 1 input, w of shape (width,); got w of shape {net.w.shape}.")
 
 
 def check_choice(*, choices: Sequence[str], **values: Any) -> None:

@@ -13,9 +13,11 @@ from jaxtyping import Array, Float
 from jspline._programs import compiled
 
 
-def middle(x: Float[Array, " data"]) -> Float[Array, ""]:
-    """Half way between the outermost of sorted x. Moments are about it, or data near x = 1000 lose all digits."""
-    return x[0] / 2 + x[-1] / 2
+def middle(x: Float[Array, " data *inputs"]) -> Float[Array, " *inputs"]:
+    """Half way between the outermost of x, sorted if it is a vector. Moments are about it, or data near x = 1000 lose
+    all digits."""
+    low, high = (x[0], x[-1]) if x.ndim == 1 else (jnp.min(x, axis=0), jnp.max(x, axis=0))
+    return low / 2 + high / 2
 
 
 def unit_of(values: Array, origin: Array) -> Array:

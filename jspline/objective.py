@@ -6,6 +6,7 @@ neuron, E_i the sum of e_n and X_i that of e_n x_n over the data it is active on
     dL/dw_i = -v_i X_i    dL/db_i = -v_i E_i    dL/dv_i = -(w_i X_i + b_i E_i)    dL/db0 = -sum_n e_n
 
 so everything is two sums over neurons at each datum and two sums over data for each neuron (`jspline.activation`).
+With several inputs w_i, x_n and X_i are vectors, and it is two products of matrices, O(N H D).
 
 For a `Spline` the gradient is that in (beta, mu): dL/dbeta_i = mu_i E_i, dL/dmu_i = beta_i E_i - X_i.
 
@@ -16,18 +17,19 @@ Theory: docs/theory.md 1.1, 5.1.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import check_choice, check_net
+from jspline._checks import check_choice
 from jspline._programs import compiled
 from jspline.activation import Method, activation
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.problem import Loss as Loss
-from jspline.problem import Problem, as_problem, only_data
+from jspline.problem import Problem, as_problem, check_fitting, quadratic
 from jspline.problem import Squared as Squared
 
 __all__ = ["Point", "Sums", "loss", "predict", "relevant_sums", "value_and_grad"]
@@ -40,14 +42,14 @@ class Sums(NamedTuple):
 
     Attributes:
         residual: eps_n = y_n - f(x_n), `(data,)`.
-        X: X_i = sum of p_n eps_n x_n, `(width,)`.
+        X: X_i = sum of p_n eps_n x_n, `(width,)`; of several inputs `(width, inputs)`.
         E: E_i = sum of p_n eps_n, `(width,)`.
         Z: w_i X_i + b_i E_i = sum of p_n eps_n (w_i x_n + b_i), `(width,)`, formed where it does not cancel.
         total: E_0, the sum of p_n eps_n over all data, a scalar.
     """
 
     residual: Float[Array, " data"]
-    X: Float[Array, " width"]
+    X: Float[Array, " width *inputs"]
     E: Float[Array, " width"]
     Z: Float[Array, " width"]
     total: Float[Array, ""]
@@ -56,7 +58,7 @@ class Sums(NamedTuple):
 @compiled
 def predict(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
     """f(x_n) at the data, `(data,)`."""
-    fit, _ = _forward(_net(net), as_problem(problem, inputs=1).data, method)
+    fit, _ = _forward(*_posed(net, as_problem(problem)), method)
     return fit
 
 
@@ -66,7 +68,7 @@ def loss(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = 
 
     Note the half: the mean squared error is this with p_n = 2/N.
     """
-    problem = as_problem(problem, decay=False, inputs=1, biases=True)
+    problem = as_problem(problem, decay=False)
     return _loss(predict(net, problem, method=method), problem)
 
 
@@ -76,10 +78,11 @@ def value_and_grad(
 ) -> tuple[Float[Array, ""], Point]:
     """The loss and its gradient; the gradient is of the same kind and width as the net (of a `Spline`, with s = 0).
 
-    relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it. Without `train_b0` that of b0 is 0.
+    relu'(0) = 0: a neuron whose breakpoint is on a datum is not active on it. Without `train_b0` that of b0 is 0,
+    without `biases` that of b.
     """
-    problem = as_problem(problem, decay=False, inputs=1, biases=True)
-    fit, sum_over_active = _forward(_net(net), problem.data, method)
+    problem = as_problem(problem, decay=False)
+    fit, sum_over_active = _forward(*_posed(net, problem), method)
     e = _force(fit, problem)
     X, E, Z = sum_over_active(e)
     grad: Any
@@ -87,14 +90,16 @@ def value_and_grad(
     if isinstance(net, Spline):
         grad = Spline(beta=net.mu * E, mu=-net.s * Z, s=jnp.zeros_like(net.s), b0=b0)
     else:
-        grad = ReLUNet(w=-net.v * X, b=-net.v * E, v=-Z, b0=b0)
+        b = -net.v * E if problem.biases else jnp.zeros_like(E)
+        grad = ReLUNet(w=-(net.v if net.on_line else net.v[:, None]) * X, b=b, v=-Z, b0=b0)
     return _loss(fit, problem), grad
 
 
 @compiled
 def relevant_sums(net: ReLUNet, problem: Problem | Dataset, *, method: Method = "auto") -> Sums:
     """The sums that gradient and flow are made of (the paper's relevant residuals, section 2.1)."""
-    data = only_data(problem)
+    problem = quadratic(net, problem)
+    data = problem.data
     fit, sum_over_active = _forward(net, data, method)
     residual = data.y - fit
     e = data.weight * residual
@@ -102,8 +107,10 @@ def relevant_sums(net: ReLUNet, problem: Problem | Dataset, *, method: Method = 
     return Sums(residual, X, E, Z, jnp.sum(e))
 
 
-def _net(point: ReLUNet | Spline) -> ReLUNet:
-    return point.unit_net() if isinstance(point, Spline) else point
+def _posed(point: ReLUNet | Spline, problem: Problem) -> tuple[ReLUNet, Dataset]:
+    """The point as a net, and the data, which fit to each other."""
+    check_fitting(point, problem)
+    return point.unit_net() if isinstance(point, Spline) else point, problem.data
 
 
 def _forward(
@@ -111,7 +118,8 @@ def _forward(
 ) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
     """The fit at the data, and the map from e to (X, E, Z)."""
     check_choice(method=method, choices=("auto", "sorted", "dense"))
-    check_net(net)
+    if not net.on_line:
+        return _forward_many(net, data, method)
     active = activation(net.w, net.b, data.x, method)
     centre = data.middle
     x, b = data.x - centre, net.b + net.w * centre
@@ -122,6 +130,26 @@ def _forward(
         return X + centre * E, E, net.w * X + b * E
 
     return net.b0 + slope * x + intercept, sum_over_active
+
+
+def _forward_many(
+    net: ReLUNet, data: Dataset, method: Method
+) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
+    """The same for several inputs: one product of matrices each way."""
+    active = activation(net.w, net.b, data.x, method)
+    centre = data.middle
+    x, b = data.x - centre, net.b + _product(net.w, centre)
+    fit = _product(jnp.where(active.mask(), _product(x, net.w.T) + b[None], 0), net.v)
+
+    def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
+        sums = active.over_data(jnp.concatenate([e[None] * x.T, e[None]]))
+        X, E = sums[:-1].T, sums[-1]
+        return X + centre[None] * E[:, None], E, jnp.sum(net.w * X, axis=1) + b * E
+
+    return net.b0 + fit, sum_over_active
+
+
+_product = partial(jnp.matmul, precision="highest")
 
 
 def _loss(fit: Array, problem: Problem) -> Array:

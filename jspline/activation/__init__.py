@@ -6,7 +6,9 @@ active data of every neuron, or over the active neurons at every datum, is then 
 after an O(H log N) search (`Ranks`), where the matrix of activations has N H entries (`Mask`). Loss, gradient, Hessian,
 neural tangent kernel and flow are such sums, and ask for them here.
 
-Both classes have the same methods. `Mask` is what method="dense" takes: the reference that `Ranks` is held to.
+With several inputs there is no order, and the matrix it is.
+
+Both classes have the same methods. `Mask` is what method="dense" takes, too: the reference that `Ranks` is held to.
 
 Theory: docs/theory.md 5.2.
 """
@@ -15,8 +17,9 @@ from typing import Literal, TypeAlias
 
 from jaxtyping import Array, Float
 
-from jspline.activation._active import is_active
+from jspline.activation._active import heights, is_active
 from jspline.activation._columns import Columns, columns, residual_blocks
+from jspline.activation._lifted import LiftedColumns
 from jspline.activation._line import Ranks
 from jspline.activation._space import Mask
 
@@ -28,10 +31,16 @@ DENSE_LIMIT = 2000
 
 
 def activation(
-    w: Float[Array, " width"], b: Float[Array, " width"], x: Float[Array, " data"], method: Method
+    w: Float[Array, " width *inputs"], b: Float[Array, " width"], x: Float[Array, " data *inputs"], method: Method
 ) -> Activation:
-    """Which of the sorted data x the neurons (w, b) see: by ranks, or written out ("dense", and "auto" for few)."""
-    dense = method == "dense" or (method == "auto" and x.size * w.size <= DENSE_LIMIT)
+    """Which of the data x the neurons (w, b) see: sorted data by ranks, or written out.
+
+    Written out for "dense", for several inputs, and if `method` is "auto" for few data on the line, too. Raises
+    `ValueError` for "sorted" and several inputs.
+    """
+    if x.ndim == 2 and method == "sorted":
+        raise ValueError("Several inputs have no order to sort by: take method 'auto' or 'dense'.")
+    dense = method == "dense" or x.ndim == 2 or (method == "auto" and x.size * w.size <= DENSE_LIMIT)
     return (Mask if dense else Ranks).of(w, b, x)
 
 
@@ -39,11 +48,13 @@ __all__ = [
     "DENSE_LIMIT",
     "Activation",
     "Columns",
+    "LiftedColumns",
     "Mask",
     "Method",
     "Ranks",
     "activation",
     "columns",
+    "heights",
     "is_active",
     "residual_blocks",
 ]

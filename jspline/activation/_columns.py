@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jspline._checks import check_kind, check_unbatched
+from jspline.activation._lifted import LiftedColumns
 from jspline.activation._line import Ranks
 from jspline.activation._space import Mask
 from jspline.charts import ReLUNet, Spline
@@ -29,6 +30,10 @@ class Columns(eqx.Module):
     slope: Float[Array, "k width"]
     level: Float[Array, "k width"]
     active: Ranks | Mask
+
+    def without_biases(self) -> "Columns":
+        """Those of the net whose b are no parameters."""
+        return Columns(self.slope[::2], self.level[::2], self.active)
 
     def gram(
         self,
@@ -107,9 +112,13 @@ def residual_blocks(
     return jnp.stack([-X, -E, none]), jnp.stack([none, none, jnp.ones_like(E)])
 
 
-def columns(point: ReLUNet | Spline, x: Float[Array, " data"], centre: Float[Array, ""]) -> Columns:
-    """The columns of w, b, v of a net, or of beta, mu of a spline; lines around `centre`."""
+def columns(
+    point: ReLUNet | Spline, x: Float[Array, " data *inputs"], centre: Float[Array, " *inputs"]
+) -> Columns | LiftedColumns:
+    """The columns of w, b, v of a net, or of beta, mu of a spline; lines (or planes) around `centre`."""
     check_kind(ReLUNet, Spline, net=point)
+    if isinstance(point, ReLUNet) and not point.on_line:
+        return LiftedColumns.of(point, x, centre)
     check_unbatched(x)
     match point:
         case ReLUNet(w=w, b=b, v=v):

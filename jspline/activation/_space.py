@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jspline.activation._active import is_active
+from jspline.activation._active import heights, is_active
 
 
 class Mask(eqx.Module):
@@ -22,10 +22,12 @@ class Mask(eqx.Module):
     counting: Bool[Array, " data"] | None = None
 
     @classmethod
-    def of(cls, w: Float[Array, " width"], b: Float[Array, " width"], x: Float[Array, " data"]) -> "Mask":
+    def of(
+        cls, w: Float[Array, " width *inputs"], b: Float[Array, " width"], x: Float[Array, " data *inputs"]
+    ) -> "Mask":
         """The neurons (w, b) at the data x, which may be in any order."""
         w, b, x = jax.lax.stop_gradient((w, b, x))
-        return cls(is_active(w[None], b[None], x[:, None]))
+        return cls(heights(w, b, x)[1] if x.ndim == 2 else is_active(w[None], b[None], x[:, None]))
 
     # Sums.
 

@@ -1,10 +1,13 @@
-"""The three charts of a shallow univariate ReLU network, and the maps between them.
+"""The charts of a shallow ReLU network, and the maps between them.
 
-| chart    | coordinates of a neuron | regular at | singular at            |
-|----------|-------------------------|------------|------------------------|
-| `ReLUNet`| w, b, v                 | everywhere | nowhere                |
-| `Spline` | beta, mu, s             | w != 0     | w = 0                  |
-| `Polar`  | r, theta, charge        | w = 0      | the origin (w, b) = 0  |
+| chart        | coordinates of a neuron | regular at | singular at            |
+|--------------|-------------------------|------------|------------------------|
+| `ReLUNet`    | w, b, v                 | everywhere | nowhere                |
+| `Spline`     | beta, mu, s             | w != 0     | w = 0                  |
+| `Breakplanes`| eta, xi, gamma          | w != 0     | w = 0                  |
+| `Polar`      | r, theta, charge        | w = 0      | the origin (w, b) = 0  |
+
+`Spline` is for one input, `Breakplanes` (a module of its own) for any number; the others take both.
 
 `ReLUNet` has one coordinate more than the function needs: (w, b, v) and (a w, a b, v / a), a > 0, are the same
 function. The conserved charge c = v^2 - w^2 - b^2 tells them apart, so it is what the maps back to `ReLUNet` ask for.
@@ -13,6 +16,7 @@ Theory: docs/theory.md 1.2, 1.3, 1.5.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -20,53 +24,93 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import Reals, as_floats, as_like, check_unbatched, check_vectors, is_concrete, warn
+from jspline._checks import (
+    Reals,
+    as_floats,
+    as_like,
+    check_kind,
+    check_rows,
+    check_scalar,
+    check_unbatched,
+    check_vectors,
+    is_concrete,
+    warn,
+)
 from jspline._scale import exponent, shifted
-from jspline.charts._lift import hypot, lengths
+from jspline.charts._lift import hypot, lengths, norm, positive
+
+if TYPE_CHECKING:
+    from jspline.charts._breakplanes import Breakplanes
 
 
 class ReLUNet(eqx.Module):
     """A network f(x) = b0 + sum_i v_i relu(w_i x + b_i), the chart in which it is trained.
 
-    Sahs et al. (2022), section 2.1. The derivative of relu at 0 is taken as 0: a neuron is active where w x + b > 0.
+    Sahs et al. (2022), section 2.1, and 2.7 for many inputs. The derivative of relu at 0 is taken as 0: a neuron is
+    active where w x + b > 0.
 
     Attributes:
-        w: input weights, `(width,)`.
+        w: input weights, `(width,)` for one input, `(width, inputs)` for several. `(width, 1)` is legal: one input as
+            the first of several, whose data have x of shape `(data, 1)`.
         b: input biases, `(width,)`.
         v: output weights, `(width,)`.
         b0: output bias, a scalar.
 
     Raises:
-        ValueError: when w, b and v are not vectors of one length of at least 1, or b0 is not a scalar. A batch of
-            nets is a `ReLUNet` whose leaves have a leading axis; `jax.vmap` makes one.
+        ValueError: when b and v are not vectors of one length of at least 1, w has not as many rows, or b0 is not a
+            scalar. A batch of nets is a `ReLUNet` whose leaves have a leading axis; `jax.vmap` makes one.
         TypeError: when something is not real numbers.
     """
 
-    w: Float[Array, " width"]
+    w: Float[Array, " width *inputs"]
     b: Float[Array, " width"]
     v: Float[Array, " width"]
     b0: Float[Array, ""]
 
     def __init__(self, w: Reals, b: Reals, v: Reals, b0: Reals = 0.0):
         self.w, self.b, self.v, self.b0 = as_floats(w=w, b=b, v=v, b0=b0)
-        _check(self.b0, w=self.w, b=self.b, v=self.v)
+        if self.w.ndim == 2:
+            check_rows("neuron", w=self.w, b=self.b, v=self.v)
+        else:
+            check_vectors(w=self.w, b=self.b, v=self.v)
+        check_scalar(b0=self.b0)
 
     @property
     def width(self) -> int:
         """The number of neurons H."""
-        return self.w.shape[-1]
+        return self.b.shape[-1]
+
+    @property
+    def on_line(self) -> bool:
+        """Whether there is one input, given without an axis of its own: w of shape `(width,)`."""
+        return self.w.ndim == self.b.ndim
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs D."""
+        return 1 if self.on_line else self.w.shape[-1]
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
-        """f(x) for `x` of any shape. Time and memory grow as `x.size * width`; `jspline.predict` sorts instead."""
-        return _everywhere(lambda t: self.b0 + jnp.sum(self.v * jax.nn.relu(self.w * t + self.b)), x, self.w)
+        """f(x) for `x` of any shape, for several inputs of shape `(..., inputs)`.
+
+        Time and memory grow as the number of points times `width`; for one input `jspline.predict` sorts instead.
+        """
+        if self.on_line:
+            return _everywhere(lambda t: self.b0 + jnp.sum(self.v * jax.nn.relu(self.w * t + self.b)), x, self.w)
+        points = check_points(as_like(self.w, x=x), self)
+        heights = jnp.matmul(points, self.w.T, precision="highest") + jnp.broadcast_to(
+            self.b, (*points.shape[:-1], self.width)
+        )
+        return self.b0 + jnp.matmul(jax.nn.relu(heights), self.v, precision="highest")
 
     def degenerate(self) -> Bool[Array, " width"]:
-        """Which neurons have no breakpoint: w = 0, or so small that -b / w overflows.
+        """Which neurons have no breakpoint (or breakplane): w = 0, or so small that b / |w| overflows.
 
         With b > 0 such a neuron is a constant unit, with b <= 0 it is dead: zero everywhere, and never moves again.
         """
-        flat = self.w == 0
-        return flat | jnp.isinf(self.b / jnp.where(flat, 1, self.w))
+        size = self.w if self.on_line else norm(self.w)
+        flat = size == 0
+        return flat | jnp.isinf(self.b / jnp.where(flat, 1, size))
 
     def to_spline(self) -> "Spline":
         """Breakpoints, delta-slopes and orientations: beta = -b / w, mu = w v, s = sign(w) (equation 1).
@@ -74,15 +118,12 @@ class ReLUNet(eqx.Module):
         The constant units among the `degenerate` neurons go into b0; all degenerate neurons get beta = mu = s = 0.
         Called with concrete arrays it warns of them. The scale of each neuron is forgotten: keep `jspline.charge(net)`
         to come back.
+
+        Raises `ValueError` for a net of several inputs: `to_breakplanes` is for these.
         """
-        lost = self.degenerate()
-        constants = lost & ~(self.b <= 0)  # NaN shows
-        if is_concrete(lost, constants) and np.any(lost):
-            count, constant = int(np.sum(lost)), int(np.sum(constants))
-            warn(
-                f"{count} of {lost.size} neurons have w = 0 and no breakpoint: {constant} constant (now part of b0), "
-                f"{count - constant} dead; they get beta = mu = s = 0."
-            )
+        if not self.on_line:
+            raise ValueError(f"A spline has one input, not an axis of {self.inputs}: `to_breakplanes` is for these.")
+        lost, constants = lost_neurons(self, "breakpoint", "beta = mu = s = 0")
         w = jnp.where(lost, 1, self.w)
         return Spline(
             beta=jnp.where(lost, 0, -self.b / w),
@@ -91,8 +132,20 @@ class ReLUNet(eqx.Module):
             b0=self.b0 + jnp.sum(jnp.where(constants, self.v * self.b, 0)),
         )
 
+    def to_breakplanes(self) -> "Breakplanes":
+        """Oriented breakplanes, for any number of inputs: see `Breakplanes.of`."""
+        from jspline.charts._breakplanes import Breakplanes  # which is made of nets
+
+        return Breakplanes.of(self)
+
     def to_polar(self) -> "Polar":
         """Polar coordinates of (w, b), with r = v |(w, b)| and the charge. A neuron with w = 0 is an ordinary point."""
+        if not self.on_line:
+            u = jnp.concatenate([self.w, self.b[:, None]], axis=1)
+            length = norm(u)
+            pole = jnp.zeros_like(u).at[:, 0].set(1)
+            theta = jnp.where(length[:, None] > 0, u / positive(length)[:, None], pole)
+            return Polar(r=self.v * length, theta=theta, charge=charge(self), b0=self.b0)
         rho = hypot(self.w, self.b)
         at_origin = rho == 0
         theta = jnp.arctan2(jnp.where(at_origin, 0, self.b), jnp.where(at_origin, 1, self.w))
@@ -234,7 +287,8 @@ class Polar(eqx.Module):
 
     Attributes:
         r: signed strengths v |(w, b)|, `(width,)`.
-        theta: directions of (w, b) in radians, `(width,)`.
+        theta: directions of (w, b) in radians, `(width,)`; for several inputs as unit vectors,
+            `(width, inputs + 1)`, and rho theta in place of rho (cos theta, sin theta).
         charge: conserved charges v^2 - w^2 - b^2, `(width,)`.
         b0: output bias, a scalar.
 
@@ -243,13 +297,17 @@ class Polar(eqx.Module):
     """
 
     r: Float[Array, " width"]
-    theta: Float[Array, " width"]
+    theta: Float[Array, " width *lifted"]
     charge: Float[Array, " width"]
     b0: Float[Array, ""]
 
     def __init__(self, r: Reals, theta: Reals, charge: Reals, b0: Reals = 0.0):
         self.r, self.theta, self.charge, self.b0 = as_floats(r=r, theta=theta, charge=charge, b0=b0)
-        _check(self.b0, r=self.r, theta=self.theta, charge=self.charge)
+        if self.theta.ndim == 2:
+            check_rows("neuron", theta=self.theta, r=self.r, charge=self.charge)
+        else:
+            check_vectors(r=self.r, theta=self.theta, charge=self.charge)
+        check_scalar(b0=self.b0)
 
     @property
     def width(self) -> int:
@@ -258,12 +316,16 @@ class Polar(eqx.Module):
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape, in time and memory `x.size * width`."""
+        if self.theta.ndim > self.r.ndim:
+            return ReLUNet(self.theta[..., :-1], self.theta[..., -1], self.r, self.b0)(x)
         cos, sin = jnp.cos(self.theta), jnp.sin(self.theta)
         return _everywhere(lambda t: self.b0 + jnp.sum(self.r * jax.nn.relu(cos * t + sin)), x, self.r)
 
     def to_net(self) -> ReLUNet:
         """The net; with r = 0 and c >= 0, (w, b) = 0 and v = sqrt(c)."""
         rho, v = lengths(self.r, self.charge)
+        if self.theta.ndim > self.r.ndim:
+            return ReLUNet(w=rho[:, None] * self.theta[:, :-1], b=rho * self.theta[:, -1], v=v, b0=self.b0)
         return ReLUNet(w=rho * jnp.cos(self.theta), b=rho * jnp.sin(self.theta), v=v, b0=self.b0)
 
     def to_spline(self) -> Spline:
@@ -304,9 +366,32 @@ def charge(net: ReLUNet) -> Float[Array, " width"]:
 
     Theory: docs/theory.md 1.3.
     """
-    e = jnp.maximum(jnp.maximum(exponent(net.v), exponent(net.w)), exponent(net.b))
-    v, w, b = (shifted(part, -e) for part in (net.v, net.w, net.b))
+    check_kind(ReLUNet, net=net)
+    w = net.w if net.on_line else norm(net.w)
+    e = jnp.maximum(jnp.maximum(exponent(net.v), exponent(w)), exponent(net.b))
+    v, w, b = (shifted(part, -e) for part in (net.v, w, net.b))
     return shifted(v**2 - w**2 - b**2, 2 * e)
+
+
+def lost_neurons(net: ReLUNet, of_it: str, becomes: str) -> tuple[Bool[Array, " width"], Bool[Array, " width"]]:
+    """Which neurons are `degenerate`, and which of these constant; said, where that is known."""
+    lost = net.degenerate()
+    constants = lost & ~(net.b <= 0)  # NaN shows
+    if is_concrete(lost, constants) and np.any(lost):
+        count, constant = int(np.sum(lost)), int(np.sum(constants))
+        warn(
+            f"{count} of {lost.size} neurons have w = 0 and no {of_it}: {constant} constant (now part of b0), "
+            f"{count - constant} dead; they get {becomes}."
+        )
+    return lost, constants
+
+
+def check_points(x: Array, net: ReLUNet) -> Array:
+    """Raise `ValueError` unless x is `(..., inputs)`, for one net of several inputs."""
+    check_unbatched(net.b)
+    if x.ndim < 1 or x.shape[-1] != net.inputs:
+        raise ValueError(f"`x` must end in an axis of {net.inputs}, the inputs of the net; got shape {x.shape}.")
+    return x
 
 
 def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Array:
@@ -317,5 +402,4 @@ def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Arr
 
 def _check(b0: Array, **vectors: Array) -> None:
     check_vectors(**vectors)
-    if b0.shape != ():
-        raise ValueError(f"`b0` must be a scalar; got shape {b0.shape}.")
+    check_scalar(b0=b0)

@@ -13,7 +13,9 @@ from jaxtyping import Array, Float
 
 from jspline._checks import as_like, check_kind, check_positive, check_unbatched, given, is_concrete
 from jspline._programs import compiled
+from jspline.charts._breakplanes import Breakplanes
 from jspline.charts._charts import Polar, ReLUNet, Spline
+from jspline.charts._lift import norm
 
 
 def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
@@ -29,10 +31,15 @@ def rescale(net: ReLUNet, alpha: ArrayLike) -> ReLUNet:
     check_kind(ReLUNet, net=net)
     check_positive(alpha=alpha)
     alpha = as_like(net.w, alpha=alpha)
-    if alpha.shape not in ((), net.w.shape):
-        raise ValueError(f"`alpha` must be a scalar or one factor per neuron, {net.w.shape}; got {alpha.shape}.")
-    return eqx.tree_at(lambda n: (n.w, n.b, n.v), net, (alpha * net.w, alpha * net.b, net.v / alpha))
+    if alpha.shape not in ((), net.b.shape):
+        raise ValueError(f"`alpha` must be a scalar or one factor per neuron, {net.b.shape}; got {alpha.shape}.")
+    alpha = jnp.broadcast_to(alpha, net.b.shape)
+    rows = alpha if net.on_line else alpha[..., None]
+    return eqx.tree_at(lambda n: (n.w, n.b, n.v), net, (rows * net.w, alpha * net.b, net.v / alpha))
 
+
+Chart = ReLUNet | Spline | Polar | Breakplanes
+"""A net in any of its charts."""
 
 Weight = Callable[[Array], Array]
 """A positive function of the breakpoint."""
@@ -42,17 +49,17 @@ Interval = tuple[ArrayLike, ArrayLike]
 
 
 def roughness(
-    point: ReLUNet | Spline | Polar,
+    point: Chart,
     *,
     weight: Weight | None = None,
     interval: Interval | None = None,
 ) -> Float[Array, ""]:
-    """rho = sum_i mu_i^2, for a net in any chart.
+    """rho = sum_i mu_i^2, for several inputs sum_i eta_i^2, for a net in any chart.
 
     Args:
         point: a net of width H.
         weight: counts each neuron times this function of its breakpoint, such as `lambda beta: 1 / density(beta)`.
-        interval: counts only breakpoints in [lo, hi], such as a gap in the data.
+        interval: counts only breakpoints in [lo, hi], such as a gap in the data. Both for one input only.
 
     A property of the parameters, not of the function: the integral of |f''|^2, which the paper writes for it
     (section 2.2.1), is infinite for a spline, and two neurons on one breakpoint add their squares, not their kinks.
@@ -64,15 +71,16 @@ def roughness(
 
 
 def total_delta_slope(
-    point: ReLUNet | Spline | Polar,
+    point: Chart,
     *,
     weight: Weight | None = None,
     interval: Interval | None = None,
 ) -> Float[Array, ""]:
-    """sum_i |mu_i|, arguments as for `roughness`: at least the total variation of the slope, and equal without overlap.
+    """sum_i |mu_i|, for several inputs sum_i |eta_i|; arguments as for `roughness`.
 
-    With `weight=lambda beta: jnp.sqrt(1 + beta**2)` it is the least of sum (w^2 + b^2 + v^2) / 2 over all scales, the
-    norm that counts biases (Boursier and Flammarion 2023).
+    At least the total variation of the slope, and equal without overlap. With
+    `weight=lambda beta: jnp.sqrt(1 + beta**2)` it is the least of sum (w^2 + b^2 + v^2) / 2 over all scales, the norm
+    that counts biases (Boursier and Flammarion 2023).
     """
     if weight is None and interval is None:
         return jnp.sum(jnp.abs(_delta_slopes(point)))
@@ -109,25 +117,28 @@ def variation_norm(point: ReLUNet | Spline | Polar) -> Float[Array, ""]:
     return jnp.maximum(slope_variation(spline), ends)
 
 
-def _as_spline(point: ReLUNet | Spline | Polar) -> Spline:
-    check_kind(ReLUNet, Spline, Polar, point=point)
+def _as_spline(point: Chart) -> Spline:
+    check_kind(ReLUNet, Spline, Polar, Breakplanes, point=point)
     return point if isinstance(point, Spline) else point.to_spline()
 
 
-def _delta_slopes(point: ReLUNet | Spline | Polar) -> Array:
-    check_kind(ReLUNet, Spline, Polar, point=point)
+def _delta_slopes(point: Chart) -> Array:
+    check_kind(ReLUNet, Spline, Polar, Breakplanes, point=point)
     match point:
         case ReLUNet():
-            mu = point.w * point.v
+            mu = (point.w if point.on_line else norm(point.w)) * point.v
         case Spline():
             mu = point.mu
+        case Breakplanes():
+            mu = point.eta
         case Polar():
-            mu = point.r * jnp.cos(point.theta)
+            far = point.theta.ndim > point.r.ndim
+            mu = point.r * (norm(point.theta[..., :-1]) if far else jnp.cos(point.theta))
     check_unbatched(mu)
     return mu
 
 
-def _breakpoints(point: ReLUNet | Spline | Polar) -> tuple[Array, Array]:
+def _breakpoints(point: Chart) -> tuple[Array, Array]:
     spline = _as_spline(point)
     check_unbatched(spline.mu)
     return spline.beta, spline.mu

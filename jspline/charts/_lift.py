@@ -35,6 +35,14 @@ def hypot(x: Array, y: Array) -> Array:
     return jnp.where(scale > 0, safe * jnp.sqrt(positive(square)), 0)
 
 
+def norm(rows: Float[Array, "width lifted"]) -> Float[Array, " width"]:
+    """The length of each row without over- or underflow, with derivative 0 at the origin."""
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(rows), axis=-1))
+    safe = positive(scale)
+    square = jnp.sum((rows / safe[..., None]) ** 2, axis=-1)
+    return jnp.where(scale > 0, safe * jnp.sqrt(positive(square)), scale)  # NaN shows
+
+
 def positive(x: Array) -> Array:
     """`x` with zeros replaced by one, so that neither a root nor a quotient, nor its derivative, is singular."""
     return jnp.where(x > 0, x, 1)

@@ -19,15 +19,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_like, check_choice, check_memory
+from jspline._checks import Reals, as_like, check_choice, check_kind, check_memory, check_unbatched
 from jspline._programs import compiled
 from jspline._scale import middle
-from jspline.activation import columns, residual_blocks
+from jspline.activation import Columns, LiftedColumns, columns, residual_blocks
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
-from jspline.objective import loss, predict, relevant_sums, value_and_grad
-from jspline.problem import Problem, b0_moved, data_and_b0
+from jspline.objective import Sums, loss, predict, relevant_sums, value_and_grad
+from jspline.problem import Problem, b0_moved, quadratic
 
 Matrix = Literal["hessian", "gram"]
 
@@ -42,13 +42,16 @@ def hessian(
 ) -> Float[Array, "params params"]:
     """The exact Hessian of the loss at any point, residual terms included, `(3 width + 1, 3 width + 1)`.
 
-    Rows and columns are all w, then all b, all v, and b0 last; if that does not move it is left out. For a `Spline`
-    they are all beta, all mu, and b0: `(2 width + 1, 2 width + 1)`. Where a breakpoint is on a datum, the loss has a
-    second derivative on either side only; this is the one of the side where the datum is not seen.
+    Rows and columns are all w, then all b, all v, and b0 last; if that (or b) does not move it is left out. For a
+    `Spline` they are all beta, all mu, and b0: `(2 width + 1, 2 width + 1)`. With D inputs there are (D + 2) width + 1,
+    the w of one neuron together, and the time is that of the product of J, `(data, params)`, with itself. Where a
+    breakpoint is on a datum, the loss has a second derivative on either side only; this is the one of the side where
+    the datum is not seen.
 
     Args:
         net: a net of width H, or a spline.
-        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter,
+            without its `biases` b is none.
         method: "structured" sums over sorted data, O(N + H^2), the size of the output; "autodiff" is `jax.hessian` of
             the dense loss, the reference.
 
@@ -58,22 +61,18 @@ def hessian(
     Numerical caveat: an entry between a right- and a left-facing neuron is the difference of two sums, accurate
     relative to these sums, not to itself.
     """
-    data, train_b0 = data_and_b0(problem)
+    problem = quadratic(net, problem)
     check_choice(method=method, choices=("structured", "autodiff"))
-    check_fits(net, train_b0)
+    check_fits(net, problem)
     if method == "autodiff":
 
         def moved(step: Array) -> Array:
-            return loss(jax.tree.map(jnp.add, net, tangent(net, step)), data, method="dense")
+            by = tangent(net, step, problem.biases)
+            return loss(jax.tree.map(jnp.add, net, by), problem.data, method="dense")
 
-        return jax.hessian(moved)(jnp.zeros_like(flat(net, train_b0)))
-    if isinstance(net, Spline):
-        E = relevant_sums(net.unit_net(), data).E
-        blocks = jnp.stack([E, jnp.zeros_like(E)]), jnp.stack([jnp.zeros_like(E), jnp.ones_like(E)])
-    else:
-        sums = relevant_sums(net, data)
-        blocks = residual_blocks(sums.X, sums.E)
-    return _structured(net, data, train_b0, blocks)
+        return jax.hessian(moved)(jnp.zeros_like(flat(net, problem.train_b0, problem.biases)))
+    sums = relevant_sums(net.unit_net() if isinstance(net, Spline) else net, problem)
+    return _structured(net, problem, sums)
 
 
 @b0_moved
@@ -89,22 +88,23 @@ def gram(
     "structured" is O(N + H^2) by sums over sorted data, "dense" makes J, `(N, 3 H + 1)`, and multiplies. Positive
     semi-definite. Raises `ValueError` for another method, or when the matrix would not fit into memory.
     """
-    data, train_b0 = data_and_b0(problem)
+    problem = quadratic(net, problem)
     check_choice(method=method, choices=("structured", "dense"))
-    check_fits(net, train_b0)
+    check_fits(net, problem)
     if method == "dense":
         J = jacobian(net, problem)
-        return jnp.matmul(J.T, data.weight[:, None] * J, precision="highest")
-    return _structured(net, data, train_b0, None)
+        return jnp.matmul(J.T, problem.data.weight[:, None] * J, precision="highest")
+    return _structured(net, problem, None)
 
 
 @b0_moved
 @compiled
 def jacobian(net: ReLUNet | Spline, problem: Problem | Dataset) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
-    data, train_b0 = data_and_b0(problem)
-    J = columns(net, data.x, data.middle).dense(data.x - data.middle)
-    return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if train_b0 else J
+    problem = quadratic(net, problem)
+    of_net, z = jacobian_columns(net, problem)
+    J = of_net.dense(z)
+    return jnp.pad(J, ((0, 0), (0, 1)), constant_values=1) if problem.train_b0 else J
 
 
 @b0_moved
@@ -120,37 +120,40 @@ def hvp(
 
     Args:
         net: a net of width H, or a spline.
-        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter,
+            without its `biases` b is none.
         vector: in the order of `hessian`, `(3 width + 1,)`, or a `ReLUNet` (a `Spline`) that holds it, as a gradient
             does. The product comes back in the same form.
         matrix: "hessian" or "gram".
 
     Raises `ValueError` for a vector of another length. It is the derivative of the sorted gradient along the vector.
     """
-    data, train_b0 = data_and_b0(problem)
+    problem = quadratic(net, problem)
     if not isinstance(vector, type(net)):
-        expected = (size(net, train_b0),)
+        expected = (size(net, problem.train_b0, problem.biases),)
         vector = as_like(net.b0, vector=vector)  # type: ignore[arg-type]  # it is of another chart, or no point
         if vector.shape != expected:
             raise ValueError(f"`vector` must have one entry per parameter, {expected}; got shape {vector.shape}.")
-        return operator(net, data, matrix, train_b0)(vector)
-    if vector.width != net.width:
-        raise ValueError(f"`vector` must have the width of the net, {net.width}; got {vector.width}.")
-    return tangent(net, operator(net, data, matrix, train_b0)(flat(vector, train_b0)))
+        return operator(net, problem, matrix)(vector)
+    if jnp.shape(flat(vector, True)) != jnp.shape(flat(net, True)):
+        raise ValueError(f"`vector` must have the width of the net, {net.width}, and its inputs; got {vector.width}.")
+    moving = problem.train_b0, problem.biases
+    return tangent(net, operator(net, problem, matrix)(flat(vector, *moving)), problem.biases)
 
 
-def operator(net: ReLUNet | Spline, data: Dataset, matrix: Matrix, train_b0: bool) -> Callable[[Array], Array]:
+def operator(net: ReLUNet | Spline, problem: Problem, matrix: Matrix) -> Callable[[Array], Array]:
     """The map `hvp` from vector to product: the neurons are ranked once, for many products."""
     check_choice(matrix=matrix, choices=("hessian", "gram"))
+    data, moving = problem.data, (problem.train_b0, problem.biases)
     if matrix == "hessian":
         _, apply = jax.linearize(lambda point: value_and_grad(point, data)[1], net)
-        return lambda vector: flat(apply(tangent(net, vector)), train_b0)
+        return lambda vector: flat(apply(tangent(net, vector, problem.biases)), *moving)
     _, push = jax.linearize(lambda point: predict(point, data), net)
     pull = jax.linear_transpose(push, net)
 
     def product(vector: Array) -> Array:
-        (back,) = pull(data.weight * push(tangent(net, vector)))
-        return flat(back, train_b0)
+        (back,) = pull(data.weight * push(tangent(net, vector, problem.biases)))
+        return flat(back, *moving)
 
     return product
 
@@ -162,36 +165,64 @@ def ntk(
     x2: Reals | None = None,
     *,
     train_b0: bool = True,
+    biases: bool = True,
 ) -> Float[Array, "n m"]:
     """The neural tangent kernel, sum over the parameters of df(x1_i) df(x2_j), `(n, m)`; x2 = x1 by default.
 
     Unweighted: the kernel that drives the fit is this times the weights p. In any order, ties allowed. O(H log n + n m)
-    by sums over ranked neurons. For a `Spline` it is the kernel of gradient descent in (beta, mu). The points take the
-    dtype of the net. Raises `ValueError` when x1 or x2 is not a vector of at least one point.
+    by sums over ranked neurons; of several inputs, x1 and x2 of shape `(n, inputs)`, products of matrices, O(n m H).
+    Without `biases` b is no parameter. For a `Spline` it is the kernel of gradient descent in (beta, mu). The points
+    take the dtype of the net. Raises `ValueError` when x1 or x2 is not at least one point, or has other inputs.
     """
+    check_kind(ReLUNet, Spline, net=net)
+    check_unbatched(net.b0[None])
+    inputs = net.w.shape[1:] if isinstance(net, ReLUNet) else ()
     sets = [as_like(net.b0, x=x) for x in (x1, x2) if x is not None]
     for x in sets:
-        if x.ndim != 1 or x.size < 1:
-            raise ValueError(f"`x1` and `x2` must be vectors of at least one point; got shape {x.shape}.")
-    points, n = jnp.concatenate(sets), sets[0].size
-    order = jnp.argsort(points)
-    sorted_points = points[order]
-    centre = middle(sorted_points)
-    place = jnp.argsort(order)
+        if x.ndim != 1 + len(inputs) or x.shape[1:] != inputs or x.size < 1:
+            what = f"of shape (points, {inputs[0]})" if inputs else "vectors of at least one point"
+            raise ValueError(f"`x1` and `x2` must be {what}; got shape {x.shape}.")
+    points, n = jnp.concatenate(sets), len(sets[0])
+    order = jnp.arange(len(points)) if inputs else jnp.argsort(points)
+    points, place = points[order], jnp.argsort(order)
+    centre = middle(points)
+    of_net = columns(net, points, centre)
     rows, others = place[:n], place[:n] if x2 is None else place[n:]
-    return columns(net, sorted_points, centre).kernel(sorted_points - centre, float(train_b0), rows, others)
+    return (of_net if biases else of_net.without_biases()).kernel(points - centre, float(train_b0), rows, others)
 
 
-def _structured(
-    net: ReLUNet | Spline, data: Dataset, train_b0: bool, blocks: tuple[Array, Array] | None
-) -> Float[Array, "params params"]:
-    matrix = columns(net, data.x, data.middle).gram(data.x - data.middle, data.weight, 1.0, blocks)
-    return matrix if train_b0 else matrix[:-1, :-1]
+def jacobian_columns(net: ReLUNet | Spline, problem: Problem) -> tuple[Columns | LiftedColumns, Array]:
+    """The Jacobian at the data, and these around their middle."""
+    data = problem.data
+    of_net = columns(net, data.x, data.middle)
+    return of_net if problem.biases else of_net.without_biases(), data.x - data.middle
 
 
-def check_fits(net: ReLUNet | Spline, train_b0: bool) -> None:
+def _structured(net: ReLUNet | Spline, problem: Problem, sums: Sums | None) -> Float[Array, "params params"]:
+    """The Gram matrix, and with the sums of the residual the Hessian."""
+    of_net, z = jacobian_columns(net, problem)
+    if isinstance(of_net, LiftedColumns):
+        matrix = of_net.gram(z, problem.data.weight, 1.0)
+        matrix = matrix if sums is None else of_net.coupled(matrix, sums.X, sums.E)
+    else:
+        matrix = of_net.gram(z, problem.data.weight, 1.0, _blocks(net, problem, sums))
+    return matrix if problem.train_b0 else matrix[:-1, :-1]
+
+
+def _blocks(net: ReLUNet | Spline, problem: Problem, sums: Sums | None) -> tuple[Array, Array] | None:
+    """What the residual adds, as `Columns.gram` takes it."""
+    if sums is None:
+        return None
+    if isinstance(net, Spline):
+        none = jnp.zeros_like(sums.E)
+        return jnp.stack([sums.E, none]), jnp.stack([none, jnp.ones_like(none)])
+    a, c = residual_blocks(sums.X, sums.E)
+    return (a, c) if problem.biases else (a[::2], c[::2])
+
+
+def check_fits(net: ReLUNet | Spline, problem: Problem) -> None:
     """Raise `ValueError` when a matrix of all parameters would not fit into memory, and say what to do instead."""
-    P = size(net, train_b0)
+    P = size(net, problem.train_b0, problem.biases)
     check_memory(
         f"A matrix of {P:,} x {P:,} parameters",
         P * P * net.b0.dtype.itemsize,

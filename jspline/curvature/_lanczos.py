@@ -27,12 +27,11 @@ from jspline._checks import (
 )
 from jspline._programs import compiled
 from jspline._roots import root
-from jspline.activation import columns
 from jspline.charts import ReLUNet, Spline
-from jspline.curvature._hessian import Matrix, operator
+from jspline.curvature._hessian import Matrix, jacobian_columns, operator
 from jspline.curvature._parameters import size
 from jspline.datasets import Dataset
-from jspline.problem import Problem, b0_moved, data_and_b0
+from jspline.problem import Problem, b0_moved, quadratic
 
 
 class Extremes(eqx.Module):
@@ -118,7 +117,8 @@ def extreme_eigenvalues(
 
     Args:
         net: a net of width H, or a spline.
-        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter,
+            without its `biases` b is none.
         k: how many, at least 1 and below the number of parameters.
         which: "largest" or "smallest".
         matrix: "hessian" or "gram".
@@ -129,14 +129,14 @@ def extreme_eigenvalues(
     Numerical caveat: of a multiple eigenvalue fewer copies may be found than there are, and others in their place.
     """
     check_choice(which=which, choices=("largest", "smallest"))
-    data, train_b0 = data_and_b0(problem)
-    P = size(net, train_b0)
+    problem = quadratic(net, problem)
+    P = size(net, problem.train_b0, problem.biases)
     if isinstance(k, (int, np.integer)) and k >= P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
     check_whole(k=k)
     basis = min(2 * k + 20, P) + k
     check_memory(f"{basis:,} vectors of {P:,} parameters", basis * P * net.b0.dtype.itemsize, "ask for fewer")
-    product = jax.jit(operator(net, data, matrix, train_b0))
+    product = jax.jit(operator(net, problem, matrix))
     dtype = np.dtype(net.b0.dtype)
     linear = LinearOperator((P, P), matvec=lambda u: np.asarray(product(jnp.asarray(u.ravel(), dtype))), dtype=dtype)
     start = np.random.default_rng(0).normal(size=P).astype(dtype)  # ARPACK's own would differ from run to run
@@ -172,7 +172,8 @@ def spectral_density(
 
     Args:
         net: a net of width H, or a spline.
-        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter,
+            without its `biases` b is none.
         key: of the random probes.
         steps: Lanczos steps, the nodes of each probe.
         probes: how many, at least 2.
@@ -183,24 +184,24 @@ def spectral_density(
 
     Nodes and weights have derivatives as long as there are more distinct eigenvalues than steps; `trace` always has.
     """
-    data, train_b0 = data_and_b0(problem)
+    problem = quadratic(net, problem)
     key = as_key(key)
     check_whole(steps=steps)
     check_whole(least=2, probes=probes)
-    P = size(net, train_b0)
+    P = size(net, problem.train_b0, problem.biases)
     steps = min(steps, P)
     item = net.b0.dtype.itemsize
     check_memory(f"{steps} vectors of {P:,} parameters", steps * P * item, "ask for fewer steps")
     check_memory(f"{probes:,} probes of {steps} nodes", 2 * probes * (steps + 1) * item, "ask for fewer probes")
-    return _density(net, data, key, steps, probes, matrix, train_b0)
+    return _density(net, problem, key, steps, probes, matrix)
 
 
 @compiled
 def _density(
-    net: ReLUNet | Spline, data: Dataset, key: Array, steps: int, probes: int, matrix: Matrix, train_b0: bool
+    net: ReLUNet | Spline, problem: Problem, key: Array, steps: int, probes: int, matrix: Matrix
 ) -> SpectralDensity:
-    P = size(net, train_b0)
-    product = operator(net, data, matrix, train_b0)
+    P = size(net, problem.train_b0, problem.biases)
+    product = operator(net, problem, matrix)
 
     def probe(key: Array) -> tuple[Array, Array]:
         start = jax.random.rademacher(key, (P,), net.b0.dtype) / P**0.5
@@ -210,7 +211,7 @@ def _density(
 
     # One after the other: the basis of one probe is what memory has to hold.
     nodes, weights = jax.lax.map(probe, jax.random.split(key, probes))
-    return SpectralDensity(nodes, weights, jnp.sum(gram_diagonal(net, data, train_b0)), P)
+    return SpectralDensity(nodes, weights, jnp.sum(gram_diagonal(net, problem)), P)
 
 
 def lanczos(product: Callable[[Array], Array], start: Array, steps: int) -> tuple[Array, Array]:
@@ -245,7 +246,8 @@ def tridiagonal(along: Float[Array, " steps"], off: Float[Array, " steps_less_on
 
 
 @compiled
-def gram_diagonal(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> Float[Array, " params"]:
+def gram_diagonal(net: ReLUNet | Spline, problem: Problem) -> Float[Array, " params"]:
     """The diagonal of the Gram matrix (and of the Hessian: R has none), O((N + H) log N)."""
-    diagonal = columns(net, data.x, data.middle).diagonal(data.x - data.middle, data.weight)
-    return jnp.append(diagonal.ravel(), jnp.sum(data.weight)) if train_b0 else diagonal.ravel()
+    of_net, z = jacobian_columns(net, problem)
+    diagonal, weight = of_net.diagonal(z, problem.data.weight).ravel(), problem.data.weight
+    return jnp.append(diagonal, jnp.sum(weight)) if problem.train_b0 else diagonal

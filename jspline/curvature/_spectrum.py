@@ -12,12 +12,13 @@ from jaxtyping import Array, Float
 from jspline._checks import check_choice, check_kind, check_memory, check_positive, is_concrete, on_host
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
+from jspline.charts._lift import norm
 from jspline.curvature._hessian import Matrix, gram, hessian, jacobian, ntk
 from jspline.curvature._lanczos import extreme_eigenvalues, gram_diagonal
 from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
 from jspline.objective import relevant_sums, value_and_grad
-from jspline.problem import Problem, b0_moved, data_and_b0, only_data
+from jspline.problem import Problem, b0_moved, only_data, quadratic
 
 DENSE = 1500
 """Up to so many parameters one negative eigenvalue is looked for among all, beyond by Lanczos's method."""
@@ -37,7 +38,8 @@ def spectrum(
 
     Args:
         net: a net of width H, or a spline.
-        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter,
+            without its `biases` b is none.
         matrix: "hessian" or "gram".
 
     Raises:
@@ -48,11 +50,12 @@ def spectrum(
     derivative, and the derivative in a weight of 0 is NaN.
     """
     check_kind(ReLUNet, Spline, net=net)
-    data, train_b0 = data_and_b0(problem)
+    problem = quadratic(net, problem)
+    data, params = problem.data, size(net, problem.train_b0, problem.biases)
     check_choice(matrix=matrix, choices=("hessian", "gram"))
-    if matrix == "hessian" and not _coincide(net, data, train_b0):
+    if matrix == "hessian" and not _coincide(net, problem):
         return jnp.linalg.eigvalsh(hessian(net, problem))
-    if data.size >= size(net, train_b0):
+    if data.size >= params:
         return jnp.linalg.eigvalsh(gram(net, problem))
     check_memory(
         f"A kernel of {data.size:,} x {data.size:,} data",
@@ -60,28 +63,31 @@ def spectrum(
         "see jspline.curvature.spectral_density and extreme_eigenvalues",
     )
     root = jnp.sqrt(data.weight)
-    values = jnp.linalg.eigvalsh(root[:, None] * ntk(net, data.x, train_b0=train_b0) * root[None])
+    kernel = ntk(net, data.x, train_b0=problem.train_b0, biases=problem.biases)
+    values = jnp.linalg.eigvalsh(root[:, None] * kernel * root[None])
     # Behind the negative ones that rounding makes.
-    return jnp.sort(jnp.append(values, jnp.zeros(size(net, train_b0) - data.size, values.dtype)))
+    return jnp.sort(jnp.append(values, jnp.zeros(params - data.size, values.dtype)))
 
 
-def _coincide(net: ReLUNet | Spline, data: Dataset, train_b0: bool) -> bool:
+def _coincide(net: ReLUNet | Spline, problem: Problem) -> bool:
     """Whether the residual terms cannot move an eigenvalue by more than rounding does."""
-    if not is_concrete(net, data):
+    if not is_concrete(net, problem):
         return False
     with jax.ensure_compile_time_eval():  # they are known, even where the caller is being traced
-        gap = jnp.max(pull(net, data))
-        return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, data, train_b0)))
+        gap = jnp.max(pull(net, problem))
+        return bool(gap <= jnp.finfo(gap.dtype).eps * jnp.max(gram_diagonal(net, problem)))
 
 
 @compiled
-def pull(net: ReLUNet | Spline, data: Dataset) -> Float[Array, " width"]:
+def pull(net: ReLUNet | Spline, problem: Problem | Dataset) -> Float[Array, " width"]:
     """|q_i| for each neuron, q = (X, E), or |E_i| in the spline chart: the eigenvalues of R are these, with both signs,
-    so the largest is the distance between Hessian and Gram matrix."""
+    so the largest is the distance between Hessian and Gram matrix. Of what is no parameter there is no part."""
+    problem = quadratic(net, problem)
     if isinstance(net, Spline):
-        return jnp.abs(relevant_sums(net.unit_net(), data).E)
-    sums = relevant_sums(net, data)
-    return jnp.hypot(sums.X, sums.E)
+        return jnp.abs(relevant_sums(net.unit_net(), problem).E)
+    sums = relevant_sums(net, problem)
+    along = jnp.abs(sums.X) if net.on_line else norm(sums.X)
+    return jnp.hypot(along, sums.E) if problem.biases else along
 
 
 class Escape(NamedTuple):
@@ -109,15 +115,17 @@ def escape_direction(net: ReLUNet | Spline, problem: Problem | Dataset, *, tol: 
 
     Args:
         net: a net of width H, or a spline.
-        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter.
+        problem: N data, or what is to be done with them. Without its `train_b0` b0 is no parameter,
+            without its `biases` b is none.
         tol: by default the number of parameters times machine epsilon times the trace.
     """
-    data, train_b0 = data_and_b0(problem)
-    P = size(net, train_b0)
+    problem = quadratic(net, problem)
+    moving = problem.train_b0, problem.biases
+    P = size(net, *moving)
     if tol is not None:
         check_positive(strict=False, tol=tol)
     else:
-        trace = jnp.sum(gram_diagonal(net, data, train_b0)) + jnp.max(pull(net, data))
+        trace = jnp.sum(gram_diagonal(net, problem)) + jnp.max(pull(net, problem))
         tol = float(P * jnp.finfo(net.b0.dtype).eps * trace)
     if P <= DENSE:
         values, vectors = jnp.linalg.eigh(hessian(net, problem))
@@ -127,8 +135,8 @@ def escape_direction(net: ReLUNet | Spline, problem: Problem | Dataset, *, tol: 
         value, vector = found.values[0], found.vectors[0]
     if not value < -tol:
         return None
-    _, grad = value_and_grad(net, data)
-    return Escape(float(value), tangent(net, vector), float(jnp.linalg.norm(flat(grad, train_b0))))
+    _, grad = value_and_grad(net, problem)
+    return Escape(float(value), tangent(net, vector, problem.biases), float(jnp.linalg.norm(flat(grad, *moving))))
 
 
 class DeltaSlopes(NamedTuple):

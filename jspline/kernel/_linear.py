@@ -18,15 +18,14 @@ from jspline._checks import (
     check_net,
     check_one_width,
     check_scalar,
-    check_unbatched,
     is_concrete,
 )
 from jspline._programs import compiled
-from jspline.activation import Ranks
+from jspline.activation import Ranks, heights
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.objective import predict
-from jspline.problem import Problem, b0_moved, data_and_b0
+from jspline.problem import Problem, b0_moved, quadratic
 
 Net = TypeVar("Net", ReLUNet, Spline)
 
@@ -47,7 +46,8 @@ def flow(net: Net, problem: Problem | Dataset, t: ArrayLike) -> Net:
     Raises:
         ValueError: when t is negative.
 
-    O(H + N^3) time and O(N^2 + H) memory, with the singular values of the features rather than their squares.
+    O(H + N^3) time and O(N^2 + H) memory, with the singular values of the features rather than their squares; with
+    several inputs O(N H min(N, H)) and O(N H).
     Directions of relative size under N eps are taken as null. What it does not fit is `data.y - predict(net, data)` of
     the result.
 
@@ -58,14 +58,19 @@ def flow(net: Net, problem: Problem | Dataset, t: ArrayLike) -> Net:
     if isinstance(net, Spline):
         moved = flow(net.unit_net(), problem, t)
         return eqx.tree_at(lambda n: (n.mu, n.b0), net, (net.s * moved.v, moved.b0))
-    check_net(net)
-    data, train_b0 = data_and_b0(problem)
-    return _flow(net, data, as_time(t, net.w), train_b0)
+    problem = quadratic(net, problem)
+    return _flow(net, problem.data, as_time(t, net.w), problem.train_b0)
 
 
 @compiled
 def _flow(net: ReLUNet, data: Dataset, t: Array, train_b0: bool) -> ReLUNet:
     residual = data.y - predict(net, data)
+    if not net.on_line:
+        height, seen = heights(net.w, net.b, data.x)
+        features = _with_b0(jnp.where(seen, height, 0), train_b0, 1)
+        gains = _gained_of(features, data.weight, residual, t)
+        gain, gain_b0 = gains[: net.width], jnp.sum(gains[net.width :])
+        return eqx.tree_at(lambda n: (n.v, n.b0), net, (net.v + gain, net.b0 + gain_b0))
     gain, gain_b0 = _gained(train_b0, net.w, net.b, data.x, data.weight, residual, t)
     return eqx.tree_at(lambda n: (n.v, n.b0), net, (net.v + gain, net.b0 + gain_b0))
 
@@ -107,8 +112,8 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
     Raises `TypeError` for what is no net, `ValueError` for batches and for nets of two widths.
     """
     check_kind(ReLUNet, start=start, end=end)
-    check_unbatched(start.w)
-    check_unbatched(end.w)
+    check_net(start)
+    check_net(end)
     lo, hi = as_like(start.w, lo=lo), as_like(start.w, hi=hi)
     check_scalar(lo=lo, hi=hi)
     check_one_width(start, end)
@@ -273,18 +278,41 @@ def _gained_jvp(train_b0: bool, primals: tuple, tangents: tuple) -> tuple:
     parameters, where their square root is not needed.
     """
     (w, b, x, p, residual, t), (dw, db, dx, dp, dr, dt) = primals, tangents
-    c, root = _compressed(w, b, x), jnp.sqrt(p)
+    c = _compressed(w, b, x)
     features = _with_b0(c.features, train_b0, 1)
+    moved = _with_b0(_compressed_tangent(c, w, x, dw, db, dx), train_b0, 0)
+    coefficients, impulse, change = _along_modes(features, p, residual, t, moved, dp, dr, dt)
+    gain = _spread(train_b0, c, coefficients)
+    # The features move, while the impulses stay.
+    _, direct = jax.jvp(partial(_response, train_b0), (w, b, x, impulse), (dw, db, dx, jnp.zeros_like(impulse)))
+    indirect = _spread(train_b0, c, change)
+    return gain, (direct[0] + indirect[0], direct[1] + indirect[1])
+
+
+@jax.custom_jvp
+def _gained_of(features: Array, p: Array, residual: Array, t: Array) -> Array:
+    """What the weights of features gain from 0 to t, features written out: `(data, some)`."""
+    modes = _modes(features, jnp.sqrt(p), residual)
+    return _dot(modes.across, modes.sizes * grown(modes.sizes**2, t, modes.null) * modes.along)
+
+
+@_gained_of.defjvp
+def _gained_of_jvp(primals: tuple, tangents: tuple) -> tuple:
+    gain, impulse, change = _along_modes(*primals, *tangents)
+    return gain, _dot(impulse, tangents[0]) + change
+
+
+def _along_modes(
+    features: Array, p: Array, residual: Array, t: Array, moved: Array, dp: Array, dr: Array, dt: Array
+) -> tuple[Array, Array, Array]:
+    """The gains of the features, the impulses that make them, and what the move of these adds to the gains."""
+    root = jnp.sqrt(p)
     vectors, sizes, across, along, null = _modes(features, root, residual)
     rates = jnp.where(sizes**2 > null, sizes**2, 0)
     shares = grown(sizes**2, t, null)
-    gain = _spread(train_b0, c, _dot(across, sizes * shares * along))
     impulse = root * _dot(vectors, shares * along)
-    # The features move, while the impulses stay.
-    _, direct = jax.jvp(partial(_response, train_b0), (w, b, x, impulse), (dw, db, dx, jnp.zeros_like(impulse)))
-    # The impulses move. What the gain becomes along V:
+    # What the gain becomes along V:
     between = _divided(rates[:, None], rates[None], t)
-    moved = _with_b0(_compressed_tangent(c, w, x, dw, db, dx), train_b0, 0)
     moved = _dot(vectors.T, _dot(root[:, None] * moved, across))
     fits = _dot(features, across)
     change = sizes * shares * _dot(root * dr, vectors)
@@ -297,8 +325,7 @@ def _gained_jvp(train_b0: bool, primals: tuple, tangents: tuple) -> tuple:
     unseen = jnp.where(ended, 0, t) * residual - _dot(fits, _divided(rates, jnp.zeros_like(rates), t) * sizes * along)
     beyond = _dot(jnp.where(p > 0, 0, unseen) * dp, features)
     change = _dot(across, change) + beyond - _dot(across, _dot(beyond, across))
-    indirect = _spread(train_b0, c, change)
-    return gain, (direct[0] + indirect[0], direct[1] + indirect[1])
+    return _dot(across, sizes * shares * along), impulse, change
 
 
 def _divided(k: Array, other: Array, t: Array) -> Array:

@@ -15,7 +15,7 @@ from jspline.curvature._lanczos import gram_diagonal
 from jspline.curvature._spectrum import pull
 from jspline.datasets import Dataset
 from jspline.objective import value_and_grad
-from jspline.problem import Problem, b0_moved, data_and_b0
+from jspline.problem import Problem, b0_moved, quadratic
 
 
 class Theorem5(NamedTuple):
@@ -64,20 +64,21 @@ def theorem5(net: ReLUNet, problem: Problem | Dataset, *, tol: float | None = No
     Theory: docs/theory.md 5.4.
     """
     check_kind(ReLUNet, net=net)
-    data, train_b0 = data_and_b0(problem)
+    problem = quadratic(net, problem)
+    data = problem.data
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     if tol is not None:
         check_positive(strict=False, tol=tol)
-    pulls = np.asarray(pull(net, data))
-    _, grad = value_and_grad(net, data)
-    gradient = float(jnp.linalg.norm(flat(grad, train_b0)))
+    pulls = np.asarray(pull(net, problem))
+    _, grad = value_and_grad(net, problem)
+    gradient = float(jnp.linalg.norm(flat(grad, problem.train_b0, problem.biases)))
     if tol is None:
         energy = jnp.sum(data.weight * data.y**2) + jnp.finfo(net.w.dtype).tiny
-        size_of_terms = jnp.sqrt(energy * jnp.max(gram_diagonal(net, data, train_b0)))
+        size_of_terms = jnp.sqrt(energy * jnp.max(gram_diagonal(net, problem)))
         tol = float(size_of_terms) * (1e-8 if net.w.dtype == jnp.float64 else 1e-3)
-    w, b, v = (np.asarray(part) for part in (net.w, net.b, net.v))
-    seen = np.asarray(data.x)[np.asarray(data.weight) > 0]
-    on_data = int(np.sum(np.any((w * seen[:, None] == -b) & (w != 0), axis=0)))
+    v, weighs = np.asarray(net.v), np.asarray(data.weight) > 0
+    w, x = (np.asarray(part).reshape(len(part), -1) for part in (net.w, data.x))
+    on_data = int(np.sum(np.any((x[weighs] @ w.T == -np.asarray(net.b)) & np.any(w, axis=1), axis=0)))
     silent = int(np.sum((v == 0) & (pulls > tol)))
     gap, critical = float(pulls.max()), gradient <= tol
     holds = gap <= tol and on_data == 0

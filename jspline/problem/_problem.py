@@ -15,11 +15,13 @@ from jspline._checks import (
     Result,
     as_like,
     check_kind,
+    check_net,
     check_positive,
     check_scalar,
     check_unbatched,
     is_concrete,
 )
+from jspline.charts import Spline
 from jspline.datasets import Dataset
 from jspline.problem._loss import Loss, Squared
 
@@ -101,7 +103,7 @@ class Problem(eqx.Module):
         Args:
             square: whether the function knows the square loss only.
             decay: whether it knows weight decay.
-            inputs: the only number of inputs that it knows; None for any.
+            inputs: the only number of inputs that it knows; None for any. 1 is x of shape `(data,)`.
             biases: the only answer that it knows to whether there are hidden biases; None for both.
             train_b0: the same for whether the output bias moves.
 
@@ -112,8 +114,10 @@ class Problem(eqx.Module):
             raise ValueError(f"This knows the square loss only, not {type(self.loss).__name__}.")
         if self.decayed and not decay:
             raise ValueError("This knows no weight decay: leave out `decay`.")
-        if inputs is not None and self.inputs != inputs:
-            raise ValueError(f"This is for {inputs} input{'s' * (inputs > 1)}; the data have {self.inputs}.")
+        if inputs is not None and (self.inputs != inputs or (inputs == 1) != self.data.on_line):
+            given = f"`x` has an axis of {self.inputs}" if not self.data.on_line else "the data have 1"
+            asked = "1 input, x of shape (data,)" if inputs == 1 else f"{inputs} inputs"
+            raise ValueError(f"This is for {asked}; {given}.")
         if biases is not None and self.biases != biases:
             raise ValueError(f"This knows nets {'with' if biases else 'without'} hidden biases only.")
         if train_b0 is not None and self.train_b0 != train_b0:
@@ -123,7 +127,7 @@ class Problem(eqx.Module):
     @property
     def inputs(self) -> int:
         """The number of inputs of the data."""
-        return 1
+        return self.data.inputs
 
 
 def as_problem(problem: Problem | Dataset, **known: Any) -> Problem:
@@ -136,8 +140,33 @@ def as_problem(problem: Problem | Dataset, **known: Any) -> Problem:
             kinds = "a jspline.Dataset, such as Dataset(x, y), or a jspline.Problem"
             raise TypeError(f"`problem` must be {kinds}; got {type(problem).__name__}.")
         problem = Problem(problem)
-    check_unbatched(problem.data.x)
+    check_unbatched(problem.data.y)
     return problem.require(**known)
+
+
+def quadratic(net: Any, problem: Problem | Dataset, **known: Any) -> Problem:
+    """For a function that knows square loss and no decay, but any number of inputs and nets without hidden biases: the
+    problem, to which the net (or spline) fits."""
+    problem = as_problem(problem, square=True, decay=False, **known)
+    check_fitting(net, problem)
+    return problem
+
+
+def check_fitting(net: Any, problem: Problem) -> None:
+    """Raise `ValueError` unless a net (or spline) has the inputs of the data, and biases only if it may.
+
+    `TypeError` for what is neither.
+    """
+    if isinstance(net, Spline):
+        check_unbatched(net.mu)
+        problem.require(inputs=1, biases=True)
+        return
+    check_net(net, inputs=None)
+    if net.w.shape[1:] != problem.data.x.shape[1:]:
+        shapes = [f"w of shape {net.w.shape}", f"x of shape {problem.data.x.shape}"]
+        raise ValueError(f"Net and data must have the same inputs; got {shapes[0]} and {shapes[1]}.")
+    if not problem.biases and is_concrete(net.b) and np.any(np.asarray(net.b)):
+        raise ValueError("The problem has no hidden biases (biases=False): `b` must be 0.")
 
 
 def plain_problem(problem: Problem | Dataset, **known: Any) -> Problem:
