@@ -298,8 +298,12 @@ def _gained_of(features: Array, p: Array, residual: Array, t: Array) -> Array:
 
 @_gained_of.defjvp
 def _gained_of_jvp(primals: tuple, tangents: tuple) -> tuple:
-    gain, impulse, change = _along_modes(*primals, *tangents)
-    return gain, _dot(impulse, tangents[0]) + change
+    (features, p, residual, t), (moved, dp, dr, dt) = primals, tangents
+    data, some = features.shape
+    # Features of which there are as many as data: what the others leave of the residual has modes of its own then.
+    features, moved = (jnp.pad(each, ((0, 0), (0, max(data - some, 0)))) for each in (features, moved))
+    gain, impulse, change = _along_modes(features, p, residual, t, moved, dp, dr, dt)
+    return gain[:some], (_dot(impulse, moved) + change)[:some]
 
 
 def _along_modes(
