@@ -3,7 +3,7 @@
 from jspline.dynamics._cell import FlowTerm, cell
 from jspline.dynamics._compile import compiler_options
 from jspline.dynamics._condense import condense, nothing_follows
-from jspline.dynamics._field import net_field, polar_field, spline_field
+from jspline.dynamics._field import breakplane_field, net_field, polar_field, spline_field
 from jspline.dynamics._flow import advance, finish, flow, sensitivity, start
 from jspline.dynamics._log import KINDS, Events
 from jspline.dynamics._methods import Diffrax, Exact
@@ -29,6 +29,7 @@ __all__ = [
     "Sensitivity",
     "Solution",
     "advance",
+    "breakplane_field",
     "cell",
     "charge_drift",
     "compiler_options",

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jspline._checks import check_unbatched, is_concrete
+from jspline._checks import check_net, is_concrete
 from jspline._roots import root
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
@@ -35,7 +35,7 @@ def condense(net: ReLUNet) -> ReLUNet:
     the file. Places that are not needed hold a dead neuron (0, 0, 0).
     Raises `ValueError` if a bias is known and not 0.
     """
-    check_unbatched(net.w)
+    check_net(net)
     if is_concrete(net.b) and np.any(np.asarray(net.b)):
         raise ValueError("`condense` needs a net without biases (b = 0), so that all breakpoints are at 0.")
     sides = [_atoms(net, side) for side in (1, -1)]

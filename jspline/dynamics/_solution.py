@@ -211,7 +211,8 @@ def charge_drift(start: ReLUNet, end: ReLUNet) -> Float[Array, ""]:
     """
     check_kind(ReLUNet, start=start, end=end)
     check_one_width(start, end)
-    size = jnp.maximum(*(net.v**2 + net.w**2 + net.b**2 for net in (start, end)))
+    squares = (net.w**2 if net.on_line else jnp.sum(net.w**2, axis=-1) for net in (start, end))
+    size = jnp.maximum(*(net.v**2 + square + net.b**2 for net, square in zip((start, end), squares, strict=True)))
     return jnp.max(jnp.abs(charge(end) - charge(start)) / jnp.where(size > 0, size, 1))
 
 

@@ -2,11 +2,12 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array
 
-from jspline._checks import check_net, check_whole
+from jspline._checks import check_whole
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.problem._problem import Problem, as_problem
+from jspline.problem._problem import Problem, as_problem, check_fitting
 
 LEAST = 16
 """The smallest of the sizes that `common_size` gives."""
@@ -32,8 +33,8 @@ def pad(
     Numerical caveat: what is a mean over parameters, such as the error that chooses the steps of a flow, is one over
     more of them.
     """
-    check_net(net)
-    problem = as_problem(problem, inputs=1)
+    problem = as_problem(problem)
+    check_fitting(net, problem)
     data = problem.data
     width, size = net.width if width is None else width, data.size if size is None else size
     check_whole(least=net.width, width=width)
@@ -41,10 +42,14 @@ def pad(
     neurons, rows = (0, width - net.width), (0, size - data.size)
     # So that they count for nothing in the length of the parameters.
     b = jnp.pad(net.b, neurons, constant_values=-NEXT_TO_NOTHING)
-    dead = ReLUNet(jnp.pad(net.w, neurons), b, jnp.pad(net.v, neurons), net.b0)
-    x, y = (jnp.pad(part, rows, mode="edge") for part in (data.x, data.y))
+    dead = ReLUNet(_more(net.w, neurons), b, jnp.pad(net.v, neurons), net.b0)
+    x, y = _more(data.x, rows, mode="edge"), jnp.pad(data.y, rows, mode="edge")
     more = Dataset(x, y, jnp.pad(data.weight, rows), constant=data.constant)
     return dead, eqx.tree_at(lambda p: p.data, problem, more)
+
+
+def _more(rows: Array, count: tuple[int, int], mode: str = "constant") -> Array:
+    return jnp.pad(rows, (count, *[(0, 0)] * (rows.ndim - 1)), mode=mode)
 
 
 def common_size(count: int, *, least: int = LEAST, factor: int = 2) -> int:
