@@ -251,10 +251,10 @@ def check_most(said: str, value: int | np.integer, most: int = MOST) -> None:
         raise ValueError(f"{said} must be at most {most:,}; got {value}.")
 
 
-def check_neurons(width: int, dtype: Any) -> None:
+def check_neurons(width: int, dtype: Any, inputs: int = 1) -> None:
     """Raise `ValueError` unless `width` is a whole number of at least 1, and a net of it fits into memory."""
     check_whole(width=width)
-    check_memory(f"A net of {width:,} neurons", 3 * width * np.dtype(dtype).itemsize, "take fewer")
+    check_memory(f"A net of {width:,} neurons", (inputs + 2) * width * np.dtype(dtype).itemsize, "take fewer")
 
 
 def check_vectors(**vectors: Array) -> None:

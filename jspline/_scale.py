@@ -4,6 +4,7 @@ Products carry exponents of their own: nothing over- or underflows on the way to
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -45,14 +46,17 @@ def shifted(x: Array, e: Array) -> Array:
     return x * _two_to(e >> 1, x.dtype) * _two_to((e + 1) >> 1, x.dtype)
 
 
-def product(factors: tuple[ArrayLike, ...], over: tuple[ArrayLike, ...] = ()) -> Array:
-    """The product of `factors` over that of `over`, in the dtype of the first of them; shapes broadcast."""
+def product(factors: tuple[ArrayLike, ...], over: tuple[ArrayLike, ...] = (), powers: tuple[Array, ...] = ()) -> Array:
+    """The product of `factors` over that of `over`, in the dtype of the first of them; shapes broadcast.
+
+    Times two to the whole numbers `powers`, each of the shape of one of the factors.
+    """
     dtype = jnp.asarray(factors[0]).dtype
-    return _product(*(tuple(jnp.asarray(x, dtype) for x in each) for each in (factors, over)))
+    return _product(*(tuple(jnp.asarray(x, dtype) for x in each) for each in (factors, over)), powers)
 
 
 @compiled
-def _product(factors: tuple[Array, ...], over: tuple[Array, ...]) -> Array:
+def _product(factors: tuple[Array, ...], over: tuple[Array, ...], powers: tuple[Array, ...]) -> Array:
     dtype, rank = factors[0].dtype, max(x.ndim for x in (*factors, *over))
 
     def parts(values: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -65,9 +69,36 @@ def _product(factors: tuple[Array, ...], over: tuple[Array, ...]) -> Array:
     if over:
         below, e_below = parts(over)
         above, e = above / below, e - e_below
+    for more in powers:
+        e = e + jnp.reshape(more, (1,) * (rank - more.ndim) + more.shape)
     most = 3 * jnp.finfo(dtype).maxexp  # out of range, whatever the mantissas
     e = jnp.clip(e, -most, most)
     return shifted(shifted(above, e >> 1), (e + 1) >> 1)
+
+
+def to_the(x: Float[Array, "..."], n: int) -> tuple[Array, Array]:
+    """x^n for x >= 0, as a number from about 1/2 to 2 (or 0) and a power of two: in range for every n >= 0."""
+    zero = x == 0
+    e = exponent(jnp.where(zero, 1, x))
+    log = n * jnp.log2(shifted(jnp.where(zero, 1, x), -e))
+    whole = jnp.round(jax.lax.stop_gradient(log))
+    mantissa = jnp.exp2(log - whole)
+    return jnp.where(zero & (n > 0), 0, mantissa), n * e + _whole(whole)
+
+
+def exponential(x: Float[Array, "..."]) -> tuple[Array, Array]:
+    """e^x likewise, for x down to -10^8."""
+    x = jnp.where(x < -1e8, -1e8, x)
+    whole = jnp.round(jax.lax.stop_gradient(x) / math.log(2))
+    # log 2 in two parts, the first of few bits: its product with `whole` is exact.
+    first = jnp.asarray(0.693359375, x.dtype)
+    rest = jnp.asarray(math.log(2) - 0.693359375, x.dtype)
+    return jnp.exp((x - whole * first) - whole * rest), _whole(whole)
+
+
+def _whole(x: Array) -> Array:
+    """As integers of as many bits, which exponents are."""
+    return jnp.where(jnp.isnan(x), 0, x).astype(f"int{jnp.finfo(x.dtype).bits}")
 
 
 def _two_to(e: Array, dtype: jnp.dtype) -> Array:

@@ -7,10 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from jspline._checks import MOST, check_positive, check_whole
-from jspline.charts import ReLUNet, roughness
+from jspline.charts import ReLUNet
 from jspline.ensemble._collect import BLOCKS
 from jspline.ensemble._statistics import LogBins, Moments, counts
 from jspline.init import Law
@@ -24,7 +24,10 @@ WIDEST = MOST // BLOCKS
 
 
 class LawBins(NamedTuple):
-    """Where breakpoints and delta-slopes are counted, and the roughness in units of its standard deviation."""
+    """Where breakpoints and delta-slopes are counted, and the roughness in units of its standard deviation.
+
+    Of a law with `inputs` beta stands for gamma and mu for eta.
+    """
 
     beta: LogBins
     mu: LogBins
@@ -42,7 +45,7 @@ class LawSample(eqx.Module):
     """What is kept of a block of networks: merged by adding.
 
     Attributes:
-        joint: neurons by the bins of beta and mu; its sums over either are the marginals.
+        joint: neurons by the bins of beta and mu, or of gamma and eta; its sums over either are the marginals.
         rough: moments of the roughness.
         excess: networks by the bin of (rho - E rho) / sd rho.
     """
@@ -68,15 +71,16 @@ class LawBlock(eqx.Module):
     @property
     def nets(self) -> int:
         """Networks of a block."""
-        return max(1, BLOCK // self.width)
+        inputs = getattr(self.law, "inputs", None) or 1
+        return max(1, 3 * BLOCK // ((inputs + 2) * self.width))
 
     def draw(self, key: PRNGKeyArray) -> ReLUNet:
         """The networks of a block, `(nets, width)`."""
         return jax.vmap(lambda k: self.law.sample(self.width, key=k))(jax.random.split(key, self.nets))
 
     def __call__(self, net: ReLUNet) -> LawSample:
-        beta, mu = -net.b / net.w, net.w * net.v
-        rho = jax.vmap(roughness)(net)
+        beta, mu = self._places(net)
+        rho = jnp.sum(mu**2, axis=-1)
         mean, var = self.law.roughness_mean(self.width), self.law.roughness_var(self.width)  # type: ignore[attr-defined]
         sizes = (self.bins.beta.size, self.bins.mu.size)
         excess = self.bins.excess.number((rho - mean) / jnp.sqrt(var))
@@ -85,6 +89,13 @@ class LawBlock(eqx.Module):
             Moments.of(rho),
             counts((self.bins.excess.size,), excess),
         )
+
+    def _places(self, net: ReLUNet) -> tuple[Array, Array]:
+        """beta and mu, or gamma and eta, of a batch of nets."""
+        if getattr(self.law, "inputs", None) is None:
+            return -net.b / net.w, net.w * net.v
+        norm = jnp.linalg.norm(net.w, axis=-1)
+        return -net.b / norm, norm * net.v
 
 
 def kolmogorov(count: np.ndarray, cdf: np.ndarray) -> float:

@@ -57,4 +57,4 @@ def flat(net: ReLUNet, kind: Literal["zero", "mirror"] = "zero") -> ReLUNet:
     if kind == "zero":
         return eqx.tree_at(lambda n: (n.v, n.b0), net, (jnp.zeros_like(net.v), jnp.zeros_like(net.b0)))
     twice = jnp.concatenate([net.v, -net.v])
-    return ReLUNet(jnp.concatenate([net.w, net.w]), jnp.tile(net.b, 2), twice, jnp.zeros_like(net.b0))
+    return ReLUNet(jnp.concatenate([net.w] * 2), jnp.concatenate([net.b] * 2), twice, jnp.zeros_like(net.b0))

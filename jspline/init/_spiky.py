@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jspline._checks import as_floats, as_key, check_kind, check_positive, check_scalar, check_whole
 from jspline.charts import ReLUNet
-from jspline.init._law import Law, RoughnessLaw, orientations
+from jspline.init._law import Law, RoughnessLaw, check_line, orientations
 
 
 class Spiky(Law):
@@ -23,7 +23,7 @@ class Spiky(Law):
         count: how many neurons are spikes.
 
     Raises:
-        ValueError: when height is not positive, or count is no whole number of at least 0.
+        ValueError: when height is not positive, count is no whole number of at least 0, or the base has `inputs`.
     """
 
     base: Law
@@ -36,6 +36,7 @@ class Spiky(Law):
         check_positive(height=height)
         check_whole(least=0, count=count)
         check_kind(Law, base=base)
+        check_line(base, "`Spiky`")
         self.base, self.height, self.count = base, height, count
 
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:

@@ -18,6 +18,7 @@ from jaxtyping import Array
 
 from jspline._checks import is_concrete
 from jspline.init import Gaussian, Law, Uniform, UniformBreakpoints
+from jspline.init._law import check_line
 
 NODES = 16
 """Of the rule in each panel: exact to rounding for the laws of the package."""
@@ -72,6 +73,7 @@ def moments(law: Law | Callable, given: tuple | None, about: ArrayLike, like: Ar
     Raises:
         ValueError: for a law that is not known, a function without moments, or moments that no density has.
     """
+    check_line(law, "`weighted_spline`")
     match law:
         case Gaussian():
             found: tuple[ArrayLike, ArrayLike, ArrayLike] = law.sigma_w**2, 0.0, (law.sigma_b / law.sigma_w) ** 2

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from jspline.init import Balanced, Gaussian, Law, Uniform, UniformBreakpoints, glorot, he
+from jspline.init._law import check_line
 
 Numbers = np.ndarray
 
@@ -102,6 +103,7 @@ def labels_of(law: Law | Callable) -> Labels:
         )
     if law is glorot:
         return _gaussian(*[np.sqrt(2.0)] * 3)
+    check_line(law, "The infinite width of `jspline.meanfield`")
     match law:
         case Balanced():
             return _balanced(float(law.scale))
