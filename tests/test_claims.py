@@ -17,7 +17,7 @@ from jspline import claims, plot
 from jspline.claims._audit import describe
 from jspline.claims._claim import Run
 from jspline.claims._decide import LEVEL, above, distributed, equal, exponent, frequencies, mean, more_often, share
-from jspline.claims._programs import compiled, in_tiles, side_by_side
+from jspline.claims._programs import compiled, in_tiles
 from jspline.claims.literature import _mulayoff as mulayoff
 from jspline.claims.paper import _cor1 as cor1
 from jspline.claims.paper import _eq6 as eq6
@@ -28,6 +28,7 @@ from jspline.claims.paper import _text_extrema as extrema
 from jspline.claims.paper import _text_signs as signs
 from jspline.cli import app
 from jspline.cli._page import draw_figures, page
+from jspline.ensemble._tile import side_by_side
 
 CLAIMS = {claim.id: claim for claim in claims.CLAIMS}
 

@@ -1,15 +1,14 @@
 """How claims run what takes long: compiled once, in tiles, several at a time."""
 
 import functools
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
 from jspline.dynamics import compiler_options
-from jspline.ensemble import programs_at_once
+from jspline.ensemble._tile import side_by_side
 
 
 def compiled(function: Callable) -> Callable:
@@ -20,18 +19,6 @@ def compiled(function: Callable) -> Callable:
         return jax.jit(function, compiler_options=compiler_options())
 
     return lambda *arguments: at_last()(*arguments)
-
-
-def side_by_side(function: Callable, items: Iterable[Any]) -> list[Any]:
-    """`function` of each item, as many at a time as the device takes. What runs is waited for, also after Ctrl-C."""
-    x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
-
-    def one(item: Any) -> Any:
-        with jax.enable_x64(x64):  # in a thread of its own JAX does not know what `with` said outside
-            return jax.block_until_ready(function(item))
-
-    with ThreadPoolExecutor(programs_at_once(jax.devices()[0])) as threads:
-        return list(threads.map(one, items))  # which cancels those that have not begun if one fails
 
 
 def in_tiles(program: Callable, lanes: Any, tile: int) -> Any:

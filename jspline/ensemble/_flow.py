@@ -3,7 +3,7 @@
 import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from jspline.ensemble._tile import (
     key_data,
     placed,
     programs_at_once,
+    side_by_side,
     tiled,
     working_devices,
 )
@@ -114,7 +115,7 @@ def flow(
                 queue = Queue(work, job, todo, max_steps)
                 functions = (make_one, first), (Bound(_filled, (begin,)), None), (_advanced, None), (end, last)
                 slots = [Slots(queue, functions, data, part, one) for part in _apart(devices)]
-                _side_by_side(slots, queue)
+                side_by_side(partial(Slots.drain, queue=queue), slots, devices[0], stop=queue.stop)
         return work.dataset()
     finally:
         work.close()
@@ -128,25 +129,6 @@ def _apart(devices: tuple[jax.Device, ...]) -> list[tuple[jax.Device, ...]]:
     if devices[0].platform != "cpu":
         return [devices]
     return [(device,) for device in devices[: programs_at_once(devices[0])]]
-
-
-def _side_by_side(slots: list["Slots"], queue: "Queue") -> None:
-    """A thread for each; what fails in one of them, or Ctrl-C, stops all."""
-    if len(slots) == 1:
-        slots[0].drain(queue)
-        return
-    x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
-
-    def drain(each: Slots) -> None:
-        with jax.enable_x64(x64):  # in a thread of its own JAX does not know what `with` said outside
-            each.drain(queue)
-
-    with ThreadPoolExecutor(len(slots)) as threads:
-        try:
-            for future in wait([threads.submit(drain, each) for each in slots], return_when=FIRST_EXCEPTION).done:
-                future.result()
-        finally:
-            queue.stop()
 
 
 class Queue:

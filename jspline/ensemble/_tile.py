@@ -7,7 +7,8 @@ any number of devices, and after an interruption, need the same tile. Nothing pa
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +151,37 @@ def programs_at_once(device: jax.Device) -> int:
     if device.platform != "cpu":
         return 1
     return max(1, max(cores(), len(device.client.local_devices())) - 1)
+
+
+def side_by_side(
+    function: Callable,
+    items: Iterable[Any],
+    device: jax.Device | None = None,
+    *,
+    stop: Callable[[], None] = lambda: None,
+) -> list[Any]:
+    """`function` of each item, as many at a time as the device (by default JAX's first) takes, in threads.
+
+    What fails in one, or Ctrl-C, stops all: `stop` is called at the end, those that have not begun are left, and what
+    runs is waited for.
+    """
+    items, x64 = list(items), jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    if len(items) == 1:
+        return [function(items[0])]
+
+    def one(item: Any) -> Any:
+        with jax.enable_x64(x64):  # in a thread of its own JAX does not know what `with` said outside
+            return jax.block_until_ready(function(item))
+
+    with ThreadPoolExecutor(programs_at_once(device or jax.devices()[0])) as threads:
+        futures = [threads.submit(one, item) for item in items]
+        try:
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+            return [future.result() for future in futures]
+        finally:
+            stop()
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def placed(tree: Any, devices: tuple[jax.Device, ...]) -> Any:

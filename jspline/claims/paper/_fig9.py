@@ -17,9 +17,9 @@ import optax
 
 from jspline.claims._claim import Budget, Claim, Compared, Evidence, Run
 from jspline.claims._decide import at_least, at_most, counted, more_often
-from jspline.claims._programs import side_by_side
 from jspline.datasets import Dataset, quadratic
 from jspline.descent import BatchNormNet, train
+from jspline.ensemble._tile import side_by_side
 from jspline.init import he
 from jspline.plot import paper
 from jspline.pwl import dynamic_programming, greedy_merge
