@@ -183,13 +183,15 @@ def _of_neuron(law: Gaussian, x1: Array, x2: Array, train: Train, biases: bool) 
     if train == "v":
         return through_v / (2 * jnp.pi)
     products = _dot(*(_lifted(1.0, 1.0, x, biases) for x in (x1, x2)))
-    return jnp.asarray(through_v + law.sigma_v**2 * products * far) / (2 * jnp.pi)
+    return (through_v + as_like(x1, sigma_v=law.sigma_v) ** 2 * products * far) / (2 * jnp.pi)
 
 
 def _lifted(scale: ArrayLike, last: ArrayLike, x: Array, biases: bool) -> Array:
     """(scale x, last), or without biases the first part of it, a row for each point."""
-    rows = scale * (x[:, None] if x.ndim == 1 else x)
-    return jnp.concatenate([rows, jnp.broadcast_to(last, (len(x), 1)).astype(rows.dtype)], axis=1) if biases else rows
+    rows = as_like(x, scale=scale) * (x[:, None] if x.ndim == 1 else x)
+    if not biases:
+        return rows
+    return jnp.concatenate([rows, jnp.broadcast_to(as_like(x, last=last), (len(x), 1))], axis=1)
 
 
 def _dot(one: Array, other: Array) -> Array:
