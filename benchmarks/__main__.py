@@ -17,6 +17,7 @@ from benchmarks import (
     flow_wide,
     gradient,
     holzmueller,
+    inputs,
     kernel,
     meanfield,
     pwl,
@@ -31,6 +32,10 @@ SUITES: dict[str, dict[str, Callable[[bool], str]]] = {
         "hessian": curvature.hessians,
         "hessian batch": curvature.batches,
         "curvature wide": curvature.wide,
+    },
+    "inputs": {
+        "inputs hessian": inputs.hessians,
+        "inputs gradient": inputs.gradients,
     },
     "flow": {
         "flow": flow.lanes,

@@ -4,7 +4,7 @@ With the lifted datum x~ = (x, 1) and u = (w, b), the columns of neuron i are v_
 summed over the data, are products of matrices; products of two rows, summed over the neurons, are those of two masks,
 times x~_n . x~_m.
 
-Theory: docs/theory.md 12.3.
+Theory: docs/theory.md 15.3.
 """
 
 import equinox as eqx

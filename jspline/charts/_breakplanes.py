@@ -3,7 +3,7 @@
 A neuron is active on one side of the plane xi . x = gamma, towards which its unit normal xi points, and there the slope
 of f changes by eta xi. For one input the planes are breakpoints: xi = s, gamma = s beta, eta = s mu.
 
-Theory: docs/theory.md 12.1.
+Theory: docs/theory.md 15.1.
 """
 
 from typing import NamedTuple
@@ -142,7 +142,7 @@ class Breakplanes(eqx.Module):
         A neuron with eta = 0 and c >= 0 has (w, b) = 0 and no plane: it comes back silent, with v = sqrt(c). Called
         with concrete arrays, that is warned of. A neuron with xi = 0 comes back silent with w = 0 and its charge.
 
-        Theory: docs/theory.md 1.4, 12.1.
+        Theory: docs/theory.md 1.4, 15.1.
         """
         c = self._charges(charge)
         silent = self._silent()
@@ -158,7 +158,7 @@ class Breakplanes(eqx.Module):
     def metric(self, charge: Reals) -> Metric:
         """The inverse of the metric that (w, b, v) puts on (gamma, eta, xi), for the given charge; infinite at w = 0.
 
-        Theory: docs/theory.md 12.1.
+        Theory: docs/theory.md 15.1.
         """
         _, size, v = self._sizes(self._charges(charge))
         square, cross = size**2, -self.gamma * self.eta / size**2

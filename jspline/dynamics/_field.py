@@ -56,7 +56,7 @@ def breakplane_field(planes: Breakplanes, charge: Float[Array, " width"], proble
     Minus the gradient, by the `Breakplanes.metric`. Singular where w = 0; a neuron with eta = 0 and charge >= 0, which
     has (w, b) = 0, does not move.
 
-    Theory: docs/theory.md 12.1.
+    Theory: docs/theory.md 15.1.
     """
     unit = planes.unit_net()
     sums = relevant_sums(unit, problem)

@@ -11,7 +11,7 @@ For infinitely many neurons (w, b, v) of a Gaussian law K is known: with a = (si
 a and a', one neuron adds on average |a||a'| (sin t + (pi - t) cos t) / (2 pi) through v, and sigma_v^2 (x . x' + 1)
 (pi - t) / (2 pi) through w and b: the arc-cosine kernels of order 1 and 0 (Cho and Saul 2009).
 
-Theory: docs/theory.md 12.4.
+Theory: docs/theory.md 15.4.
 """
 
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def ridge(
         ValueError: for a penalty that is not positive, a law without a `width`, or more data than fit into memory.
         TypeError: for a law whose kernel is not known.
 
-    Theory: docs/theory.md 12.4.
+    Theory: docs/theory.md 15.4.
     """
     check_choice(train=train, choices=("v", "all"))
     match law_or_net:
