@@ -62,6 +62,10 @@ def in_torch(net: jspline.ReLUNet, data: jspline.Dataset) -> tuple[Any, Any, Any
     return torch, theta, loss
 
 
+def _as_numpy(function: Callable[[Any], Any], theta: Any) -> Any:
+    return function(theta).numpy()
+
+
 def by_curvlinops(net: jspline.ReLUNet, data: jspline.Dataset) -> Callable[[], Any] | None:
     """The Hessian as curvlinops makes it: a linear operator, times the identity. None without it."""
     try:
@@ -97,8 +101,8 @@ def hessians(smoke: bool) -> str:
             "jax.hessian": partial(jax.jit(partial(jspline.hessian, method="autodiff")), net, data)
         }
         if not smoke and (given := in_torch(net, data)) is not None:
-            torch, theta, loss = given
-            rivals["torch"] = lambda torch=torch, theta=theta, loss=loss: torch.func.hessian(loss)(theta).numpy()
+            torch, theta, of_it = given
+            rivals["torch"] = partial(_as_numpy, torch.func.hessian(of_it), theta)
         if not smoke and (operator := by_curvlinops(net, data)) is not None:
             rivals["curvlinops"] = operator
         for name, call in rivals.items():  # each by itself: threads of some go on spinning for a while
@@ -128,10 +132,8 @@ def gradients(smoke: bool) -> str:
         times = medians(calls, 0.1 if smoke else 5.0)
         error = difference(calls["jspline"](), calls["autodiff"]())
         if not smoke and (given := in_torch(net, data)) is not None:
-            torch, theta, loss = given
-            torch_call = torch.func.grad_and_value(loss)
-            torch_call(theta)
-            times |= medians({"torch": lambda f=torch_call, theta=theta: (f(theta), 0)[1]}, 2.0)
+            torch, theta, of_it = given
+            times |= medians({"torch": partial(_as_numpy, torch.func.grad(of_it), theta)}, 2.0)
         row = [f"{size:,}", f"{width:,}", f"{inputs}", duration(times["jspline"])]
         for name in ("by hand", "autodiff", "torch"):
             row += [duration(times[name]), f"{times['jspline'] / times[name]:.2g}"] if name in times else ["", ""]

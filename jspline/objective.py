@@ -29,7 +29,7 @@ from jspline.activation import Method, activation
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.problem import Loss as Loss
-from jspline.problem import Problem, as_problem, check_fitting, quadratic
+from jspline.problem import Problem, as_problem, check_fitting, of_net, quadratic
 from jspline.problem import Squared as Squared
 
 __all__ = ["Point", "Sums", "loss", "predict", "relevant_sums", "value_and_grad"]
@@ -55,6 +55,7 @@ class Sums(NamedTuple):
     total: Float[Array, ""]
 
 
+@of_net
 @compiled
 def predict(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, " data"]:
     """f(x_n) at the data, `(data,)`."""
@@ -62,6 +63,7 @@ def predict(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method
     return fit
 
 
+@of_net
 @compiled
 def loss(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = "auto") -> Float[Array, ""]:
     """L = constant + sum_n p_n l(f(x_n), y_n), of a data set 1/2 sum_n p_n (y_n - f(x_n))^2.
@@ -72,6 +74,7 @@ def loss(net: ReLUNet | Spline, problem: Problem | Dataset, *, method: Method = 
     return _loss(predict(net, problem, method=method), problem)
 
 
+@of_net
 @compiled
 def value_and_grad(
     net: Point, problem: Problem | Dataset, *, method: Method = "auto"
@@ -95,6 +98,7 @@ def value_and_grad(
     return _loss(fit, problem), grad
 
 
+@of_net
 @compiled
 def relevant_sums(net: ReLUNet, problem: Problem | Dataset, *, method: Method = "auto") -> Sums:
     """The sums that gradient and flow are made of (the paper's relevant residuals, section 2.1)."""
@@ -138,7 +142,7 @@ def _forward_many(
     """The same for several inputs: one product of matrices each way."""
     active = activation(net.w, net.b, data.x, method)
     centre = data.middle
-    x, b = data.x - centre, net.b + _product(net.w, centre)
+    x, b = data.x - centre[None], net.b + _product(net.w, centre)
     fit = _product(jnp.where(active.mask(), _product(x, net.w.T) + b[None], 0), net.v)
 
     def sum_over_active(e: Array) -> tuple[Array, Array, Array]:

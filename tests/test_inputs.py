@@ -1,11 +1,17 @@
 """Many inputs: charts, loss, gradient, curvature, null directions, and the kernel regime, against plain definitions."""
 
+from types import SimpleNamespace
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 from helpers import relative
+from test_every_function import CASES, problem
+from test_problem import TAKING
 
 import jspline
 from jspline import Breakplanes, Dataset, Problem, ReLUNet, curvature, dynamics, init, kernel
@@ -130,7 +136,9 @@ def test_float32_keeps_its_digits(inputs):
         for name, value in found.items():
             assert value.dtype == jnp.float32, name
             size = terms * (len(vector) if name in ("hvp", "gvp") else 1)
-            assert np.max(np.abs(value[k] - expected[name][k])) <= 100 * np.finfo(np.float32).eps * size, name
+            assert (
+                np.max(np.abs(np.asarray(value[k], float) - expected[name][k])) <= 100 * np.finfo(np.float32).eps * size
+            ), name
 
 
 @pytest.mark.parametrize("biases", [True, False])
@@ -191,7 +199,7 @@ def test_one_input_as_the_first_of_several():
         assert many.counts == one.counts
     for t in (0.7, np.inf):
         assert relative(kernel.flow(net, data, t).v, kernel.flow(line, on_line, t).v) <= 1e-10
-    assert data.tie_constant() == pytest.approx(on_line.tie_constant(), rel=1e-12)
+    assert float(data.tie_constant()) == pytest.approx(float(on_line.tie_constant()), rel=1e-12)
     assert relative(data.merged().y, on_line.merged().y) == 0
     one, of_one = data.standardize()
     other, of_other = on_line.standardize()
@@ -232,7 +240,7 @@ def test_charts_and_their_fields(inputs):
         (ReLUNet.to_polar, dynamics.polar_field(polar, data)),
     ]:
         _, expected = jax.jvp(to_chart, (net,), (velocity,))
-        assert relative(field, expected, np.ones(5)[: len(jax.tree.leaves(field))]) <= 1e-12
+        assert relative(field, expected, jax.tree.map(lambda leaf: 1 + jnp.abs(leaf), expected)) <= 1e-12
 
     def loss(eta, gamma):
         return jspline.loss(Breakplanes(eta, planes.xi, gamma, planes.b0).unit_net(), data)
@@ -274,7 +282,8 @@ def test_kernel_flow_is_that_of_the_linear_system():
     """By the matrix exponential, also where there are more data than features; its derivative by differences."""
     for inputs, biases in [(3, True), (2, False)]:
         net, data = draw(np.random.default_rng(11), inputs, biases=biases)
-        features = np.concatenate([np.maximum(data.x @ np.asarray(net.w).T + np.asarray(net.b), 0), np.ones((N, 1))], 1)
+        w, b, x = (np.asarray(part) for part in (net.w, net.b, data.x))
+        features = np.concatenate([np.maximum(x @ w.T + b, 0), np.ones((N, 1))], axis=1)
         residual, p = np.asarray(data.y - net(data.x)), np.asarray(data.weight)
         # theta' = F^T P (r - F theta), with the integral of the exponential in a block of its own.
         M = features.T @ (p[:, None] * features)
@@ -303,7 +312,7 @@ def test_ridge_is_the_gaussian_process(train):
     points = np.random.default_rng(14).normal(size=(2, 5, 3))
     fit = kernel.ridge(net, problem, 0.05, train=train)
     kept = np.asarray(weight) > 0
-    own = ReLUNet(net.w, net.b, net.v * (train == "all"), net.b0)
+    own = ReLUNet(net.w, net.b, net.v * float(train == "all"), net.b0)
 
     def K(x1, x2):
         return np.asarray(curvature.ntk(own, x1, x2, train_b0=problem.train_b0))
@@ -385,3 +394,30 @@ def test_one_sentence(act, message):
 def test_a_law_without_a_kernel():
     with pytest.raises(TypeError, match=r"known of a net and of an init\.Gaussian; got Uniform"):
         kernel.ridge(init.Uniform(1.0, 1.0, 1.0), Dataset([0.0, 1.0], [0.0, 1.0]), 1.0, width=3)
+
+
+KNOWING = {
+    *(
+        f"curvature.{name}"
+        for name in ("escape_direction", "extreme_eigenvalues", "gram", "hessian", "hvp", "jacobian")
+    ),
+    *("curvature.spectral_density", "curvature.spectrum", "curvature.zero_modes", "landscape.theorem5"),
+    *("kernel.flow", "kernel.min_norm", "objective.loss", "objective.predict", "dynamics.net_field"),
+    "dynamics.polar_field",
+}
+"""What works for any number of inputs, of the functions of nets and data in the registry."""
+
+
+@pytest.mark.parametrize("name", sorted(set(TAKING) & set(CASES)))
+def test_every_function_knows_several_inputs_or_says_that_it_does_not(name):
+    points = problem()
+    w = np.stack([points.net.w, np.arange(6.0) / 4], axis=1)
+    net = ReLUNet(w, points.net.b, points.net.v, points.net.b0)
+    data = Dataset(np.stack([points.data.x, points.data.y], axis=1), points.data.y)
+    changed = SimpleNamespace(**{**vars(points), "net": net, "plain": net, "data": data})
+    if name in KNOWING:
+        for leaf in filter(eqx.is_inexact_array_like, jax.tree.leaves(CASES[name](changed))):
+            assert np.all(np.isfinite(leaf))
+        return
+    with pytest.raises(ValueError, match=r"for 1 input|one input|the same inputs"):
+        CASES[name](changed)

@@ -20,7 +20,7 @@ def heights(
     rounding only; but for one input, where there is nothing to add up: that decides as the line does, to the last bit.
     """
     centre = middle(x)
-    along = jnp.matmul(x - centre, w.T, precision="highest")
+    along = jnp.matmul(x - centre[None], w.T, precision="highest")
     offset = (b + jnp.matmul(w, centre, precision="highest"))[None]
     seen = ~(along <= -offset) if w.shape[1] > 1 else is_active(w[:, 0][None], b[None], x)
     return along + offset, seen

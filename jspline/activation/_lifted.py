@@ -91,7 +91,11 @@ class LiftedColumns(eqx.Module):
         rows, others = everything if rows is None else rows, everything if others is None else others
         (common,) = self.active.between(self.v[None] ** 2, rows, others)
         x, height = z + self.centre[None], self._heights(z, self.active.seen)
-        return common * (_matmul(x[rows], x[others].T) + self.biases) + _matmul(height[rows], height[others].T) + bias
+        return (
+            common * (_matmul(x[rows], x[others].T) + float(self.biases))
+            + _matmul(height[rows], height[others].T)
+            + bias
+        )
 
     def diagonal(self, z: Float[Array, "data inputs"], p: Float[Array, " data"]) -> Float[Array, " neurons_params"]:
         """The diagonal of `gram`, without the last entry; O(N H D)."""

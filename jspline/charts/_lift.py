@@ -35,7 +35,7 @@ def hypot(x: Array, y: Array) -> Array:
     return jnp.where(scale > 0, safe * jnp.sqrt(positive(square)), 0)
 
 
-def norm(rows: Float[Array, "width lifted"]) -> Float[Array, " width"]:
+def norm(rows: Float[Array, "*width lifted"]) -> Float[Array, " *width"]:
     """The length of each row without over- or underflow, with derivative 0 at the origin."""
     scale = jax.lax.stop_gradient(jnp.max(jnp.abs(rows), axis=-1))
     safe = positive(scale)

@@ -188,14 +188,14 @@ def ntk(
     centre = middle(points)
     of_net = columns(net, points, centre)
     rows, others = place[:n], place[:n] if x2 is None else place[n:]
-    return (of_net if biases else of_net.without_biases()).kernel(points - centre, float(train_b0), rows, others)
+    return (of_net if biases else of_net.without_biases()).kernel(points - centre[None], float(train_b0), rows, others)
 
 
 def jacobian_columns(net: ReLUNet | Spline, problem: Problem) -> tuple[Columns | LiftedColumns, Array]:
     """The Jacobian at the data, and these around their middle."""
     data = problem.data
     of_net = columns(net, data.x, data.middle)
-    return of_net if problem.biases else of_net.without_biases(), data.x - data.middle
+    return of_net if problem.biases else of_net.without_biases(), data.x - data.middle[None]
 
 
 def _structured(net: ReLUNet | Spline, problem: Problem, sums: Sums | None) -> Float[Array, "params params"]:

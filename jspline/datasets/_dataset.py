@@ -194,7 +194,7 @@ class Units(eqx.Module):
         check_kind(ReLUNet, net=net)
         if net.w.shape[net.b.ndim :] != self.x_mean.shape:
             raise ValueError(f"`net` must have the inputs of the data, {self.x_mean.size}; it has {net.inputs}.")
-        w = net.w / self.x_scale
+        w = net.w / (self.x_scale if net.on_line else self.x_scale[None])
         return ReLUNet(
             w=w,
             b=net.b - (w * self.x_mean if net.on_line else jnp.matmul(w, self.x_mean, precision="highest")),

@@ -11,6 +11,7 @@ from jspline.problem._problem import b0_moved as b0_moved
 from jspline.problem._problem import check_fitting as check_fitting
 from jspline.problem._problem import data_and_b0 as data_and_b0
 from jspline.problem._problem import moved as moved
+from jspline.problem._problem import of_net as of_net
 from jspline.problem._problem import only_data as only_data
 from jspline.problem._problem import plain_problem as plain_problem
 from jspline.problem._problem import quadratic as quadratic

@@ -165,8 +165,8 @@ def check_fitting(net: Any, problem: Problem) -> None:
     if net.w.shape[1:] != problem.data.x.shape[1:]:
         shapes = [f"w of shape {net.w.shape}", f"x of shape {problem.data.x.shape}"]
         raise ValueError(f"Net and data must have the same inputs; got {shapes[0]} and {shapes[1]}.")
-    if not problem.biases and is_concrete(net.b) and np.any(np.asarray(net.b)):
-        raise ValueError("The problem has no hidden biases (biases=False): `b` must be 0.")
+    if not problem.biases:
+        check_no_biases(net)
 
 
 def plain_problem(problem: Problem | Dataset, **known: Any) -> Problem:
@@ -200,9 +200,31 @@ def moved(**words: str) -> Callable[[Callable[Parameters, Result]], Callable[Par
     return decorate
 
 
+def of_net(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """For functions of a net and a problem that are compiled: refuse known biases where the problem has none."""
+
+    @wraps(function)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        net, problem = (*args, *kwargs.values(), None, None)[:2]
+        if isinstance(problem, Problem) and not problem.biases and hasattr(net, "b"):
+            check_no_biases(net)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def check_no_biases(net: Any) -> None:
+    """Raise `ValueError` for a net with a known bias."""
+    if is_concrete(net.b) and np.any(np.asarray(net.b)):
+        raise ValueError("The problem has no hidden biases (biases=False): `b` must be 0.")
+
+
 MOVED = {
     "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
     "data": "the argument `problem`, which data may stand for",
 }
-b0_moved = moved(**MOVED)
-"""For functions that had `train_b0` themselves."""
+
+
+def b0_moved(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """For functions that had `train_b0` themselves."""
+    return moved(**MOVED)(of_net(function))
