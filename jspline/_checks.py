@@ -222,6 +222,12 @@ def check_positive(*, strict: bool = True, **arrays: ArrayLike) -> None:
             raise ValueError(f"`{name}` must be {bound} and finite; got {value[~good].ravel()[0]:g}.")
 
 
+def check_ends(said: str, lo: Any, hi: Any) -> None:
+    """Raise `ValueError` unless the first of two numbers, called as they are `said`, is not above the other."""
+    if is_concrete(lo, hi) and not np.asarray(lo) <= np.asarray(hi):
+        raise ValueError(f"{said} must be two ends, the lower one first; got {lo:g} and {hi:g}.")
+
+
 MOST = 2**31 - 1
 """The largest count: steps, places and networks are counted in int32."""
 

@@ -1,10 +1,13 @@
 """Files that appear whole or not at all, in folders checked before the work begins."""
 
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def prepare(folder: Path, *files: str) -> None:
@@ -33,6 +36,8 @@ def refuse_folders(*files: Path) -> None:
 def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block succeeds, and vanishes when it does not.
 
+    Also where the process is told to end, by SIGTERM: it ends then with status 143, as shells give it.
+
     Raises:
         IsADirectoryError: with a sentence, if there is a folder of that name.
     """
@@ -40,7 +45,25 @@ def whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     temporary.unlink(missing_ok=True)  # a link of that name would be followed
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _ended_by_an_exception():
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _ended_by_an_exception() -> Iterator[None]:
+    """SIGTERM raises, where nobody has said what it does, so that what is inside is cleaned up."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield  # only the main thread may say
+        return
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -271,3 +271,15 @@ def test_spline_from_lines():
     np.testing.assert_allclose(Spline.from_lines([], [2.0], 1.0)(jnp.array([-1.0, 3.0])), [-1, 7])
     with pytest.raises(ValueError, match="one slope more than knots"):
         Spline.from_lines([0.0, 1.0], [1.0, 2.0], 0.0)
+
+
+def test_nan_shows_in_every_chart():
+    """Bug: a NaN charge came back as a finite net, and a NaN net had finite polar coordinates."""
+    nan = jnp.nan
+    w = jnp.asarray([nan, 1.0, 1.0, 1.0])
+    net = ReLUNet(w, jnp.asarray([1.0, nan, 1.0, 1.0]), jnp.asarray([1.0, 1.0, nan, 1.0]))
+    assert jnp.isnan(net.to_polar().r).tolist() == [True, True, True, False]
+    charges = jnp.asarray([nan, 1.0, 0.0, -1.0])
+    back = jax.jit(lambda charge: Spline([0.0] * 4, [1.0] * 4, [1.0] * 4).to_net(charge))(charges)
+    for part in (back.w, back.v):
+        assert jnp.isnan(part).tolist() == [True, False, False, False]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import jspline
+from jspline._files import whole
 from jspline.cli import app
 
 SMALL = ["--width", "6", "--inits", "3", "--t1", "0.5"]
@@ -278,6 +279,75 @@ main()
     assert sorted(p.name for p in out.iterdir() if not p.name.startswith(".")) == ["flow.nc", "run.json"]
     # The next run into the folder is not disturbed.
     assert run(*arguments).exit_code == 0
+
+
+TOLD_TO_END = """
+import os, signal, sys, time
+from pathlib import Path
+from jspline._files import whole
+with whole(Path(sys.argv[1])) as path:
+    path.write_bytes(b"half a film")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+
+
+def test_sigterm_in_the_middle_of_a_write_leaves_nothing(tmp_path):
+    """Bug: a hidden half of a film stayed in the folder."""
+    path = tmp_path / "film.gif"
+    path.write_bytes(b"the last film")
+    done = subprocess.run([sys.executable, "-c", TOLD_TO_END, str(path)], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+    assert [each.name for each in tmp_path.iterdir()] == ["film.gif"]
+    assert path.read_bytes() == b"the last film"
+
+
+def test_a_write_leaves_signals_as_they_were(tmp_path):
+    def mine(*_):
+        pass
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        for handler in (mine, signal.SIG_IGN, signal.SIG_DFL):
+            signal.signal(signal.SIGTERM, handler)
+            with whole(tmp_path / "a.txt") as path:
+                path.write_text("whole")
+                assert (signal.getsignal(signal.SIGTERM) is handler) == (handler is not signal.SIG_DFL)
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+SWEPT = "data = 'nile'\nwidth = 5\n[grid]\nalpha = [1.0, 1e200]\ninits = 3\n[flow]\nt1 = 1.0\nrtol = 1e-3\n"
+
+
+@pytest.mark.parametrize("lost", [2, 3, 6])
+def test_a_sweep_whose_networks_are_not_finite(tmp_path, monkeypatch, lost):
+    """Bug: the table and the picture had the loss of nets as they began, without a word, with status 0."""
+    dims = ("alpha", "inits")
+    results = np.array(["end_time"] * (6 - lost) + ["not_finite"] * lost, dtype=object).reshape(2, 3)
+    loss = np.where(results == "end_time", 0.5, 7.0)
+    values = {"result": (dims, results), "loss": (dims, loss), "steps": (dims, np.full((2, 3), 4))}
+    made = xr.Dataset(values, {"alpha": [1.0, 1e200]}, {"lanes_done": 6})
+    monkeypatch.setattr("jspline.cli._sweep.ensemble.flow", lambda *_, **__: made)
+    (tmp_path / "my.toml").write_text(SWEPT)
+    out = tmp_path / "o"
+    out.mkdir()
+    done = run("sweep", tmp_path / "my.toml", "--out", out)
+    first, second = (line for line in done.stdout.splitlines() if line.startswith("alpha "))
+    assert second.split() == ["alpha", "1e200", *(["0.5", "4"] if lost == 2 else ["none", "finite"] * 2)]
+    assert (out / "run.json").exists()
+    assert f"Warning: {lost} of 6 networks: not_finite." in done.stdout
+    if lost < 6:
+        assert done.exit_code == 0, done.output
+        assert first.split() == ["alpha", "1", "0.5", "4"]
+        assert "The medians are those of the networks that are finite." in done.stdout
+        assert (done.stderr, (out / "sweep.png").exists()) == ("", True)
+        return
+    assert first.split() == ["alpha", "1", *["none", "finite"] * 2]
+    assert done.exit_code == 1
+    said = f"Warning: no network has a finite result, so there is nothing to draw; the arrays are in {out}.\n"
+    assert (done.stderr, (out / "sweep.png").exists()) == (said, False)
 
 
 @pytest.mark.parametrize("writable", [True, False])

@@ -69,6 +69,8 @@ def test_meanfield_writes_everything(tmp_path, csv, monkeypatch):
         (["--t1", "inf"], "--t1 must be positive and finite; got inf."),
         (["--init", "he"], "--init must be balanced or gaussian; got he."),
         (["--format", "html"], "--format must be gif or mp4; got html."),
+        (["--format", ""], "--format must be gif or mp4; got an empty one."),
+        (["--init", ""], "--init must be balanced or gaussian; got an empty one."),
         (["--theme", "blue"], "--theme must be light or dark; got blue."),
         (["--frames", 1], "--frames must be from 3 to 2000; got 1."),
         (["--width", -1], "--width must be at least 1, or 0 for no random network; got -1."),

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import pytest
 from bokeh.document import Document
+from bokeh.models import LogTicker
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -22,8 +23,9 @@ from tornado.websocket import websocket_connect
 from typer.testing import CliRunner
 
 import jspline
+from jspline._text import offset
 from jspline.cli import app
-from jspline.cli._explore_page import Page
+from jspline.cli._explore_page import Page, even_ticks, log_ticker
 from jspline.cli._explore_solve import Solver, edges
 from jspline.cli._explore_state import INITS, TARGETS, State, from_query, rounded
 from jspline.plot import THEMES
@@ -367,3 +369,21 @@ def test_days_are_shown_as_dates():
     page.update()
     assert axis.formatter.args["said"] == []
     assert axis.axis_label.text == "x"
+
+
+def test_ticks_have_room_and_tell_the_loss():
+    """Bug: in units of 1e-6 numbers ran into each other, and of a loss from 1 to 0.02 the top alone was named."""
+    for low, high, ticks in (
+        (-1.6e-7, 5.2e-6, [0, 2e-6, 4e-6]),
+        (1.7e9 - 130, 1.7e9 + 3750, [1.7e9, 1.7e9 + 1e3, 1.7e9 + 2e3, 1.7e9 + 3e3]),
+        (-1.2, 1.1, [-1, -0.5, 0, 0.5, 1]),
+    ):
+        np.testing.assert_allclose(even_ticks(low, high, offset(low, high)), ticks, rtol=1e-15, atol=1e-21)
+    named = [t for t in log_ticker(np.array([1.0, 0.3, 0.017])).ticks if 0.017 <= t <= 1]
+    np.testing.assert_allclose(named, [0.02, 0.05, 0.1, 0.2, 0.5, 1])
+    for values in ([1.0, 0.9], [1.0, 1e-9], []):
+        assert isinstance(log_ticker(np.array(values)), LogTicker)
+    page = Page(Document(), Solver(9, 24), State(width=3), (), ("x", "y"))
+    history = page.figures[0][2]
+    np.testing.assert_allclose(history.xaxis[0].ticker.ticks, [1e-4, 1e-2, 1, 1e2])
+    assert history.yaxis[0] is page.losses

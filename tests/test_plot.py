@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from xarray import DataArray, Dataset
 
 from jspline import plot
 from jspline._text import labels
+from jspline.plot._axes import make_room, tell_ticks_apart
 from jspline.plot._dates import date_ticks, show_dates
 
 
@@ -251,6 +253,26 @@ def test_the_name_of_an_axis_is_inside_a_frame_whatever_the_numbers():
         box = ax.get_tightbbox()
         assert box.x0 >= 0
         assert box.y0 >= 0
+
+
+@pytest.mark.parametrize("left", [0.05, 0.3])
+def test_long_numbers_move_a_grid_in(left):
+    """Bug: in the film of infinite width they pushed the name of the axis over the edge."""
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    parts = figure.add_gridspec(2, 2, left=left)
+    axes = [figure.add_subplot(parts[k, 0]) for k in range(2)]
+    other = figure.add_subplot(parts[1, 1]).twinx()
+    axes[1].plot([0, 1], [-123456.7, 123456.7])
+    axes[1].set_ylabel("voltage")
+    tell_ticks_apart(figure)
+    make_room(parts, *axes)
+    figure.canvas.draw()
+    begins = [ax.get_position().x0 for ax in axes]
+    assert axes[1].get_tightbbox().x0 >= 0
+    assert begins[0] == begins[1]
+    assert (begins[0] > left + 1e-6) == (left == 0.05)
+    assert other.get_position().x0 > 0.5
 
 
 def test_thousands_of_marks_are_a_bitmap_in_an_svg(tmp_path):

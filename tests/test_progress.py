@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from jspline.cli import _progress, _sweep, app
+from jspline.cli import _fit, _progress, _sweep, app
 from jspline.cli._progress import Progress
+from jspline.pwl import _dynamic
 
 SWEEP = "data = 'nile'\nwidth = 3\n[grid]\nalpha = [0.1, 10.0]\ninits = 20\n[flow]\nt1 = 1e-3\nrtol = 1e-2\n"
 
@@ -92,8 +93,20 @@ def test_a_fit_says_each_method():
     result = CliRunner().invoke(app, ["fit", "nile", "--pieces", "2"])
     assert result.exit_code == 0
     said = [re.sub(r", about \d+ s left", "", line) for line in result.stderr.splitlines()]
-    done = ["optimal", "optimal", "greedy", "continuous"]
-    assert said == [f"fit: {k} of 3 methods; {name}" for k, name in enumerate(done)]
+    done = {0: "optimal", 25: "optimal", 30: "greedy", 100: "continuous"}
+    assert said == [f"fit: {k} of 100 parts; {name}" for k, name in done.items()]
+
+
+def test_a_long_fit_says_how_far_each_method_is(tmp_path, monkeypatch):
+    """Bug: with 20,000 data there was a minute without a word."""
+    monkeypatch.setattr(_fit, "MANY", 99)
+    monkeypatch.setattr(_dynamic, "FEWEST", 9)
+    result = CliRunner().invoke(app, ["fit", "nile", "--pieces", "2"])
+    assert result.exit_code == 0
+    parts = [int(re.match(r"fit: (\d+) of 100 parts", line)[1]) for line in result.stderr.splitlines()]
+    assert parts == sorted(parts)
+    assert len(parts) > 10
+    assert [parts[0], parts[-1]] == [0, 100]
 
 
 def test_a_flow_and_a_film_say_what_they_do(tmp_path):

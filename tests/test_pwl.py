@@ -297,6 +297,20 @@ def test_batches(key):
         np.testing.assert_allclose(batch, each, rtol=1e-8)
 
 
+@pytest.mark.parametrize("function", [pwl.dynamic_programming, pwl.continuous])
+def test_a_fit_whose_progress_is_told_is_the_fit(function, monkeypatch):
+    """Bug: there was no way to see how far it was. The parts do not divide the data evenly."""
+    monkeypatch.setattr("jspline.pwl._dynamic.FEWEST", 5)
+    rng, told = np.random.default_rng(1), []
+    data = Dataset(np.arange(SIZE) ** 1.5, rng.normal(size=SIZE))
+    plain, fit = function(data, 3), function(data, 3, progress=told.append)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12), fit, plain)
+    assert len(told) >= 3
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1)
+    jax.jit(lambda data: function(data, 3, progress=told.append).sse).lower(data)  # says nothing
+
+
 def test_small_and_degenerate_data():
     """Two points, constant y, ties, unsorted x."""
     two = Dataset([3.0, 1.0], [0.0, 4.0])

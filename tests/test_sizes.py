@@ -66,7 +66,7 @@ CASES = {
     ),
     "train, a batch": (
         lambda: descent.train(NET, DATA, optax.sgd(0.1), 3, batch_size=LARGE, key=KEY),
-        "A batch of 2,147,483,647 data takes ",
+        "`batch_size` must be at most the number of data, ",
     ),
     "sharpness": (lambda: descent.sharpness(NET, DATA, iterations=HUGE), f"`iterations` {MOST}"),
     "a deep net": (lambda: descent.DeepNet.sample([10**6, 10**6], key=KEY), "A net of 1,000,002,000,000 weights takes"),

@@ -28,6 +28,7 @@ from jspline._checks import (
     Reals,
     as_floats,
     as_like,
+    check_finite,
     check_kind,
     check_rows,
     check_scalar,
@@ -197,6 +198,7 @@ class Spline(eqx.Module):
                 "`knots` and `slopes` must be vectors, with one slope more than knots; "
                 f"got shapes {knots.shape} and {slopes.shape}."
             )
+        check_finite(knots=knots, slopes=slopes, value=value)
         if is_concrete(knots) and np.any(np.diff(knots) < 0):
             raise ValueError("`knots` must not decrease.")
         if len(knots) == 0:
@@ -275,6 +277,7 @@ class Spline(eqx.Module):
 
     def _each(self, charge: Reals) -> Array:
         c = as_like(self.mu, charge=charge)
+        check_finite(charge=c)
         if c.shape not in ((), self.mu.shape):
             raise ValueError(f"`charge` must be a scalar or one per neuron, {self.mu.shape}; got {c.shape}.")
         return jnp.broadcast_to(c, self.mu.shape)

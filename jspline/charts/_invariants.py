@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import as_like, check_kind, check_positive, check_unbatched, given, is_concrete
+from jspline._checks import as_like, check_ends, check_kind, check_positive, check_unbatched, given
 from jspline._programs import compiled
 from jspline.charts._breakplanes import Breakplanes
 from jspline.charts._charts import Polar, ReLUNet, Spline
@@ -151,6 +151,5 @@ def _counted(beta: Array, weight: Weight | None, interval: Interval | None) -> A
     if not isinstance(interval, tuple | list) or len(interval) != 2:
         raise ValueError(f"`interval` must be its two ends, (lo, hi); got {given(interval)}.")
     lo, hi = (as_like(beta, interval=end) for end in interval)
-    if is_concrete(lo, hi) and not lo <= hi:
-        raise ValueError(f"`interval` must be two ends, the lower one first; got {lo:g} and {hi:g}.")
+    check_ends("`interval`", lo, hi)
     return jnp.where((beta >= lo) & (beta <= hi), counted, 0)

@@ -22,7 +22,7 @@ def lengths(r: Float[Array, " width"], charge: Float[Array, " width"]) -> tuple[
     # Not |c|, whose derivative at c = 0 is that of neither side: rho is the larger up to there.
     larger = jnp.sqrt(positive((hypot(charge, 2 * r) + jnp.where(charge > 0, charge, -charge)) / 2))
     larger = jnp.where((r == 0) & (charge == 0), 0, larger)
-    smaller = jnp.where(larger > 0, jnp.abs(r) / positive(larger), 0)
+    smaller = jnp.where(larger == 0, 0, jnp.abs(r) / positive(larger))
     rho, size = jnp.where(charge > 0, smaller, larger), jnp.where(charge > 0, larger, smaller)
     return rho, jnp.where(r < 0, -size, size)
 
@@ -32,7 +32,7 @@ def hypot(x: Array, y: Array) -> Array:
     scale = jax.lax.stop_gradient(jnp.maximum(jnp.abs(x), jnp.abs(y)))
     safe = positive(scale)
     square = (x / safe) ** 2 + (y / safe) ** 2
-    return jnp.where(scale > 0, safe * jnp.sqrt(positive(square)), 0)
+    return jnp.where(scale == 0, 0, safe * jnp.sqrt(positive(square)))
 
 
 def norm(rows: Float[Array, "*width lifted"]) -> Float[Array, " *width"]:
@@ -44,5 +44,8 @@ def norm(rows: Float[Array, "*width lifted"]) -> Float[Array, " *width"]:
 
 
 def positive(x: Array) -> Array:
-    """`x` with zeros replaced by one, so that neither a root nor a quotient, nor its derivative, is singular."""
-    return jnp.where(x > 0, x, 1)
+    """`x` with zeros replaced by one, so that neither a root nor a quotient, nor its derivative, is singular.
+
+    NaN stays, so that it shows.
+    """
+    return jnp.where(x <= 0, 1, x)

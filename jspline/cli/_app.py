@@ -109,7 +109,7 @@ def configure(dtype: str, device: str | None, *, spread: bool = False) -> None:
         ValueError: for another dtype, or a platform that is not there, by option or by JAX_PLATFORMS.
     """
     if dtype not in ("float32", "float64"):
-        raise ValueError(f"--dtype must be float32 or float64; got {dtype}.")
+        raise ValueError(f"--dtype must be float32 or float64; got {dtype or 'an empty one'}.")
     jax.config.update("jax_enable_x64", True)
     _keep_programs()
     if spread and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):

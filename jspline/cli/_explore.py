@@ -64,7 +64,7 @@ def explore_command(
         if not 0.01 <= alpha <= 100:
             raise ValueError(f"--alpha must be from 0.01 to 100; got {exact(alpha)}.")
         if init not in INITS:
-            raise ValueError(f"--init must be one of {', '.join(INITS)}; got {init}.")
+            raise ValueError(f"--init must be one of {', '.join(INITS)}; got {init or 'an empty one'}.")
         if not 0 <= port < 65536:
             raise ValueError(f"--port must be from 0 to 65535; got {port}.")
         configure("float64", device)

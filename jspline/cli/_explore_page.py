@@ -12,7 +12,6 @@ from bokeh.document import Document
 from bokeh.events import ConnectionLost, DocumentReady
 from bokeh.layouts import column, row
 from bokeh.models import (
-    BasicTicker,
     Button,
     ColumnDataSource,
     CustomJS,
@@ -23,6 +22,7 @@ from bokeh.models import (
     HoverTool,
     InlineStyleSheet,
     LogAxis,
+    LogTicker,
     PlainText,
     PointDrawTool,
     Range1d,
@@ -35,13 +35,13 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from jspline._text import counted, exact, offset, shifted
+from jspline._text import counted, exact, labels, offset, shifted
 from jspline.cli._explore_solve import Run, Solver, edges
 from jspline.cli._explore_state import INITS, TARGETS, WIDTH, Points, State, from_query, rounded
 from jspline.plot import KNOTS, THEMES, TICKS, date_ticks
 
-X_TICKS = 4
-"""For three pictures beside the controls, on a small screen."""
+X_TICKS, ROOM = 4, 20
+"""Ticks of dates, and characters of all numbers along x: for three pictures beside the controls, on a small screen."""
 
 
 class Page:
@@ -195,7 +195,7 @@ class Page:
 
     def _function(self) -> Any:
         c, source = self.colours, self.sources
-        p = self._picture("The function: drag its data", x_range=self.x_range, y_range=Range1d(-1, 1), name="function")
+        p = self._picture("Function: drag data", x_range=self.x_range, y_range=Range1d(-1, 1), name="function")
         p.line("x", "y", source=source["fit"], color=c.ink, line_width=2.5)
         p.segment("beta", "low", "beta", "high", source=source["neurons"], color="colour", line_width=2,
                   nonselection_alpha=0.8)  # fmt: skip
@@ -237,6 +237,9 @@ class Page:
         self.cursor = Span(location=1, dimension="height", line_color=self.colours.colours[0], line_width=2)
         p.add_layout(self.cursor)
         p.xaxis.axis_label = "time t"
+        decades = 10.0 ** np.arange(*np.rint(np.log10(self.solver.times[[1, -1]])))
+        p.xaxis.ticker = FixedTicker(ticks=decades[::2].tolist(), minor_ticks=decades[1::2].tolist())
+        self.losses = p.yaxis[0]
         return p
 
     def _slice(self) -> Any:
@@ -252,6 +255,7 @@ class Page:
         p = self._picture("Eigenvalues, Gram matrix", y_axis_type="log")
         p.scatter("rank", "value", source=self.sources["spectrum"], size=8, color=self.colours.ink)
         p.xaxis.axis_label = "rank"
+        self.sizes = p.yaxis[0]
         return p
 
     # Showing.
@@ -297,7 +301,7 @@ class Page:
             said: list[str] = []
             text = shifted(name, common)
             if place > 0:
-                axis.ticker = BasicTicker(desired_num_ticks=X_TICKS)
+                axis.ticker = FixedTicker(ticks=even_ticks(self.x_range.start, self.x_range.end, common))
                 if dates is not None:
                     axis.ticker, said = FixedTicker(ticks=dates.at), dates.said
                     text = ", ".join(filter(None, (dates.name if name == x_name else name, dates.shared)))
@@ -329,7 +333,9 @@ class Page:
         size = float(np.max(np.abs(view.psi))) or 1.0
         source["drive"].data = {"x": edges(r), "right": view.psi[0] / size, "left": view.psi[1] / size}
         after = r.times > 0
-        source["history"].data = {"t": r.times[after], "loss": np.maximum(r.loss[after], 1e-32)}
+        losses = np.maximum(r.loss[after], 1e-32)
+        source["history"].data = {"t": r.times[after], "loss": losses}
+        self.losses.ticker = log_ticker(losses)
         self.cursor.location = float(max(r.times[k], r.times[after][0]))
         source["slice"].data = {"x": r.grid, "y": view.slice}
         x = edges(r)[1:-1:2]
@@ -347,6 +353,7 @@ class Page:
         values = view.eigenvalues
         there = values > 1e-14 * max(float(values[0]), 1e-300)
         source["spectrum"].data = {"rank": 1 + np.flatnonzero(there), "value": values[there]}
+        self.sizes.ticker = log_ticker(values[there])
         self.facts.text = (
             f"<p role='status'>Loss <b class='loss'>{r.loss[k]:.6g}</b> at t = {r.times[k]:.4g}, "
             f"<b class='last'>{r.loss[-1]:.6g}</b> at t = {r.times[-1]:g}; {counted(r.steps, 'step')}.</p>"
@@ -356,6 +363,26 @@ class Page:
         # The controls, where the change came from elsewhere.
         self.target.value, self.init.value, self.width.value, self.seed.value = s.target, s.init, s.width, s.seed
         self.reset.disabled = not s.points
+
+
+def even_ticks(low: float, high: float, common: float) -> list[float]:
+    """Round numbers above `common` from `low` to `high`, as many as their labels have room for."""
+    unit = 10.0 ** math.floor(math.log10(high - low))
+    for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0):
+        first, last = (low - common) / (step * unit), (high - common) / (step * unit)
+        at = step * unit * np.arange(math.ceil(first), math.floor(last) + 1)
+        if sum(len(text) for text in labels(at)) <= ROOM:
+            break
+    return (common + at).tolist()
+
+
+def log_ticker(values: np.ndarray) -> Any:
+    """Ticks for a logarithmic axis of these numbers: between half a decade and two, Bokeh's own name the top alone."""
+    powers = np.log10([np.min(values), np.max(values)]) if values.size else np.zeros(2)
+    if not 0.5 < powers[1] - powers[0] < 2.5:
+        return LogTicker()
+    decades = 10.0 ** np.arange(math.floor(powers[0]) - 1, math.ceil(powers[1]) + 1)
+    return FixedTicker(ticks=np.outer(decades, [1, 2, 5]).ravel().tolist())
 
 
 def _counts(types: np.ndarray) -> str:

@@ -101,7 +101,7 @@ def _check(a: dict[str, Any]) -> None:
     size = 8 * a["inits"] * (3 * a["width"] + 1) * (SAVED + 1)
     check_memory(f"To keep {kept}", size, "take fewer or narrower ones")
     if a["method"] not in METHODS:
-        raise ValueError(f"--method must be exact or diffrax; got {a['method']}.")
+        raise ValueError(f"--method must be exact or diffrax; got {a['method'] or 'an empty one'}.")
     if a["compare"] and a["method"] != "exact":
         raise ValueError("--compare runs both methods and writes the exact run; leave out --method.")
 

@@ -131,7 +131,7 @@ def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None
 def _check(a: dict[str, Any]) -> None:
     problem.check(a)
     if a["at"] not in ("init", "end"):
-        raise ValueError(f"--at must be init or end; got {a['at']}.")
+        raise ValueError(f"--at must be init or end; got {a['at'] or 'an empty one'}.")
     width = a["width"]
     for i in a["neuron"] or []:
         if not 0 <= i < width:

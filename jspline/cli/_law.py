@@ -91,7 +91,7 @@ def law_command(
 
 def _law(name: str, width: int, inputs: int | None, dtype: str) -> Any:
     if name not in LAWS:
-        raise ValueError(f"The law must be one of {', '.join(LAWS)}; got {name}.")
+        raise ValueError(f"The law must be one of {', '.join(LAWS)}; got {name or 'an empty one'}.")
     if inputs is not None:
         check_counts(inputs=inputs)
     d = inputs or 1

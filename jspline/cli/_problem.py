@@ -143,7 +143,7 @@ def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> in
         "he_unbiased": lambda: init.he(width, 0.0),
     }
     if name not in laws:
-        raise ValueError(f"{what} must be one of {', '.join(laws)}; got {name}.")
+        raise ValueError(f"{what} must be one of {', '.join(laws)}; got {name or 'an empty one'}.")
     return laws[name]()
 
 
@@ -208,7 +208,7 @@ def check_choices(arguments: Mapping[str, Any], **choices: Iterable[str]) -> Non
     """Raise `ValueError` for the first option that is none of its choices."""
     for name, listed in choices.items():
         if arguments[name] not in listed:
-            raise ValueError(f"{_option(name)} must be {' or '.join(listed)}; got {arguments[name]}.")
+            raise ValueError(f"{_option(name)} must be {' or '.join(listed)}; got {arguments[name] or 'an empty one'}.")
 
 
 def check_seed(seed: int) -> None:

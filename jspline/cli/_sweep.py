@@ -24,6 +24,9 @@ FILE_HELP = (
     "that it names is looked for beside it."
 )
 
+MEASURED = ("loss", "regime", "steps", "crossings", "slides")
+"""What the table has of each network."""
+
 
 @app.command("sweep")
 def sweep_command(
@@ -84,9 +87,20 @@ def sweep_command(
         typer.echo(f"This process is done; {lanes - result.attrs['lanes_done']} networks are left to others.")
         return
     arguments["sweep"] = {**sweep.settings, "grid": sweep.grid, "flow": sweep.options}
-    said, facts = _summary(sweep, result, seconds), {"seconds": round(seconds, 3), "lanes": lanes}
+    finite = _finite(result)
+    said, facts = _summary(sweep, finite, seconds), {"seconds": round(seconds, 3), "lanes": lanes}
     keep(out, "sweep", arguments, jax.local_devices()[0], said, **facts)
-    draw(out, "sweep", result, partial(_figure, sweep))
+    if bool((result.result == "not_finite").all()):
+        kept = "" if out is None else f"; the arrays are in {out}"
+        typer.echo(f"Warning: no network has a finite result, so there is nothing to draw{kept}.", err=True)
+        raise typer.Exit(1)
+    draw(out, "sweep", finite, partial(_figure, sweep))
+
+
+def _finite(result: xr.Dataset) -> xr.Dataset:
+    """Without the numbers of networks in which NaN or infinity appeared: those are of some time before it."""
+    good = result.result != "not_finite"
+    return result.assign({name: result[name].where(good) for name in MEASURED if name in result})
 
 
 def _figure(sweep: Sweep, result: xr.Dataset) -> Any:
@@ -143,7 +157,7 @@ def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
         header = ["", "share that met a datum, with its 95 % interval", "undecided", "steps"]
         shares = ensemble.proportion(result.met)
     else:
-        names = [name for name in ("loss", "regime", "steps", "crossings", "slides") if name in result]
+        names = [name for name in MEASURED if name in result]
         header = ["(medians)", *names]
     rows = []
     for place in np.ndindex(result.result.shape[:-1]):
@@ -154,8 +168,17 @@ def _summary(sweep: Sweep, result: xr.Dataset, seconds: float) -> str:
             steps = float(np.mean(result.steps.values[place]))
             rows.append([*row, f"{p:.4f} ({low:.4f} to {high:.4f})", str(undecided), f"{steps:.1f}"])
         else:
-            rows.append([*row, *(f"{np.nanmedian(result[name].values[place]):.4g}" for name in names)])
+            rows.append([*row, *(_median(result[name].values[place]) for name in names)])
     lines = [table(header, rows)]
     lines += endings(result.result.values, "end_time", "interpolated", "stationary", "first_event")
+    lost = int(np.sum(result.result.values == "not_finite"))
+    if not sweep.to_first_event and 0 < lost < result.result.size:
+        lines.append("The medians are those of the networks that are finite.")
     lines.append(f"{counted(result.result.size, 'network')} in {seconds:.1f} s, compiling included.")
     return "\n".join(lines)
+
+
+def _median(values: np.ndarray) -> str:
+    """Of the finite ones; in words where there are none."""
+    finite = values[np.isfinite(values)]
+    return f"{np.median(finite):.4g}" if finite.size else "none finite"

@@ -19,6 +19,7 @@ from jspline._checks import (
     as_key,
     as_like,
     check_choice,
+    check_finite,
     check_memory,
     check_positive,
     check_scalar,
@@ -29,7 +30,7 @@ from jspline._programs import compiled
 from jspline._roots import root
 from jspline.charts import ReLUNet, Spline
 from jspline.curvature._hessian import Matrix, jacobian_columns, operator
-from jspline.curvature._parameters import size
+from jspline.curvature._parameters import flat, size
 from jspline.datasets import Dataset
 from jspline.problem import Problem, b0_moved, quadratic
 
@@ -131,6 +132,7 @@ def extreme_eigenvalues(
     check_choice(which=which, choices=("largest", "smallest"))
     problem = quadratic(net, problem)
     P = size(net, problem.train_b0, problem.biases)
+    check_finite(net=flat(net, True))
     if isinstance(k, (int, np.integer)) and k >= P:
         raise ValueError(f"`k` must be at least 1 and less than the {P} parameters; got {k}.")
     check_whole(k=k)

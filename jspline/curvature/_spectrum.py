@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jspline._checks import check_choice, check_kind, check_memory, check_positive, is_concrete, on_host
+from jspline._checks import check_choice, check_finite, check_kind, check_memory, check_positive, is_concrete, on_host
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.charts._lift import norm
@@ -133,6 +133,7 @@ def escape_direction(net: ReLUNet | Spline, problem: Problem | Dataset, *, tol: 
     else:
         found = extreme_eigenvalues(net, problem, 1, which="smallest")
         value, vector = found.values[0], found.vectors[0]
+    check_finite(net=flat(net, True))  # or it would have none
     if not value < -tol:
         return None
     _, grad = value_and_grad(net, problem)

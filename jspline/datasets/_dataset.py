@@ -64,7 +64,7 @@ class Dataset(eqx.Module):
         else:
             x, y, weight, constant = as_floats(x=x, y=y, weight=weight, constant=constant)
             _check(x, y=y, weight=weight)
-        check_finite(x=x, y=y)
+        check_finite(x=x, y=y, constant=constant)
         check_positive(weight=weight, strict=False)
         check_scalar(constant=constant)
         for name, (values, coarse) in given.items():

@@ -106,7 +106,7 @@ def train(
         A `Training`. Look at its `outcome`: an unstable run does not raise, since it must not in a batch.
 
     Raises:
-        ValueError: for numbers below 1 or too large, or mini-batches without a key.
+        ValueError: for numbers below 1 or too large, a batch larger than the data, or mini-batches without a key.
         TypeError: for what is no net, no optimizer or no key.
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
@@ -146,8 +146,9 @@ def _check(
     records: Any,
 ) -> None:
     check_whole(steps=steps, records=records, batch_size=1 if batch_size is None else batch_size)
-    drawn, kept = 0 if batch_size is None else batch_size, min(records, steps)
-    check_memory(f"A batch of {drawn:,} data", 6 * drawn * data.x.dtype.itemsize, "take fewer")
+    kept = min(records, steps)
+    if batch_size is not None and batch_size > data.size:
+        raise ValueError(f"`batch_size` must be at most the number of data, {data.size:,}; got {batch_size}.")
     check_memory(f"A record of {kept:,} losses", 48 * kept, "take fewer")
     if batch_size is not None and key is None:
         raise ValueError("Mini-batches are random: give `key`.")

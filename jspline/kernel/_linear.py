@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from jspline._checks import (
     as_like,
+    check_ends,
     check_kind,
     check_net,
     check_one_width,
@@ -109,13 +110,15 @@ def lazy_distance(start: ReLUNet, end: ReLUNet, lo: ArrayLike = -jnp.inf, hi: Ar
         start, end: such as a net and `jspline.flow(net, ...).net`.
         lo, hi: the summary counts breakpoints that began here, such as between the first and the last datum.
 
-    Raises `TypeError` for what is no net, `ValueError` for batches and for nets of two widths.
+    Raises `TypeError` for what is no net, `ValueError` for batches, for nets of two widths, and for ends in
+    the other order.
     """
     check_kind(ReLUNet, start=start, end=end)
     check_net(start)
     check_net(end)
     lo, hi = as_like(start.w, lo=lo), as_like(start.w, hi=hi)
     check_scalar(lo=lo, hi=hi)
+    check_ends("`lo` and `hi`", lo, hi)
     check_one_width(start, end)
     lost = start.degenerate() | end.degenerate()
     begin, finish = (-n.b / jnp.where(lost, 1, n.w) for n in (start, end))

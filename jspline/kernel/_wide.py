@@ -21,7 +21,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_like, is_concrete
+from jspline._checks import Reals, as_like, given, is_concrete
 from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.init import Law
@@ -71,6 +71,8 @@ class WideFit(eqx.Module):
         at the data, at all times.
         """
         beta = as_like(self.x, beta=beta)
+        if is_concrete(s) and not np.all(np.abs(np.asarray(s)) == 1):
+            raise ValueError(f"`s` must be 1, to the right, or -1, to the left; got {given(s)}.")
         return _line(self, beta) + s * _bend(self, beta)
 
     def curvature(self, x: Reals) -> Float[Array, "..."]:

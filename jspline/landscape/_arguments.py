@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import check_net, given, is_concrete
+from jspline._checks import check_finite, check_net, given, is_concrete
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.problem import Problem, only_data
@@ -27,6 +27,13 @@ def posed(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet,
     data = only_data(problem)
     if net.w.dtype != data.x.dtype:
         raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
+    return net, data
+
+
+def posed_finite(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet, Dataset]:
+    """The same where the answer is a count or a kind, which would not show that the net holds NaN or infinity."""
+    net, data = posed(point, problem)
+    check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     return net, data
 
 

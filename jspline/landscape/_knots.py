@@ -15,7 +15,7 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_index, posed, same_x
+from jspline.landscape._arguments import as_index, posed_finite, same_x
 from jspline.landscape._slices import Index, residual_without, slice_breakpoint
 from jspline.problem import Problem
 
@@ -57,7 +57,7 @@ def classify_knots(net: ReLUNet | Spline, problem: Problem | Dataset, i: Index) 
     Raises as `slice_breakpoint`. Numerical caveat: as the residual vanishes, the signs are those of rounding.
     """
     quadratic = slice_breakpoint(net, problem, i)
-    net, data = posed(net, problem)
+    net, data = posed_finite(net, problem)
     left, right = (quadratic.derivative(data.x, side) for side in ("left", "right"))
     inner, outer = _side_velocities(net, data, as_index(i, net.width, "i", "neuron"))
     return Knots(_kind(-left, right), _kind(inner, -outer), left, right, inner, outer)

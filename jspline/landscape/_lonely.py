@@ -15,21 +15,25 @@ from jspline._checks import check_choice, check_memory, check_most, check_whole
 from jspline._programs import compiled
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
+from jspline.landscape._arguments import posed_finite
 from jspline.landscape._pieces import pieces
-from jspline.problem import Problem, only_data
+from jspline.problem import Problem
 
 LARGEST = 100_000
 """Of exact counts: C(200,000, 100,000) takes a second, and ten times more takes more than a minute."""
 
 
-@compiled
 def is_lonely(net: ReLUNet | Spline, problem: Problem | Dataset) -> Bool[Array, ""]:
     """Whether no piece holds more than one datum (section 2.3.2): then the net can fit all of them.
 
     Data of weight 0 do not count, and equal x count as one, since no function tells them apart. A datum on a breakpoint
     may be counted to either side: the partition is lonely if that can be done so that it is.
     """
-    data = only_data(problem)
+    return _is_lonely(*posed_finite(net, problem))
+
+
+@compiled
+def _is_lonely(net: ReLUNet, data: Dataset) -> Bool[Array, ""]:
     found = pieces(net, data)
     x, counts = data.x, data.weight > 0
     latest = jax.lax.cummax(jnp.where(counts, x, -jnp.inf))

@@ -11,7 +11,7 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import posed
+from jspline.landscape._arguments import posed_finite
 from jspline.problem import Problem
 
 
@@ -46,7 +46,7 @@ def pieces(net: ReLUNet | Spline, problem: Problem | Dataset) -> Pieces:
 
     So a breakpoint that was put on a datum is on it, whatever the rounding of -b / w.
     """
-    return _find(*posed(net, problem))
+    return _find(*posed_finite(net, problem))
 
 
 @compiled

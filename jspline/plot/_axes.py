@@ -1,11 +1,14 @@
 """Names and ticks of axes: text as its writer wrote it, numbers in the digits that tell them apart."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import Formatter, ScalarFormatter
 
 from jspline._text import labels, offset, printable, shifted
@@ -52,3 +55,16 @@ class _Digits(Formatter):
 
     def format_ticks(self, values: Any) -> list[str]:
         return labels(np.asarray(values, float) - self.common)
+
+
+def make_room(parts: GridSpec, *first: Axes) -> None:
+    """Move the left end of a grid of axes in, where long numbers push the names of the `first` column out."""
+    figure: Any = first[0].figure
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of glyphs: it is said when they are drawn
+        begins = [box.x0 for ax in first if (box := ax.yaxis.get_tightbbox(figure.canvas.get_renderer())) is not None]
+    if begins:
+        left = first[0].get_position().x0
+        parts.update(left=max(left, left + 0.01 - min(begins) / figure.bbox.width))
+        for ax in figure.axes:
+            ax.set_position(ax.get_subplotspec().get_position(figure))

@@ -1,6 +1,5 @@
 """A film of one network learning: five views of each frame, drawn once and then only updated."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from jspline.plot._axes import as_written, tell_ticks_apart
+from jspline.plot._axes import as_written, make_room, tell_ticks_apart
 from jspline.plot._dates import as_dates, show_dates
 from jspline.plot._flow import range_of, rug, rug_key
 from jspline.plot._reel import Reel
@@ -161,20 +160,15 @@ class Film:
             wspace=0.19, hspace=0.3,
         )  # fmt: skip
         places = parts[0, 0], parts[1, 0], parts[0, 1], parts[1, 1]
-        main, drive, plane = self._function(places[0]), self._drive(places[1]), self._plane(places[2])
+        main, drive = self._function(places[0]), self._drive(places[1])
+        self._plane(places[2])
         show_dates(self.figure)
         as_dates(main.xaxis, self.x_name)
-        history = self._history(places[3])
+        self._history(places[3])
         tell_ticks_apart(self.figure)
         if main.get_xlabel():  # what its numbers lack: then its name too, which else stands below
             main.set_xlabel(drive.get_xlabel())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of glyphs: it is said when they are drawn
-            begin = main.yaxis.get_tightbbox(self.canvas.get_renderer())
-        if begin is not None:  # long numbers push the name of the axis out
-            parts.update(left=max(0.064, 0.074 - begin.x0 / self.figure.bbox.width))
-            for ax, place in zip((main, drive, plane, history), places, strict=True):
-                ax.set_position(place.get_position(self.figure))
+        make_room(parts, main)
 
     def _function(self, place: SubplotSpec) -> Axes:
         r, colours = self.reel, theme()

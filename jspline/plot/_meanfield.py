@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from jspline.plot._axes import as_written, tell_ticks_apart
+from jspline.plot._axes import as_written, make_room, tell_ticks_apart
 from jspline.plot._dates import as_dates, show_dates
 from jspline.plot._flow import range_of
 from jspline.plot._style import lacking_glyphs, style, theme
@@ -83,6 +83,7 @@ class MeanFieldFilm:
         show_dates(self.figure)
         as_dates(main.xaxis, a.attrs["x_name"])
         tell_ticks_apart(self.figure)
+        make_room(parts, main, history)
 
     def _breakpoints(self, ax: Axes, row: int, colour: str) -> None:
         """The axes of those that face one side."""

@@ -1,5 +1,6 @@
 """Pictures of sweeps: how often something happened, and maps over a grid."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,9 @@ def sweep_figure(title: str, result: Any) -> Figure:
     with sheet(4.6 * len(names), 4.8, title) as figure:
         for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             values = np.asarray(result[name], float)
-            low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of points without a finite network, not drawn
+                low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1)
             for k, rest in enumerate(np.ndindex(middle.shape[1:])):
                 at = {a: result[a].values[i] for a, i in zip(axes[1:], rest, strict=True)}
                 parts = low[:, *rest], middle[:, *rest], high[:, *rest]

@@ -1,6 +1,7 @@
 """How many pieces: an information criterion."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
@@ -21,11 +22,13 @@ def criterion(
         continuous: whether the pieces are joined.
         floor: what counts as no error at all, or data without noise would be cut ever finer.
 
-    Raises `ValueError` for sums that are no vector, a size that is not positive, or a negative floor.
+    Raises `ValueError` for sums that are no vector or negative, a size that is not positive, or a negative floor.
     """
     (sses,) = as_floats(sses=sses)
     if sses.ndim != 1 or sses.size < 1:
         raise ValueError(f"`sses` must be a vector of at least one number; got shape {sses.shape}.")
+    if is_concrete(sses) and (lowest := np.nanmin(np.asarray(sses), initial=0)) < 0:  # NaN is of what was not tried
+        raise ValueError(f"`sses` must be sums of squares, zero or positive; got {lowest:g}.")
     check_positive(size=size)
     check_positive(strict=False, floor=floor)
     pieces = jnp.arange(1, sses.shape[-1] + 1).astype(sses.dtype)

@@ -1,11 +1,13 @@
 """Where the search for knots starts: two sets of guesses for every number of pieces."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jspline._programs import compiled
 from jspline.datasets import Dataset
 from jspline.pwl._dynamic import firsts, optimum
 from jspline.pwl._knots import AWAY, Scaled
@@ -14,15 +16,18 @@ SPOTS, LEVELS = 64, 24
 """The grid of data and values on which knots are guessed."""
 
 
-def separate(data: Dataset, at: tuple[Array, Array], pieces: int) -> Array:
+def separate(
+    data: Dataset, at: tuple[Array, Array], pieces: int, progress: Callable[[float], None] | None = None
+) -> Array:
     """Where the best 1, ..., `pieces` separate lines break, `(pieces, pieces - 1)`, padded with `AWAY`."""
-    _, begins = optimum(data, pieces)
+    _, begins = optimum(data, pieces, progress)
     after = jax.vmap(partial(firsts, begins))(jnp.arange(1, pieces + 1))[:, 1:]
     after = jnp.minimum(after, data.size)
     between = (data.x[after - 1] + data.x[jnp.minimum(after, data.size - 1)]) / 2
     return jnp.where(after < data.size, (between - at[0]) / at[1], AWAY)
 
 
+@compiled
 def coarse(data: Scaled, pieces: int) -> Array:
     """The best knots on a coarse grid of data and values, by dynamic programming, as in `separate`."""
     spots = min(data.x.size, SPOTS)
