@@ -62,7 +62,7 @@ def test_a_picture_that_fails_loses_nothing(tmp_path, csv, monkeypatch, init):
     break_pictures(monkeypatch)
     result = run("meanfield", csv, *SMALL, "--width", 0, "--init", init, "--out", tmp_path / "o")
     lost_nothing(result, tmp_path / "o", "meanfield.nc")
-    assert "random_fit" not in xr.open_dataset(tmp_path / "other" / "meanfield.nc")
+    assert "random_fit" not in xr.open_dataset(tmp_path / "o" / "meanfield.nc")
 
 
 @pytest.mark.parametrize(
