@@ -18,7 +18,7 @@ LONG = {
     "test_docs::test_notebooks[hessian]": "the notebook of the parametrization",
     "test_docs::test_notebooks[gradient_flow]": "the notebook of the parametrization",
     # Commands.
-    "test_cli::test_built_in_data_and_one_neuron[square_wave]": "nile",
+    "test_cli::test_built_in_data_and_one_neuron": "test_float32_and_device has built-in data",
     "test_cli::test_converged_networks_go_on_to_the_end": "test_flow_writes_everything",
     "test_cli::test_float32_standardizes_in_full_precision": "test_float32_and_device",
     "test_cli::test_compiled_programs_are_kept_for_the_next_command[False]": "where it may write",
@@ -26,6 +26,7 @@ LONG = {
     "test_cli_law::test_law_compares_counts_with_the_exact_law[he]": "the uniform law",
     "test_cli::test_compiled_programs_are_kept_for_the_next_command[True]": "test_programs",
     "test_cli_law::test_the_shipped_study": "test_sweep_goes_on_and_refuses",
+    "test_cli_meanfield::test_a_picture_that_fails_loses_nothing[gaussian]": "the balanced law",
     "test_explore::test_padding_changes_nothing": "test_a_padded_problem_is_the_same",
     # Verdicts.
     "test_claims::test_planted_faults_turn_the_verdict[lit-maennel-0]": "planted faults of the paper's claims",
@@ -47,6 +48,12 @@ LONG = {
     "test_claims::test_planted_faults_turn_the_verdict[lit-orthogonal-0]": "planted faults of lit-jin",
     "test_claims::test_planted_faults_turn_the_verdict[fig3-0]": "planted faults of fig5",
     "test_claims::test_planted_faults_turn_the_verdict[fig3-1]": "planted faults of fig5",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-williams-1]": "planted faults of lit-jin",
+    "test_claims::test_planted_faults_turn_the_verdict[lit-williams-2]": "planted faults of lit-jin",
+    **{
+        f"test_claims::test_figures_are_drawn_from_what_was_found[{name}]": "figures of lit-jin, lit-mulayoff"
+        for name in ("lit-maennel", "lit-holzmueller", "lit-alignment")  # whose verdicts take a minute each
+    },
     "test_claims::test_verdicts[text-underfit]": "text-signs",
     "test_claims::test_verdicts[fig9]": "fig3, fig5",
     "test_claims::test_verdicts[cor4]": "cor2, cor3",

@@ -84,7 +84,7 @@ def test_segments_are_one_flow(tmp_path, csv):
     "init", ["he", "glorot", "uniform", "balanced", "uniform_breakpoints", "quantiles", "curvature"]
 )
 def test_every_initialization(init, csv):
-    result = run("flow", csv, "--width", 3, "--inits", 1, "--t1", 0.01, "--init", init)
+    result = run("flow", csv, *SMALL, "--init", init)
     assert result.exit_code == 0, result.output
     assert "Nothing was written: give --out" in result.output
 

@@ -24,7 +24,7 @@ def csv(tmp_path):
     return path
 
 
-def test_meanfield_writes_everything(tmp_path, csv, monkeypatch):
+def test_meanfield_writes_everything(tmp_path, csv):
     out = tmp_path / "o"
     result = run("meanfield", csv, *SMALL, "--seed", 3, "--out", out)
     assert result.exit_code == 0, result.output
@@ -55,10 +55,14 @@ def test_meanfield_writes_everything(tmp_path, csv, monkeypatch):
     # Counted breakpoints are a density, too.
     inside = ds.counted[0].sum("side") * np.diff(ds.bin_edge.values)
     assert 0.5 < float(inside.sum()) < 1
+
+
+@pytest.mark.parametrize("init", ["balanced", "gaussian"])
+def test_a_picture_that_fails_loses_nothing(tmp_path, csv, monkeypatch, init):
     break_pictures(monkeypatch)
-    result = run("meanfield", csv, *SMALL, "--width", 0, "--init", "gaussian", "--out", tmp_path / "other")
-    lost_nothing(result, tmp_path / "other", "meanfield.nc")
-    assert "random_fit" not in xr.open_dataset(tmp_path / "other" / "meanfield.nc")
+    result = run("meanfield", csv, *SMALL, "--width", 0, "--init", init, "--out", tmp_path / "o")
+    lost_nothing(result, tmp_path / "o", "meanfield.nc")
+    assert "random_fit" not in xr.open_dataset(tmp_path / "o" / "meanfield.nc")
 
 
 @pytest.mark.parametrize(

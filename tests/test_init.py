@@ -53,13 +53,18 @@ def knots(law):
     return [0.0], [0.0]
 
 
-def integral(f, points):
-    """The integral of f over the line, piece by piece, by a rule that takes singular and infinite ends."""
+def integral(f, points, *given):
+    """The integral of f, compiled, over the line, piece by piece, by a rule that takes singular and infinite ends.
+
+    All values are asked for in vectors of one length, for which it compiles once.
+    """
     ends = [-np.inf, *points, np.inf]
-    f_checked = jax.jit(lambda x: f(x))
-    result = scipy.integrate.tanhsinh(
-        lambda x: np.array(f_checked(x)), np.array(ends[:-1]), np.array(ends[1:]), rtol=1e-10, atol=1e-12
-    )
+
+    def values(x):
+        parts = np.resize(x, (-(-x.size // 256), 256))
+        return np.concatenate([f(part, *given) for part in parts])[: x.size].reshape(x.shape)
+
+    result = scipy.integrate.tanhsinh(values, np.array(ends[:-1]), np.array(ends[1:]), rtol=1e-10, atol=1e-12)
     return float(np.sum(result.integral))
 
 
@@ -67,7 +72,7 @@ def integral(f, points):
 def test_density_of_breakpoints_is_the_derivative_of_its_cdf(name):
     law = BREAKPOINT_LAWS[name]
     law = law.base if isinstance(law, init.Spiky) else law
-    assert abs(integral(law.pdf_beta, knots(law)[0]) - 1) <= 1e-6
+    assert abs(integral(jax.jit(lambda b: law.pdf_beta(b)), knots(law)[0]) - 1) <= 1e-6
     beta = jnp.asarray([-30.0, -1.7, -0.4, -0.1, 0.2, 1.1, 2.3, 40.0])
     slope = jax.vmap(jax.grad(lambda b: law.cdf_beta(b)))(beta)
     np.testing.assert_allclose(slope, law.pdf_beta(beta), rtol=1e-10, atol=1e-14)
@@ -77,7 +82,7 @@ def test_density_of_breakpoints_is_the_derivative_of_its_cdf(name):
 @pytest.mark.parametrize("name", LAWS)
 def test_density_of_delta_slopes_is_the_derivative_of_its_cdf(name):
     law, extra = LAWS[name], options(LAWS[name])
-    assert abs(integral(lambda m: law.pdf_mu(m, **extra), knots(law)[1]) - 1) <= 1e-6
+    assert abs(integral(jax.jit(lambda m: law.pdf_mu(m, **extra)), knots(law)[1]) - 1) <= 1e-6
     mu = jnp.asarray([-3.0, -0.9, -0.2, -1e-3, 1e-6, 0.05, 0.4, 1.0, 2.5])
     slope = jax.vmap(jax.grad(lambda m: law.cdf_mu(m, **extra)))(mu)
     np.testing.assert_allclose(slope, law.pdf_mu(mu, **extra), rtol=1e-9, atol=1e-14)
@@ -91,14 +96,17 @@ def test_density_of_delta_slopes_is_the_derivative_of_its_cdf(name):
 def test_marginals_and_conditionals_follow_from_the_joint(name):
     law, extra = LAWS[name], options(LAWS[name])
     in_beta, _ = knots(law)
+    joint_mu = jax.jit(lambda m, b: law.pdf(b, m, **extra))
+    given_beta = jax.jit(lambda m, b: law.pdf_mu_given_beta(m, b, **extra))
+    joint_beta = jax.jit(lambda b, m: law.pdf(b, m, **extra))
     for beta in (-2.5, 0.3, 1.4):
         reach = [0.0]
         if isinstance(law, init.Uniform):
             top = float(law.a_v * min(law.a_b / abs(beta), law.a_w))
             reach = [-top, 0.0, top]
-        marginal = integral(lambda m, beta=beta: law.pdf(beta, m, **extra), reach)
+        marginal = integral(joint_mu, reach, beta)
         np.testing.assert_allclose(marginal, law.pdf_beta(beta), atol=1e-8)
-        conditional = integral(lambda m, beta=beta: law.pdf_mu_given_beta(m, beta, **extra), reach)
+        conditional = integral(given_beta, reach, beta)
         if law.pdf_beta(beta) > 0:
             np.testing.assert_allclose(conditional, 1, atol=1e-8)
     for mu in (-0.6, 0.02, 0.3):
@@ -107,7 +115,7 @@ def test_marginals_and_conditionals_follow_from_the_joint(name):
             # The joint density ends where m(beta) = |mu| / a_v.
             end = float(law.a_b * law.a_v / abs(mu))
             bends = sorted([-end, *in_beta, end])
-        marginal = integral(lambda b, mu=mu: law.pdf(b, mu, **extra), bends)
+        marginal = integral(joint_beta, bends, mu)
         np.testing.assert_allclose(marginal, law.pdf_mu(mu, **extra), rtol=1e-7, atol=1e-9)
     beta, mu = jnp.asarray([-1.0, 0.2, 1.7]), jnp.asarray([0.1, -0.3, 0.05])
     product = law.pdf_beta(beta) * law.pdf_mu_given_beta(mu, beta, **extra)
