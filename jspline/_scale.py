@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from jspline._programs import compiled
 
 
-def middle(x: Float[Array, " data *inputs"]) -> Float[Array, " *inputs"]:
+def middle(x: Float[Array, "data ..."]) -> Float[Array, "..."]:
     """Half way between the outermost of x, sorted if it is a vector. Moments are about it, or data near x = 1000 lose
     all digits."""
     low, high = (x[0], x[-1]) if x.ndim == 1 else (jnp.min(x, axis=0), jnp.max(x, axis=0))

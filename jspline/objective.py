@@ -49,7 +49,7 @@ class Sums(NamedTuple):
     """
 
     residual: Float[Array, " data"]
-    X: Float[Array, " width *inputs"]
+    X: Float[Array, "width ..."]
     E: Float[Array, " width"]
     Z: Float[Array, " width"]
     total: Float[Array, ""]

@@ -31,7 +31,7 @@ DENSE_LIMIT = 2000
 
 
 def activation(
-    w: Float[Array, " width *inputs"], b: Float[Array, " width"], x: Float[Array, " data *inputs"], method: Method
+    w: Float[Array, "width ..."], b: Float[Array, " width"], x: Float[Array, "data ..."], method: Method
 ) -> Activation:
     """Which of the data x the neurons (w, b) see: sorted data by ranks, or written out.
 

@@ -113,7 +113,7 @@ def residual_blocks(
 
 
 def columns(
-    point: ReLUNet | Spline, x: Float[Array, " data *inputs"], centre: Float[Array, " *inputs"]
+    point: ReLUNet | Spline, x: Float[Array, "data ..."], centre: Float[Array, "..."]
 ) -> Columns | LiftedColumns:
     """The columns of w, b, v of a net, or of beta, mu of a spline; lines (or planes) around `centre`."""
     check_kind(ReLUNet, Spline, net=point)

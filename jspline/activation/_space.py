@@ -23,7 +23,7 @@ class Mask(eqx.Module):
 
     @classmethod
     def of(
-        cls, w: Float[Array, " width *inputs"], b: Float[Array, " width"], x: Float[Array, " data *inputs"]
+        cls, w: Float[Array, "width ..."], b: Float[Array, " width"], x: Float[Array, "data ..."]
     ) -> "Mask":
         """The neurons (w, b) at the data x, which may be in any order."""
         w, b, x = jax.lax.stop_gradient((w, b, x))

@@ -62,7 +62,7 @@ class Breakplanes(eqx.Module):
     """
 
     eta: Float[Array, " width"]
-    xi: Float[Array, " width *inputs"]
+    xi: Float[Array, "width ..."]
     gamma: Float[Array, " width"]
     b0: Float[Array, ""]
 

@@ -63,7 +63,7 @@ class ReLUNet(eqx.Module):
         TypeError: when something is not real numbers.
     """
 
-    w: Float[Array, " width *inputs"]
+    w: Float[Array, "width ..."]
     b: Float[Array, " width"]
     v: Float[Array, " width"]
     b0: Float[Array, ""]
@@ -300,7 +300,7 @@ class Polar(eqx.Module):
     """
 
     r: Float[Array, " width"]
-    theta: Float[Array, " width *lifted"]
+    theta: Float[Array, "width ..."]
     charge: Float[Array, " width"]
     b0: Float[Array, ""]
 

@@ -50,7 +50,7 @@ class Dataset(eqx.Module):
     do and are rounded by more than a ten-thousandth of their range.
     """
 
-    x: Float[Array, " data *inputs"]
+    x: Float[Array, "data ..."]
     y: Float[Array, " data"]
     weight: Float[Array, " data"]
     constant: Float[Array, ""]
@@ -90,7 +90,7 @@ class Dataset(eqx.Module):
         return 1 if self.on_line else self.x.shape[-1]
 
     @property
-    def middle(self) -> Float[Array, " *inputs"]:
+    def middle(self) -> Float[Array, "..."]:
         """Half way between the outermost x, where sums over x are taken from; of each input, `(inputs,)`."""
         return middle(self.x)
 
@@ -176,8 +176,8 @@ class Units(eqx.Module):
         y_mean, y_scale: scalars.
     """
 
-    x_mean: Float[Array, " *inputs"]
-    x_scale: Float[Array, " *inputs"]
+    x_mean: Float[Array, "..."]
+    x_scale: Float[Array, "..."]
     y_mean: Float[Array, ""]
     y_scale: Float[Array, ""]
 
