@@ -19,6 +19,8 @@ CAUSES: dict[str, tuple[str | int, str]] = {
     "silent": (3, "v = 0"),
     "constant": (2, "w = 0 < b"),
     "scale": (4, "scale symmetry"),
+    "few": ("left", "too few data"),
+    "shared": ("right", "same data"),
     "functional": (0, "between the data"),
     "unexplained": (1, "unexplained"),
 }
@@ -125,7 +127,7 @@ def hessian_figure(curved: Any, *, title: str = "") -> Figure:
         bottom.legend(
             [Rectangle((0, 0), 1, 1, color=theme().pick(CAUSES[cause][0])) for cause in there],
             [CAUSES[cause][1] for cause in there],
-            loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=len(there), columnspacing=1.0,
+            loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=min(len(there), 4), columnspacing=1.0,
             handlelength=1.0,
         )  # fmt: skip
         axes = columns[1].subgridspec(curved.sizes["neuron"], 1).subplots(sharex=True, squeeze=False)[:, 0]
