@@ -80,7 +80,7 @@ def by_curvlinops(net: jspline.ReLUNet, data: jspline.Dataset) -> Callable[[], A
             parameter.copy_(torch.tensor(jax.device_get(part).tolist(), dtype=torch.float64))
     x, y = (torch.tensor(jax.device_get(part).tolist(), dtype=torch.float64) for part in (data.x, data.y[:, None]))
     loss = torch.nn.MSELoss(reduction="sum")
-    parameters = dict(model.named_parameters())
+    parameters = list(model.parameters())
     operator = curvlinops.HessianLinearOperator(model, loss, parameters, [(x, y)], check_deterministic=False)
     identity = torch.eye(operator.shape[1], dtype=torch.float64)
     return lambda: (operator @ identity).numpy() / 2
