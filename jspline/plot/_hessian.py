@@ -127,8 +127,8 @@ def hessian_figure(curved: Any, *, title: str = "") -> Figure:
         bottom.legend(
             [Rectangle((0, 0), 1, 1, color=theme().pick(CAUSES[cause][0])) for cause in there],
             [CAUSES[cause][1] for cause in there],
-            loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=min(len(there), 4), columnspacing=1.0,
-            handlelength=1.0,
+            loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=min(len(there), 4),
+            columnspacing=1.0, handlelength=1.0,
         )  # fmt: skip
         axes = columns[1].subgridspec(curved.sizes["neuron"], 1).subplots(sharex=True, squeeze=False)[:, 0]
         for ax, neuron in zip(axes, range(curved.sizes["neuron"]), strict=True):
