@@ -1,6 +1,6 @@
 """Even laws on the line, of which the laws of breakplanes are made: variance gamma, Student's, and the balanced one's.
 
-Each knows its density at t >= 0, as a number and a power of two, and its tail P(> t). Theory: docs/theory.md 2.4.
+Each knows its density at t >= 0, as a number and a power of two, and its tail P(> t). Theory: docs/theory.md 15.2.
 """
 
 import abc

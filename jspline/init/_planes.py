@@ -1,6 +1,6 @@
 """Laws of breakplanes (eta, xi, gamma), the coordinates of a neuron of many inputs.
 
-Theory: docs/theory.md 2.4.
+Theory: docs/theory.md 15.2.
 """
 
 import abc
@@ -84,7 +84,7 @@ class PlaneLaw(RoughnessLaw):
         """p(|w| | gamma): sigma_w sigma_b / S times chi of `inputs` + 1 degrees of freedom. Raises as `pdf_gamma`."""
         at, k = self._plane(gamma), self._inputs() + 1
         reach, unit = self._reach_of_norm(norm, at)
-        zero = reach == 0
+        zero, reach = reach == 0, jnp.where(reach > 1e18, 1e18, reach)  # not infinity less infinity
         log = (k - 1) * jnp.log(jnp.where(zero, 1, reach)) - reach**2 / 2
         value, powers = exponential(log - (math.lgamma(k / 2) + (k / 2 - 1) * math.log(2)))
         return at.conditional(jnp.where(zero, 0, value), unit, (powers,))
@@ -196,7 +196,7 @@ def separation_probability(
 ) -> Float[Array, "..."]:
     """The probability that w x + b and w y + b have opposite signs: the angle of their lifts over pi.
 
-    Lifts are (sigma_w x, sigma_b) and (sigma_w y, sigma_b) (docs/theory.md 2.4).
+    Lifts are (sigma_w x, sigma_b) and (sigma_w y, sigma_b) (docs/theory.md 15.2).
 
     Args:
         x, y: points, `(..., inputs)`.
