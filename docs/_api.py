@@ -39,7 +39,7 @@ BY_NAME = {
                        "slope_variation": "text-roughness", "variation_norm": "text-roughness"},
     "jspline.datasets": {"smooth_gap": "fig11", "sharp_gap": "fig11", "teacher": "fig9", "quadratic": "fig9"},
     "jspline.init": {"Balanced": "th6", "FromData": "table1", "UniformBreakpoints": "table1", "Spiky": "table3",
-                     "flat": "text-regimes", "from_curvature": "eq3"},
+                     "flat": "text-regimes", "from_curvature": "eq3", "separation_probability": "lemma1"},
     "jspline.objective": {"predict": "eq1"},
     "jspline.curvature": {"Columns": "eq4", "columns": "eq4", "residual_blocks": "eq4", "delta_slopes": "fig6",
                           "DeltaSlopes": "fig6", "flat": "fig5", "kernel": "lemma2", "tangent": "lemma2",

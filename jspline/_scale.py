@@ -61,7 +61,8 @@ def _product(factors: tuple[Array, ...], over: tuple[Array, ...], powers: tuple[
 
     def parts(values: tuple[Array, ...]) -> tuple[Array, Array]:
         arrays = [jnp.reshape(x, (1,) * (rank - x.ndim) + x.shape) for x in values]
-        exponents = [exponent(x) for x in arrays]
+        # That of 0 is so small that 2^e, a derivative in reverse mode, would be 0.
+        exponents = [jnp.where(x == 0, 0, exponent(x)) for x in arrays]
         mantissas = [shifted(x, -e) for x, e in zip(arrays, exponents, strict=True)]
         return functools.reduce(jnp.multiply, mantissas), functools.reduce(jnp.add, exponents)
 

@@ -399,6 +399,32 @@ def laws(one, two, three):
     return found
 
 
+@case((1.2, 0.7, 0.9), dear=True)
+def laws_of_breakplanes(one, two, three):
+    gamma, eta, found = jnp.asarray(AT), jnp.asarray(MU), {}
+    points = jnp.stack([jnp.ones(3), jnp.stack([one, two, three])])
+    for law in (init.Gaussian(one, two, three, inputs=3), init.Balanced(one, inputs=3)):
+        name = f"init.{type(law).__name__}"
+        found |= {
+            f"{name}.cdf_eta": law.cdf_eta(eta),
+            f"{name}.cdf_eta_given_gamma": law.cdf_eta_given_gamma(eta, gamma),
+            f"{name}.cdf_gamma": law.cdf_gamma(gamma),
+            f"{name}.cdf_norm_given_gamma": law.cdf_norm_given_gamma(eta, gamma),
+            f"{name}.pdf": law.pdf(eta, gamma),
+            f"{name}.pdf_eta": law.pdf_eta(eta),
+            f"{name}.pdf_eta_given_gamma": law.pdf_eta_given_gamma(eta, gamma),
+            f"{name}.pdf_gamma": law.pdf_gamma(gamma),
+            f"{name}.pdf_norm_given_gamma": law.pdf_norm_given_gamma(eta, gamma),
+            f"{name}.sample": law.sample(4, key=jax.random.key(0)),
+            f"{name}.separation_probability": law.separation_probability(*points),
+            f"{name}.unseparated_pairs": law.unseparated_pairs(points, 4),
+            f"{name}.var_eta": law.var_eta(),
+            f"{name}.var_gamma": law.var_gamma(),
+        }
+    found["init.separation_probability"] = init.separation_probability(*points, sigma_w=one, sigma_b=three)
+    return found
+
+
 @case((1.2, 0.0, 0.9), dear=True)
 def laws_without_spread(one, zero, three):
     laws = init.Gaussian(one, zero, three), init.Uniform(one, zero, three), init.UniformBreakpoints(-1, 1, one, zero)

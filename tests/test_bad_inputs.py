@@ -292,9 +292,10 @@ of(
 of(
     "law",
     ("", "Missing argument"),
-    ("EMPTY", "The law must be one of he, glorot, uniform; got"),
-    ("He", "The law must be one of he, glorot, uniform; got He."),
-    ("balanced", "The law must be one of he, glorot, uniform; got balanced."),
+    ("EMPTY", "The law must be one of he, glorot, uniform, gaussian, balanced; got"),
+    ("He", "The law must be one of he, glorot, uniform, gaussian, balanced; got He."),
+    ("quantiles", "The law must be one of he, glorot, uniform, gaussian, balanced; got quantiles."),
+    ("he --inputs x", "Invalid value for '--inputs'"),
     ("he glorot", "unexpected extra argument"),
     ("he --width 0", "must be at least 1"),
     ("he --width -1", "must be at least 1"),

@@ -67,6 +67,20 @@ def test_law_compares_counts_with_the_exact_law(tmp_path, name):
     assert f"{ds.attrs['neurons']:,} neurons, for the 200,000 asked for" in result.output
 
 
+@pytest.mark.parametrize("name", ["he", pytest.param("balanced", marks=pytest.mark.full)])
+def test_law_of_breakplanes(tmp_path, name):
+    result = run("law", name, "--inputs", 3, "--width", 32, "--neurons", 2e5, "--seed", 3, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["law.nc", "law.png", "law.svg", "run.json"]
+    for phrase in (f"{name}, width 32, 3 inputs: ", "cdf of gamma", "cdf of eta", "of the breakplanes are beyond"):
+        assert phrase in result.output
+    ds = xr.open_dataset(tmp_path / "law.nc")
+    assert ds.joint.dims == ("gamma", "eta")
+    assert max(ds.attrs["ks_gamma"], ds.attrs["ks_eta"]) < 1.95 / ds.attrs["neurons"] ** 0.5
+    assert abs(ds.attrs["roughness_mean"] - ds.attrs["exact_mean"]) < 4 * ds.attrs["roughness_error"]
+    np.testing.assert_allclose(ds.attrs["exact_mean"], 4, rtol=1e-5)
+
+
 def test_a_picture_that_fails_loses_nothing(tmp_path, monkeypatch):
     break_pictures(monkeypatch)
     result = run("law", "he", "--width", 32, "--neurons", 2e5, "--seed", 3, "--out", tmp_path)
@@ -76,7 +90,9 @@ def test_a_picture_that_fails_loses_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["law", "cauchy"], "The law must be one of he, glorot, uniform"),
+        (["law", "cauchy"], "The law must be one of he, glorot, uniform, gaussian, balanced; got cauchy."),
+        (["law", "uniform", "--inputs", 3], "The law uniform is of one input: leave out --inputs; got 3."),
+        (["law", "he", "--inputs", 0], "--inputs must be at least 1; got 0."),
         (["law", "he", "--neurons", 0], "must be from 1 to 1e14"),
         (["law", "he", "--seed", -1], "--seed must be"),
         (["law", "he", "--dtype", "float16"], "--dtype must be"),

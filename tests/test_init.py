@@ -79,6 +79,12 @@ def test_density_of_breakpoints_is_the_derivative_of_its_cdf(name):
     np.testing.assert_allclose(law.cdf_beta(jnp.array([-1e300, 1e300])), [0, 1], atol=1e-12)
 
 
+def test_density_at_0_is_the_derivative_in_reverse_mode():
+    """Bug: 0, for sigma_b > sigma_w: the derivative of a product with 0 in it underflowed."""
+    law = init.Gaussian(0.7, 1.9, 0.4)
+    np.testing.assert_allclose(jax.grad(law.cdf_beta)(0.0), law.pdf_beta(0.0), rtol=1e-14)
+
+
 @pytest.mark.parametrize("name", LAWS)
 def test_density_of_delta_slopes_is_the_derivative_of_its_cdf(name):
     law, extra = LAWS[name], options(LAWS[name])

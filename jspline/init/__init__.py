@@ -1,6 +1,6 @@
 """Initializations: each samples nets, and knows its exact law where there is one (section 2.2).
 
-Theory: docs/theory.md 2, 2.4.
+Theory: docs/theory.md 2, 15.2.
 """
 
 from jspline.init._construct import flat, from_curvature

@@ -1,6 +1,6 @@
 """Even laws on the line, of which the laws of breakplanes are made: variance gamma, Student's, and the balanced one's.
 
-Each knows its density at t >= 0, as a number and a power of two, and its tail P(> t). Theory: docs/theory.md 2.4.
+Each knows its density at t >= 0, as a number and a power of two, and its tail P(> t). Theory: docs/theory.md 15.2.
 """
 
 import abc
@@ -15,6 +15,7 @@ import numpy as np
 from jax.scipy.special import betainc, erfc
 from jaxtyping import Array, Float
 
+from jspline._programs import compiled
 from jspline._scale import exponent, exponential, product, shifted, to_the
 from jspline.init._bessel import grown, k0_tail
 
@@ -35,18 +36,29 @@ class Even(abc.ABC):
         """P(> t) for t >= 0: 1/2 at 0."""
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
+@compiled
+def density(law: Even, t: Float[Array, "..."]) -> Parts:
+    """p(t) for t >= 0."""
+    return law.density(t)
+
+
+@compiled
 def cdf(law: Even, t: Float[Array, "..."]) -> Float[Array, "..."]:
     """P(<= t), with the digits of the lower tail. Its derivative is the density, also at 0."""
+    return _cdf(law, t)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _cdf(law: Even, t: Array) -> Array:
     tail = jnp.minimum(law.tail(jnp.abs(t)), 0.5)
     return jnp.where(t < 0, tail, 1 - tail)
 
 
-@cdf.defjvp
+@_cdf.defjvp
 def _cdf_jvp(law: Even, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     (t,), (tangent,) = primals, tangents
     value, powers = law.density(jnp.abs(t))
-    return cdf(law, t), product((value,), powers=(powers,)) * tangent
+    return _cdf(law, t), product((value,), powers=(powers,)) * tangent
 
 
 @dataclass(frozen=True)
@@ -182,7 +194,7 @@ class BalancedSlope(Even):
         def integrand(rise: Array, log: Array) -> Array:
             return jnp.exp(-self.k * log) * _upper_gamma(self.k + 1, t * (1 + rise))
 
-        return self._mean(t, self.k, integrand) / 2
+        return self._mean(t, float(self.k), integrand) / 2
 
     def _mean(self, t: Array, power: float, integrand: Callable[[Array, Array], Array]) -> Array:
         """2 p(0) times the integral of `integrand(cosh u - 1, log cosh u)`, at most cosh^{-power} u, over u > 0."""

@@ -1,6 +1,6 @@
 """Independent Gaussian weights (theorem 1a, corollary 1a, theorem 2), and the balanced law that shares their spline.
 
-Theory: docs/theory.md 2.1, 2.4.
+Theory: docs/theory.md 2.1, 15.2.
 """
 
 import functools
@@ -113,7 +113,7 @@ class Gaussian(GaussianSpline):
             breakplanes: those that involve gamma).
         sigma_v: of the output weights. With 0 every delta-slope is 0: likewise.
         inputs: how many there are, at least 1; then w is `(width, inputs)`, and the law knows gamma and eta
-            (docs/theory.md 2.4). Without it there is one, w is `(width,)`, and the law knows beta and mu.
+            (docs/theory.md 15.2). Without it there is one, w is `(width,)`, and the law knows beta and mu.
 
     Raises:
         ValueError: when sigma_w is not positive, another is negative, or inputs is no whole number of at least 1.
@@ -174,7 +174,7 @@ class Balanced(GaussianSpline):
     |mu| = |(w, b)|^2 / sqrt(1 + beta^2), and |(w, b)|^2 is exponential and independent of the direction: (beta, mu) is
     distributed exactly as under `Gaussian(1, 1, 2 scale^2)`, although the weights are not. Of breakplanes gamma is as
     under `Gaussian(1, 1, ...)`, but |(w, b)|^2 is scale^2 chi^2 of `inputs` + 1 degrees of freedom: given gamma |eta|
-    is a gamma variable, and its own law an integral over gamma, computed as one (docs/theory.md 2.4).
+    is a gamma variable, and its own law an integral over gamma, computed as one (docs/theory.md 15.2).
 
     Args:
         scale: standard deviation of w and of b, positive; so none of its laws is without a density.

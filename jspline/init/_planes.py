@@ -1,6 +1,6 @@
 """Laws of breakplanes (eta, xi, gamma), the coordinates of a neuron of many inputs.
 
-Theory: docs/theory.md 2.4.
+Theory: docs/theory.md 15.2.
 """
 
 import abc
@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from jspline._checks import as_floats, as_like, check_positive, check_scalar, check_whole, is_zero
 from jspline._scale import exponential, product, to_the
-from jspline.init._even import Even, Student, cdf
+from jspline.init._even import Even, Student, cdf, density
 from jspline.init._law import Place, RoughnessLaw, place
 
 
@@ -59,9 +59,8 @@ class PlaneLaw(RoughnessLaw):
         sigma_v = 0: then every eta is 0.
         """
         scale = self._of_eta()
-        value, powers = self._eta(self._inputs())[0].density(
-            product((jnp.abs(as_like(scale[0], eta=eta)),), over=scale)
-        )
+        t = product((jnp.abs(as_like(scale[0], eta=eta)),), over=scale)
+        value, powers = density(self._eta(self._inputs())[0], t)
         return product((value,), over=scale, powers=(powers,))
 
     def cdf_eta(self, eta: ArrayLike) -> Float[Array, "..."]:
@@ -72,7 +71,7 @@ class PlaneLaw(RoughnessLaw):
     def pdf_eta_given_gamma(self, eta: ArrayLike, gamma: ArrayLike) -> Float[Array, "..."]:
         """p(eta | gamma); under `Gaussian` variance gamma of one order more. Raises as `pdf_gamma` and `pdf_eta`."""
         at, sigma_v = self._plane(gamma), self._of_eta()[1]
-        value, powers = self._eta(self._inputs())[1].density(at.reach(eta, sigma_v))
+        value, powers = density(self._eta(self._inputs())[1], at.reach(eta, sigma_v))
         return at.conditional(value, sigma_v, (powers,))
 
     def cdf_eta_given_gamma(self, eta: ArrayLike, gamma: ArrayLike) -> Float[Array, "..."]:
@@ -85,7 +84,7 @@ class PlaneLaw(RoughnessLaw):
         """p(|w| | gamma): sigma_w sigma_b / S times chi of `inputs` + 1 degrees of freedom. Raises as `pdf_gamma`."""
         at, k = self._plane(gamma), self._inputs() + 1
         reach, unit = self._reach_of_norm(norm, at)
-        zero = reach == 0
+        zero, reach = reach == 0, jnp.where(reach > 1e18, 1e18, reach)  # not infinity less infinity
         log = (k - 1) * jnp.log(jnp.where(zero, 1, reach)) - reach**2 / 2
         value, powers = exponential(log - (math.lgamma(k / 2) + (k / 2 - 1) * math.log(2)))
         return at.conditional(jnp.where(zero, 0, value), unit, (powers,))
@@ -181,7 +180,7 @@ class PlaneLaw(RoughnessLaw):
 
     def _joint(self, eta: ArrayLike, gamma: ArrayLike) -> Array:
         at, sigma_v = self._plane(gamma), self._of_eta()[1]
-        value, powers = self._eta(self._inputs())[1].density(at.reach(eta, sigma_v))
+        value, powers = density(self._eta(self._inputs())[1], at.reach(eta, sigma_v))
         mass, more = self._mass(at)
         return at.joint(mass, value, sigma_v, (powers, more))
 
@@ -197,7 +196,7 @@ def separation_probability(
 ) -> Float[Array, "..."]:
     """The probability that w x + b and w y + b have opposite signs: the angle of their lifts over pi.
 
-    Lifts are (sigma_w x, sigma_b) and (sigma_w y, sigma_b) (docs/theory.md 2.4).
+    Lifts are (sigma_w x, sigma_b) and (sigma_w y, sigma_b) (docs/theory.md 15.2).
 
     Args:
         x, y: points, `(..., inputs)`.
@@ -217,24 +216,20 @@ def separation_probability(
     x, y = jnp.broadcast_to(x, shape), jnp.broadcast_to(y, shape)
     ratio = jnp.broadcast_to(sigma_b / sigma_w, (*shape[:-1], 1))
     a, b = jnp.concatenate([x, ratio], axis=-1), jnp.concatenate([y, ratio], axis=-1)
-    a = _unit(a)
-    size = jnp.maximum(jnp.max(jnp.abs(x), axis=-1), jnp.max(jnp.abs(y), axis=-1))
-    size = jax.lax.stop_gradient(jnp.maximum(size, ratio[..., 0]))[..., None]
-    size = jnp.where(size > 0, size, 1)
+    size = jax.lax.stop_gradient(jnp.max(jnp.maximum(jnp.abs(a), jnp.abs(b)), axis=-1, keepdims=True))
+    size, length = jnp.where(size > 0, size, 1), _length(a)
+    a = a / jnp.where(length > 0, length, 1)
     # The difference before it is projected: of points close to each other the angle has its digits.
     step = jnp.concatenate([y / size - x / size, jnp.zeros_like(ratio)], axis=-1)
-    across = step - a * jnp.sum(a * step, axis=-1, keepdims=True)
-    return jnp.arctan2(_length(across), jnp.sum(a * (b / size), axis=-1)) / math.pi
+    across = _length(step - a * jnp.sum(a * step, axis=-1, keepdims=True))[..., 0]
+    along = jnp.sum(a * (b / size), axis=-1)
+    nowhere = jnp.all(a == 0, axis=-1) | jnp.all(b == 0, axis=-1)
+    return jnp.arctan2(jnp.where(nowhere, 0, across), jnp.where(nowhere, 1, along)) / math.pi
 
 
 def _length(a: Array) -> Array:
-    """The norm, with derivative 0 at 0."""
-    square = jnp.sum(a**2, axis=-1)
-    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
-
-
-def _unit(a: Array) -> Array:
+    """The norm, `(..., 1)`, without over- or underflow, with derivative 0 at 0."""
     size = jax.lax.stop_gradient(jnp.max(jnp.abs(a), axis=-1, keepdims=True))
-    a = a / jnp.where(size > 0, size, 1)
-    length = _length(a)[..., None]
-    return a / jnp.where(length > 0, length, 1)
+    safe = jnp.where(size > 0, size, 1)
+    square = jnp.sum((a / safe) ** 2, axis=-1, keepdims=True)
+    return jnp.where(size > 0, safe * jnp.sqrt(jnp.where(size > 0, square, 1)), 0)

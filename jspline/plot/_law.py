@@ -81,6 +81,7 @@ def _marginal(ax: Any, edges: np.ndarray, share: np.ndarray, pdf: Any, name: str
     exact = np.asarray(pdf(line))
     ax.plot(line, np.where(exact > 0, exact, np.nan), color=theme().ink, lw=1.3, label="exact")
     ax.set(xscale="log", yscale="log", xlabel=f"|{name}|", title=f"Density of the {name}")
+    ax.set_xlim(middle[kept].min() / 1.5, middle[kept].max() * 1.5)
     ax.set_ylim(density[kept].min() / 3, density[kept].max() * 3)
     ax.legend()
 
