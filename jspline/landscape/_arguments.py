@@ -70,6 +70,13 @@ def heights_along(u: Array, data: Dataset) -> Array:
     return along + (u[-1] + jnp.matmul(centre, u[:-1], precision="highest"))
 
 
+def heights_slack(u: Array, data: Dataset) -> Array:
+    """What may be rounding in `heights_along`: 4 (inputs + 2) units of the sum of the sizes of its terms, `(data,)`."""
+    w, centre = jnp.abs(u[:-1]), jnp.reshape(data.middle, (-1,))
+    terms = jnp.matmul(jnp.abs(rows(data.x) - centre[None]), w) + (jnp.abs(u[-1]) + jnp.matmul(jnp.abs(centre), w))
+    return jax.lax.stop_gradient(4 * (len(u) + 1) * jnp.finfo(u.dtype).eps * terms)
+
+
 def posed_finite(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet, Dataset]:
     """The same where the answer is a count or a kind, which would not show that the net holds NaN or infinity."""
     net, data = posed(point, problem)

@@ -17,7 +17,7 @@ from jspline._programs import compiled
 from jspline._scale import unit_of
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
-from jspline.landscape._arguments import as_direction, as_index, heights_along, parameters_of, posed_any
+from jspline.landscape._arguments import as_direction, as_index, heights_along, heights_slack, parameters_of, posed_any
 from jspline.landscape._slices import Group, Index, PiecewiseQuadratic, residual_without, together
 from jspline.problem import Problem
 
@@ -32,8 +32,8 @@ def slice_line(net: ReLUNet, problem: Problem | Dataset, i: Index, direction: Re
         direction: of (w, b), `(inputs + 1,)`; of w alone, `(inputs,)`, in a problem without hidden biases.
 
     The knots are where the neuron meets a datum; infinite, and last, for data that it never meets. O(N log N + N H D).
-    Rates kappa below 10^-15 (float32; 10^-123 in float64) of the largest count as 0. Of neighbouring weights of 0 the
-    derivatives are NaN.
+    A rate kappa of at most 4 (inputs + 2) rounding units of the sum of the sizes of its terms counts as 0. Derivatives
+    are NaN of neighbouring weights of 0, and in data and direction where some kappa is 0.
 
     Raises:
         ValueError: when i is out of range, or `direction` has another shape, or (known) is not finite.
@@ -49,7 +49,9 @@ def slice_line(net: ReLUNet, problem: Problem | Dataset, i: Index, direction: Re
 
 @compiled
 def _along(net: ReLUNet, data: Dataset, i: Array, direction: Array) -> PiecewiseQuadratic:
-    z, kappa = (heights_along(u, data) for u in (parameters_of(net, i), direction))
+    z, kappa = heights_along(parameters_of(net, i), data), heights_along(direction, data)
+    # What is 0 up to rounding may be 0 in one place of a program and not in another.
+    kappa = jnp.where(jnp.abs(kappa) > heights_slack(direction, data), kappa, 0)
     return along(data, residual_without(net, data, i), net.v[i], z, kappa, jnp.zeros_like(z[0]))
 
 
@@ -90,6 +92,8 @@ def along(
     total, mean, scatter, _ = together(merged(comes, False), merged(goes, True))
     before = jnp.pad(jnp.cumsum(jnp.where(goes, unseen, 0)), (1, 0))
     behind = jnp.pad(jnp.cumsum(jnp.where(comes, unseen, 0)[::-1])[::-1], (0, 1))
-    still = jnp.sum(jnp.where(moves, 0, p * jnp.where(z > 0, rest, r) ** 2))
+    # Of what does not move no derivative of kappa is known: the root makes it NaN.
+    nothing = 0 * jnp.sqrt(jnp.where(moves, 1, rate**2))
+    still = jnp.sum(jnp.where(moves, 0, p * jnp.where(z > 0, rest, r) ** 2) + nothing)
     floor = data.constant + (before + behind + scatter + still) / 2 + 0 * v
     return PiecewiseQuadratic(knots[order], floor, total, mean, -v * unit, origin)

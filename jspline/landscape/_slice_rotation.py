@@ -6,8 +6,7 @@ a right angle of phi_n = atan2(b_n, a_n). So there are two knots for each datum,
 
     constant + 1/2 sum_{unseen} p_n r_n^2 + 1/2 sum_{seen} p_n (r_n - v |u| (a_n cos phi + b_n sin phi))^2
 
-The last sum is written as squares, by taking r apart along a, along what b has beside a, and the rest. So nothing
-cancels, however small the loss.
+As such it is evaluated, datum by datum, and nothing cancels, however small the loss. Coefficients are given besides.
 
 Theory: docs/theory.md 15.5.
 """
@@ -19,7 +18,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jspline._checks import Reals, as_like, check_choice, is_concrete, nan_is_an_answer
 from jspline._programs import compiled
@@ -30,36 +29,33 @@ from jspline.landscape._arguments import as_direction, as_index, heights_along, 
 from jspline.landscape._slices import Index, residual_without
 from jspline.problem import Problem
 
-AT_ONCE = 1024
-"""Up to this many pieces are made at once, of data times pieces numbers; more by so many."""
-
 
 class PiecewiseTrigonometric(eqx.Module):
-    """A continuous function of an angle phi, a trigonometric polynomial of degree 2 between neighbouring knots.
+    """A continuous function of an angle phi, a trigonometric polynomial of degree 2 between neighbouring knots:
 
-    On piece k, from knot k - 1 to knot k, it is
-
-        floor + first / 2 (along - slope (cos phi + lean sin phi))^2 + second / 2 (beside - slope sin phi)^2
+        constant + 1/2 sum_n weight_n (rest_n - slope (cosine_n cos phi + sine_n sin phi)_+)^2
 
     The first and the last piece are one, joined at phi = -pi.
 
     Attributes:
         knots: from -pi to pi, in increasing order, `(2 data,)`; infinite for data that are never met.
-        floor, first, along, lean, second, beside: of each piece, `(2 data + 1,)`.
-        slope: of all pieces, a scalar.
+        enters, leaves: places of the knots between which a datum is seen, `(data,)`; over phi = pi if they decrease.
+        weight, rest, cosine, sine: of each datum, `(data,)`.
+        slope, constant: scalars.
     """
 
     knots: Float[Array, " knots"]
-    floor: Float[Array, " pieces"]
-    first: Float[Array, " pieces"]
-    along: Float[Array, " pieces"]
-    lean: Float[Array, " pieces"]
-    second: Float[Array, " pieces"]
-    beside: Float[Array, " pieces"]
+    enters: Int[Array, " data"]
+    leaves: Int[Array, " data"]
+    weight: Float[Array, " data"]
+    rest: Float[Array, " data"]
+    cosine: Float[Array, " data"]
+    sine: Float[Array, " data"]
     slope: Float[Array, ""]
+    constant: Float[Array, ""]
 
     def __call__(self, phi: Reals) -> Float[Array, "..."]:
-        """The value at the angle `phi`, in radians, of any shape."""
+        """The value at the angle `phi`, in radians, of any shape; O(N) each."""
         return _value(self, as_like(self.knots, phi=phi))
 
     def derivative(self, phi: Reals, side: Literal["left", "right"] = "right") -> Float[Array, "..."]:
@@ -69,41 +65,47 @@ class PiecewiseTrigonometric(eqx.Module):
 
     @property
     def coefficients(self) -> Float[Array, "5 pieces"]:
-        """Those of 1, cos phi, sin phi, cos 2 phi and sin 2 phi. Where the loss is small their sum cancels."""
-        first, second = self.first * self.slope**2 / 4, self.second * self.slope**2 / 4
-        constant = self.first * self.along**2 / 2 + self.second * self.beside**2 / 2
-        of_cos = -self.slope * self.first * self.along
-        return jnp.stack(
-            [
-                self.floor + constant + first * (1 + self.lean**2) + second,
-                of_cos,
-                of_cos * self.lean - self.slope * self.second * self.beside,
-                first * (1 - self.lean**2) - second,
-                2 * first * self.lean,
-            ]
-        )
+        """Those of 1, cos phi, sin phi, cos 2 phi and sin 2 phi on each piece, from knot k - 1 to knot k; O(N^2).
 
+        Where the loss is small, their sum cancels: the function itself does not.
+        """
+        return _coefficients(self)
 
-def _place(of: PiecewiseTrigonometric, phi: Array, side: str) -> tuple[Array, Array, Array]:
-    """The piece, cos phi and sin phi."""
-    turn = 2 * math.pi
-    phi = phi - turn * jnp.round(phi / turn)
-    phi = jnp.where(phi >= math.pi, phi - turn, phi)
-    return jnp.searchsorted(of.knots, phi, side=side), jnp.cos(phi), jnp.sin(phi)
+    def _seen(self, piece: Int[Array, "..."]) -> Bool[Array, "... data"]:
+        begun, not_over = self.enters < piece[..., None], piece[..., None] <= self.leaves
+        seen = jnp.where(self.enters < self.leaves, begun & not_over, begun | not_over)
+        return seen & ((self.cosine != 0) | (self.sine != 0))
 
 
 @compiled
 def _value(of: PiecewiseTrigonometric, phi: Array) -> Array:
-    k, cos, sin = _place(of, phi, "left")
-    first = of.along[k] - of.slope * (cos + of.lean[k] * sin)
-    return of.floor[k] + of.first[k] / 2 * first**2 + of.second[k] / 2 * (of.beside[k] - of.slope * sin) ** 2
+    def at(phi: Array) -> Array:
+        height = jax.nn.relu(of.cosine * jnp.cos(phi) + of.sine * jnp.sin(phi))
+        return of.constant + jnp.sum(of.weight * (of.rest - of.slope * height) ** 2) / 2
+
+    return jax.vmap(at)(phi.ravel()).reshape(phi.shape)
 
 
 @compiled
 def _derivative(of: PiecewiseTrigonometric, phi: Array, side: str) -> Array:
-    k, cos, sin = _place(of, phi, side)
-    first = of.first[k] * (of.along[k] - of.slope * (cos + of.lean[k] * sin)) * (of.lean[k] * cos - sin)
-    return -of.slope * (first + of.second[k] * (of.beside[k] - of.slope * sin) * cos)
+    def at(phi: Array) -> Array:
+        turn = 2 * math.pi
+        place = phi - turn * jnp.round(phi / turn)
+        seen = of._seen(jnp.searchsorted(of.knots, jnp.where(place >= math.pi, place - turn, place), side=side))
+        cos, sin = jnp.cos(phi), jnp.sin(phi)
+        rest = of.rest - of.slope * (of.cosine * cos + of.sine * sin)
+        return -of.slope * jnp.sum(jnp.where(seen, of.weight * rest * (of.sine * cos - of.cosine * sin), 0))
+
+    return jax.vmap(at)(phi.ravel()).reshape(phi.shape)
+
+
+@compiled
+def _coefficients(of: PiecewiseTrigonometric) -> Array:
+    p, a, b = of.weight, of.slope * of.cosine, of.slope * of.sine
+    terms = [a**2 + b**2, -4 * of.rest * a, -4 * of.rest * b, a**2 - b**2, 2 * a * b]
+    seen = jax.vmap(of._seen)(jnp.arange(of.knots.size + 1, dtype=of.enters.dtype)).astype(p.dtype)
+    sums = jnp.matmul(jnp.stack(terms) * p[None] / 4, seen.T, precision="highest")
+    return sums.at[0].add(of.constant + jnp.sum(p * of.rest**2) / 2)
 
 
 def slice_rotation(net: ReLUNet, problem: Problem | Dataset, i: Index, towards: Reals) -> PiecewiseTrigonometric:
@@ -118,8 +120,7 @@ def slice_rotation(net: ReLUNet, problem: Problem | Dataset, i: Index, towards: 
         i: the place of the neuron.
         towards: of (w, b), `(inputs + 1,)`; of w alone, `(inputs,)`, in a problem without hidden biases.
 
-    The knots are where the neuron meets a datum: two for each. O(N^2) in time. Derivatives in the net and the data are
-    NaN on pieces whose data span no plane with weights above 0.
+    The knots are where the neuron meets a datum: two for each. O(N log N + N H D).
 
     Raises:
         ValueError: when i is out of range, `towards` has another shape, or (known; traced: NaN) is parallel to u up to
@@ -161,45 +162,16 @@ def _turning(net: ReLUNet, data: Dataset, i: Array, size: Array, ahead: Array, z
     enters = jnp.where(angle - quarter < -math.pi, angle + 3 * quarter, angle - quarter)
     leaves = jnp.where(angle + quarter >= math.pi, angle - 3 * quarter, angle + quarter)
     knots = jnp.where(jnp.tile(met, 2), jnp.concatenate([enters, leaves]), jnp.inf)
-    order = jnp.argsort(jax.lax.stop_gradient(knots))
+    order = jnp.argsort(jax.lax.stop_gradient(knots)).astype(jnp.int32)
     place = jnp.zeros_like(order).at[order].set(jnp.arange(order.size, dtype=order.dtype))
-    first, last = place[: data.size], place[data.size :]
-
-    def piece(k: Array) -> dict[str, Array]:
-        inside = (first < k) & (k <= last)
-        around = (first < k) | (k <= last)
-        return _squares(data.weight, r, a, b, met & jnp.where(first < last, inside, around))
-
-    pieces = jnp.arange(order.size + 1, dtype=order.dtype)
-    some = pieces.size > AT_ONCE
-    parts = jax.lax.map(piece, pieces, batch_size=AT_ONCE // 8) if some else jax.vmap(piece)(pieces)
-    floor = data.constant + parts.pop("floor") + 0 * slope
-    return PiecewiseTrigonometric(knots=knots[order], floor=floor, slope=slope, **parts)
-
-
-def _squares(
-    p: Float[Array, " data"],
-    r: Float[Array, " data"],
-    a: Float[Array, " data"],
-    b: Float[Array, " data"],
-    seen: Bool[Array, " data"],
-) -> dict[str, Float[Array, ""]]:
-    """What is known of a piece: r by least squares in a, then in what b has beside a."""
-    weight = jnp.where(seen, p, 0)
-
-    def share(values: Array, of: Array) -> tuple[Array, Array]:
-        size = jnp.sum(weight * of**2)
-        # Where nothing is left to project on, derivatives have nothing to go by: the root makes them NaN.
-        undecided = 0 * jnp.sqrt(jnp.where((size > 0) | ~jnp.any(seen), 1, size))
-        return jnp.where(size > 0, jnp.sum(weight * of * values) / jnp.where(size > 0, size, 1), undecided), size
-
-    lean, first = share(b, a)
-    b = b - lean * a
-    again, _ = share(b, a)  # of orthogonality that rounding has cost
-    lean, b = lean + again, b - again * a
-    along, _ = share(r, a)
-    rest = r - along * a
-    beside, second = share(rest, b)
-    floor = jnp.sum(weight * (rest - beside * b) ** 2) + jnp.sum(jnp.where(seen, 0, p * r**2))
-    names = ("floor", "first", "along", "lean", "second", "beside")
-    return dict(zip(names, (floor / 2, first, along, lean, second, beside), strict=True))
+    return PiecewiseTrigonometric(
+        knots=knots[order],
+        enters=place[: data.size],
+        leaves=place[data.size :],
+        weight=data.weight,
+        rest=r,
+        cosine=a,
+        sine=b,
+        slope=slope,
+        constant=data.constant,
+    )
