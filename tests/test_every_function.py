@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 from registry import public_functions, uncovered
@@ -44,6 +45,7 @@ def problem():
         plain=ReLUNet(net.w[:3], net.b[:3] + 0.01, net.v[:3], net.b0),  # where nothing is degenerate
         spline=spline,
         flat=spline.to_net(0.0),
+        flatland=ReLUNet(np.stack([w, np.ones(6)], axis=1), b, net.v, net.b0),
         deep=descent.DeepNet.from_net(net, 2),
         ranks=activation.Ranks.of(net.w, net.b, jnp.asarray([-1.0, 0.0, 0.5])),
         laws={
@@ -80,6 +82,12 @@ def flowed(p):
     return dynamics.start(p.net, p.data, 0.1, **FLOW)
 
 
+def ahead(p):
+    """A direction of (w, b), for any number of inputs."""
+    return np.arange(1.0, p.net.inputs + 2)
+
+
+BOX = np.array([[-2.0, 2.0], [-1.0, 1.0]])
 POINTS = (-3.0, -0.25, 0.5, 1.0, 2.0)
 CASES = of_laws() | {
     "charts.OneSided.__call__": lambda p: p.spline.one_sided()(POINTS),
@@ -173,7 +181,15 @@ CASES = of_laws() | {
     "landscape.PiecewiseQuadratic.derivative": lambda p: landscape.slice_bias(p.net, p.data, 3).derivative(POINTS),
     "landscape.ScaleSlice.__call__": lambda p: landscape.slice_scale(p.net, p.data, 0)(POINTS),
     "landscape.ScaleSlice.breakpoint": lambda p: landscape.slice_scale(p.net, p.data, 0).breakpoint(POINTS),
+    "landscape.Cells.across": lambda p: landscape.cells(p.flatland, BOX).across(0, 1),
+    "landscape.Cells.between": lambda p: landscape.cells(p.flatland, BOX).between(),
+    "landscape.PiecewiseTrigonometric.__call__": lambda p: landscape.slice_rotation(p.net, p.data, 0, ahead(p))(POINTS),
+    "landscape.PiecewiseTrigonometric.derivative": lambda p: landscape.slice_rotation(
+        p.net, p.data, 0, ahead(p)
+    ).derivative(POINTS),
+    "landscape.alignment_maximisers": lambda p: landscape.alignment_maximisers(p.data),
     "landscape.cancel_in_gap": lambda p: landscape.cancel_in_gap(p.flat, p.data, 1, 2, 0.01),
+    "landscape.cells": lambda p: landscape.cells(p.flatland, BOX),
     "landscape.classify_knots": lambda p: landscape.classify_knots(p.net, p.data, 1),
     "landscape.critical_points": lambda p: landscape.critical_points(p.data, 2),
     "landscape.drift_outside": lambda p: landscape.drift_outside(ReLUNet([1.0], [-9.0], [1.0]), p.data, 0, 0.5),
@@ -185,6 +201,9 @@ CASES = of_laws() | {
     "landscape.rotate_about_datum": lambda p: landscape.rotate_about_datum(p.flat, p.data, 0, 1, 0.1),
     "landscape.slice_bias": lambda p: landscape.slice_bias(p.net, p.data, 3),
     "landscape.slice_breakpoint": lambda p: landscape.slice_breakpoint(p.net, p.data, 0),
+    "landscape.slice_gamma": lambda p: landscape.slice_gamma(p.net, p.data, 0),
+    "landscape.slice_line": lambda p: landscape.slice_line(p.net, p.data, 0, ahead(p)),
+    "landscape.slice_rotation": lambda p: landscape.slice_rotation(p.net, p.data, 0, ahead(p)),
     "landscape.slice_scale": lambda p: landscape.slice_scale(p.net, p.data, 0),
     "objective.loss": lambda p: jspline.loss(p.net, p.data),
     "objective.predict": lambda p: jspline.predict(p.net, p.data),
@@ -260,6 +279,8 @@ FILLED = ["kernel.lazy_distance", "landscape.drive_zeros", "landscape.is_critica
 FILLED += ["descent.train", "charts.ReLUNet.to_spline", "charts.ReLUNet.degenerate", "pwl.greedy_merge"]
 READ = ["curvature.spectrum", "landscape.theorem5", "curvature.zero_modes", "curvature.extreme_eigenvalues"]
 READ += [
+    "landscape.alignment_maximisers",
+    "landscape.cells",
     "landscape.critical_points",
     "landscape.cancel_in_gap",
     "landscape.rotate_about_datum",

@@ -22,9 +22,7 @@ class Mask(eqx.Module):
     counting: Bool[Array, " data"] | None = None
 
     @classmethod
-    def of(
-        cls, w: Float[Array, "width ..."], b: Float[Array, " width"], x: Float[Array, "data ..."]
-    ) -> "Mask":
+    def of(cls, w: Float[Array, "width ..."], b: Float[Array, " width"], x: Float[Array, "data ..."]) -> "Mask":
         """The neurons (w, b) at the data x, which may be in any order."""
         w, b, x = jax.lax.stop_gradient((w, b, x))
         return cls(heights(w, b, x)[1] if x.ndim == 2 else is_active(w[None], b[None], x[:, None]))

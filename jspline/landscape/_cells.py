@@ -9,7 +9,7 @@ Theory: docs/theory.md 15.5.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -74,7 +74,8 @@ def cells(net: ReLUNet, box: ArrayLike | Sequence[Sequence[float]]) -> Cells:
     if net.on_line or net.inputs != 2:
         raise ValueError(f"Cells are those of a plane: `w` must be of shape (width, 2); got {net.w.shape}.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
-    (limits,) = (np.asarray(part, float) for part in as_floats(box=np.asarray(box)))
+    as_floats(box=cast(Any, box))  # or it is refused
+    limits = np.asarray(box, float)
     if limits.shape != (2, 2) or not (np.all(np.isfinite(limits)) and np.all(limits[:, 0] < limits[:, 1])):
         raise ValueError("`box` must be ((low, high), (low, high)) of finite numbers, low < high, for each input.")
     w, b, v = (np.asarray(part, float) for part in (net.w, net.b, net.v))
