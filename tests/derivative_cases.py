@@ -487,9 +487,15 @@ def landscapes(net, data, t):
     quadratic, bias = landscape.slice_breakpoint(net, data, 1), landscape.slice_bias(net, data, 0)
     scale = landscape.slice_scale(net, data, 0)
     knots = landscape.classify_knots(net, data, 1)
+    turning = landscape.slice_rotation(net, data, 1, net.w[1:3])
     w = net.w[0] * jnp.exp(t)
     return {
         "landscape.slice_breakpoint": quadratic(t),
+        "landscape.slice_gamma": landscape.slice_gamma(net, data, 1)(-t),
+        "landscape.slice_line": landscape.slice_line(net, data, 1, net.v[:2])(t),
+        "landscape.slice_rotation": turning.rest,
+        "landscape.PiecewiseTrigonometric.__call__": turning(t),
+        "landscape.PiecewiseTrigonometric.derivative": turning.derivative(t),
         "landscape.slice_bias": bias(t),
         "landscape.slice_scale": scale(w),
         "landscape.PiecewiseQuadratic.__call__": quadratic(t),
@@ -593,6 +599,7 @@ EXEMPT = {
             "descent.DeepNet.to_spline",
             "dynamics.Solution.to_xarray",
             "kernel.natural_cubic",
+            *(f"landscape.{name}" for name in ("alignment_maximisers", "cells", "Cells.across", "Cells.between")),
             "landscape.critical_points",
             "pwl.sparsest_interpolant",
         ],

@@ -1009,8 +1009,37 @@ for name in ("count_fits", "lonely_bound", "lonely_partitions", "lonely_probabil
         CALLS.setdefault(f"landscape.{name}", {})[what] = lambda p, f=function, n=n, h=h: f(n, h)
 also("landscape.lonely_probability", breakpoints=lambda p: landscape.lonely_probability(3, 3, breakpoints="odd"))
 also("landscape.lonely_probability", bins=lambda p: landscape.lonely_probability(3, 3, bins="some"))
-for name in ("slice_bias", "slice_breakpoint", "slice_scale", "classify_knots"):
+ALONG = {
+    "slice_line": lambda *args: landscape.slice_line(*args, [1.0, 0.5]),
+    "slice_rotation": lambda *args: landscape.slice_rotation(*args, [1.0, 0.5]),
+}
+for name, argument in (("slice_line", "direction"), ("slice_rotation", "towards")):
     function = getattr(landscape, name)
+    for what, value in {
+        "three": [1.0, 2.0, 3.0], "a number": 1.0, "nan": [1.0, float("nan")], "words": ["a", "b"], "nothing": None,
+        "a matrix": [[1.0, 2.0]],
+    }.items():  # fmt: skip
+        CALLS.setdefault(f"landscape.{name}", {})[f"{argument} {what}"] = lambda p, f=function, value=value: f(
+            p.net, p.data, 0, value
+        )
+also(
+    "landscape.slice_rotation", parallel=lambda p: landscape.slice_rotation(p.net, p.data, 0, [p.net.w[0], p.net.b[0]])
+)
+for what, box in {
+    "a number": 1.0, "one side": [0.0, 1.0], "backwards": [[1.0, 0.0], [0.0, 1.0]], "words": [["a", "b"], ["c", "d"]],
+    "infinite": [[0.0, float("inf")], [0.0, 1.0]], "nothing": None, "ragged": [[0.0, 1.0], [0.0]],
+}.items():  # fmt: skip
+    also("landscape.cells", **{what: lambda p, box=box: landscape.cells(ReLUNet([[1.0, 2.0]], [0.0], [1.0]), box)})
+also(
+    "landscape.cells",
+    one_input=lambda p: landscape.cells(p.net, [[0.0, 1.0], [0.0, 1.0]]),
+    nets=lambda p: landscape.cells(p.nets, [[0.0, 1.0], [0.0, 1.0]]),
+    data=lambda p: landscape.cells(p.data, [[0.0, 1.0], [0.0, 1.0]]),
+)
+also("landscape.alignment_maximisers", sets=lambda p: landscape.alignment_maximisers(p.sets))
+also("landscape.alignment_maximisers", many=lambda p: landscape.alignment_maximisers(Dataset([[1.0] * 4], [1.0])))
+for name in (*ALONG, "slice_bias", "slice_breakpoint", "slice_scale", "slice_gamma", "classify_knots"):
+    function = ALONG.get(name, getattr(landscape, name))
     for what, i in {
         "negative": -1,
         "beyond": 3,
@@ -1240,7 +1269,9 @@ PARTS = [
     "init.Law.",
     "kernel.WideFit.__call__",
     "kernel.WideFit.curvature",
+    "landscape.Cells.",
     "landscape.PiecewiseQuadratic.",
+    "landscape.PiecewiseTrigonometric.",
     "landscape.ScaleSlice.",
     "activation.",
     "meanfield.Cells.",

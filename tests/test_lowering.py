@@ -13,6 +13,7 @@ from jspline._checks import is_concrete
 
 ON_HOST = {
     "curvature.escape_direction", "curvature.extreme_eigenvalues", "landscape.theorem5", "curvature.zero_modes",
+    "landscape.alignment_maximisers", "landscape.cells", "landscape.Cells.across", "landscape.Cells.between",
     "dynamics.Solution.to_xarray", "kernel.natural_cubic", "kernel.regime", "landscape.critical_points",
     "pwl.dynamic_programming", "pwl.sparsest_interpolant", "pwl.Continuous.__call__", "datasets.Dataset.merged",
     "meanfield.nodes",

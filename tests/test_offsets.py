@@ -221,6 +221,8 @@ CASES = {
     "landscape.rotate_about_datum": lambda p: p.at(landscape.rotate_about_datum(p.net, p.data, 1, 2, 0.125)),
     "landscape.slice_bias": lambda p: stretched(p)(p.net.b[1] + jnp.arange(3.0)),
     "landscape.slice_breakpoint": lambda p: slices(p)(p.t),
+    "landscape.slice_gamma": lambda p: landscape.slice_gamma(p.net, p.data, 1)(p.t),
+    "landscape.slice_line": lambda p: landscape.slice_line(p.net, p.data, 1, [1.0, 0.5 - p.s])(p.t - p.s),
     "landscape.slice_scale": lambda p: landscape.slice_scale(p.net, p.data, 1)(-p.net.b[1] / p.data.x[4:]),
     "objective.loss": lambda p: [objective.loss(p.net, p.data, method=m) for m in ("sorted", "dense")],
     "objective.predict": lambda p: [objective.predict(p.net, p.data, method=m) - p.h for m in ("sorted", "dense")],
@@ -253,7 +255,9 @@ REASONS = {
         charts.Polar.__call__ charts.Polar.to_net charts.Polar.to_spline charts.ReLUNet.to_polar charts.Spline.to_polar
         dynamics.polar_field""",
     "b is part of what it computes: after a shift it is another number": """
-        charts.charge charts.lengths dynamics.charge_drift dynamics.spline_field landscape.drive_zeros""",
+        charts.charge charts.lengths dynamics.charge_drift dynamics.spline_field landscape.drive_zeros
+        landscape.PiecewiseTrigonometric.__call__ landscape.PiecewiseTrigonometric.derivative
+        landscape.alignment_maximisers landscape.slice_rotation""",
     "eigenvalues in (w, b, v), which a shift changes, of `curvature.hessian` or `hvp`, cases of their own": """
         curvature.SpectralDensity.cdf curvature.SpectralDensity.moment curvature.SpectralDensity.pdf
         curvature.escape_direction curvature.extreme_eigenvalues curvature.spectral_density curvature.spectrum
@@ -289,6 +293,7 @@ REASONS = {
         name for name in public_functions() if name.startswith(("meanfield.", "penalty."))
     ),
     "leaves w and b as they are": "init.flat",
+    "of two inputs": "landscape.Cells.across landscape.Cells.between landscape.cells",
     "makes data of its own, or reads them as they are": """
         datasets.load datasets.load_table datasets.quadratic datasets.read_csv datasets.read_table datasets.sharp_gap
         datasets.sine datasets.six_points datasets.smooth_gap datasets.square_wave datasets.teacher""",

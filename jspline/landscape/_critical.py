@@ -9,6 +9,8 @@ Theorem 4 says the same in terms of the fit. If some neuron is active on all dat
 omits) and no breakpoint lies on a datum, then a point is critical if and only if f is, on every piece, the weighted
 least-squares line of the data in it. The sums of the residual over a piece are differences of the E_i and of the X_i.
 
+For several inputs see `_critical_planes`.
+
 Theory: docs/theory.md 4.1, 4.2.
 """
 
@@ -36,11 +38,13 @@ from jspline._programs import compiled
 from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
+from jspline.landscape import _critical_planes as planes
 from jspline.landscape._arguments import posed
+from jspline.landscape._critical_planes import PlaneCriticality
 from jspline.landscape._lonely import sizes
 from jspline.landscape._pieces import data_before, pieces
 from jspline.objective import predict
-from jspline.problem import Problem, data_and_b0, only_data
+from jspline.problem import Problem, as_problem, data_and_b0, only_data
 
 LARGEST = 20_000
 """Of exact counts: this takes half a second, and five times more half a minute."""
@@ -91,7 +95,9 @@ class Criticality(eqx.Module):
         return "Not critical: the weighted residuals do not add up to 0, so b0 moves."
 
 
-def is_critical(net: ReLUNet | Spline, problem: Problem | Dataset, tol: ArrayLike | None = None) -> Criticality:
+def is_critical(
+    net: ReLUNet | Spline, problem: Problem | Dataset, tol: ArrayLike | None = None
+) -> Criticality | PlaneCriticality:
     """Whether 0 is a gradient of the loss, in Clarke's sense where a breakpoint lies on a datum (theorem 4, repaired).
 
     Args:
@@ -102,10 +108,18 @@ def is_critical(net: ReLUNet | Spline, problem: Problem | Dataset, tol: ArrayLik
             all terms of one sign. The square root of the rounding unit by default: 1.5e-8 in float64.
 
     A neuron with (w, b) = 0 is always at rest. One with v_i = 0 rests if its v does. O((N + H) log N).
+
+    With several inputs, or without hidden biases, a `PlaneCriticality`, on the host: O(N H D), and a small bounded
+    least-squares problem for each neuron with data on its breakplane. A datum is on it if |w . x + b| is at most
+    4 (inputs + 2) rounding units of the sum of the sizes of its terms.
+
     Raises `ValueError` for a tolerance that is not positive, `TypeError` for net and data of different dtypes.
 
-    Theory: docs/theory.md 4.1, 4.2.
+    Theory: docs/theory.md 4.1, 4.2, 15.5.
     """
+    known = as_problem(problem, square=True, decay=False)
+    if isinstance(net, ReLUNet) and not (known.data.on_line and known.biases):
+        return planes.is_critical(net, known, tol)
     net, data = posed(net, problem)
     _, train_b0 = data_and_b0(problem)
     tolerance = jnp.finfo(net.w.dtype).eps ** 0.5 if tol is None else tol

@@ -214,9 +214,19 @@ def _slice(net: ReLUNet, data: Dataset, i: Array, mu: Array) -> PiecewiseQuadrat
 
 def _together(one: tuple[Array, Array, Array], other: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
     """Weight, mean and scatter of two groups taken together (Chan, Golub and LeVeque, 1983)."""
-    (p1, m1, q1), (p2, m2, q2) = one, other
+    there = jnp.ones((), bool)
+    return together((*one, there), (*other, there))[:3]
+
+
+Group = tuple[Array, Array, Array, Array]
+
+
+def together(one: Group, other: Group) -> Group:
+    """The same of groups that may be empty: the last entry is whether anything is in them."""
+    (p1, m1, q1, some1), (p2, m2, q2, some2) = one, other
     p = p1 + p2
     # Of two weights of 0 there is no mean that their derivatives could go by: the root makes these NaN.
-    share = jnp.where(p > 0, p2 / jnp.where(p > 0, p, 1), 0 * jnp.sqrt(jnp.where(p > 0, 1, p2)))
+    undecided = 0 * jnp.sqrt(jnp.where((p > 0) | ~(some1 & some2), 1, p2))
+    share = jnp.where(p > 0, p2 / jnp.where(p > 0, p, 1), jnp.where(some1, undecided, 1))
     apart = m2 - m1
-    return p, m1 + share * apart, q1 + q2 + p1 * share * apart**2
+    return p, m1 + share * apart, q1 + q2 + p1 * share * apart**2, some1 | some2

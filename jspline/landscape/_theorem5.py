@@ -14,6 +14,7 @@ from jspline.curvature import flat
 from jspline.curvature._lanczos import gram_diagonal
 from jspline.curvature._spectrum import pull
 from jspline.datasets import Dataset
+from jspline.landscape._arguments import touched
 from jspline.objective import value_and_grad
 from jspline.problem import Problem, b0_moved, quadratic
 
@@ -50,7 +51,7 @@ def theorem5(net: ReLUNet, problem: Problem | Dataset, *, tol: float | None = No
     It is if and only if q_i = (X_i, E_i) = 0 for every neuron. At a critical point with **all v_i != 0** it always is.
     The printed theorem lacks that condition: with v_i = 0 the gradient vanishes whatever q_i is, and the Hessian has a
     negative eigenvalue if q_i != 0 (`jspline.curvature.escape_direction` finds it). Nor has the loss a Hessian where a
-    breakpoint is on a datum of positive weight.
+    breakpoint (or breakplane) is on a datum of positive weight.
 
     Args:
         net: concrete, on the host.
@@ -77,8 +78,7 @@ def theorem5(net: ReLUNet, problem: Problem | Dataset, *, tol: float | None = No
         size_of_terms = jnp.sqrt(energy * jnp.max(gram_diagonal(net, problem)))
         tol = float(size_of_terms) * (1e-8 if net.w.dtype == jnp.float64 else 1e-3)
     v, weighs = np.asarray(net.v), np.asarray(data.weight) > 0
-    w, x = (np.asarray(part).reshape(len(part), -1) for part in (net.w, data.x))
-    on_data = int(np.sum(np.any((x[weighs] @ w.T == -np.asarray(net.b)) & np.any(w, axis=1), axis=0)))
+    on_data = int(np.sum(np.any(touched(net, data)[weighs], axis=0)))
     silent = int(np.sum((v == 0) & (pulls > tol)))
     gap, critical = float(pulls.max()), gradient <= tol
     holds = gap <= tol and on_data == 0
