@@ -88,13 +88,14 @@ def to_the(x: Float[Array, "..."], n: int) -> tuple[Array, Array]:
 
 
 def exponential(x: Float[Array, "..."]) -> tuple[Array, Array]:
-    """e^x likewise, for x down to -10^8."""
-    x = jnp.where(x < -1e8, -1e8, x)
+    """e^x likewise, and 0 for x below -10^7: no product of a few numbers would bring that back into range."""
+    nothing = x < -1e7
+    x = jnp.where(nothing, 0, x)
     whole = jnp.round(jax.lax.stop_gradient(x) / math.log(2))
     # log 2 in two parts, the first of few bits: its product with `whole` is exact.
     first = jnp.asarray(0.693359375, x.dtype)
     rest = jnp.asarray(math.log(2) - 0.693359375, x.dtype)
-    return jnp.exp((x - whole * first) - whole * rest), _whole(whole)
+    return jnp.where(nothing, 0, jnp.exp((x - whole * first) - whole * rest)), _whole(whole)
 
 
 def _whole(x: Array) -> Array:

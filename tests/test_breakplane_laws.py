@@ -87,18 +87,20 @@ def test_a_planted_wrong_scale_fails(d, factor):
 def test_densities(name, d):
     """They integrate to 1, are the derivatives of the cdfs, and the marginal of eta follows from the conditional."""
     law = LAWS[name](d)
-    assert abs(integral(law.pdf_gamma, [0.0]) - 1) <= 1e-9
-    assert abs(integral(law.pdf_eta, [0.0]) - 1) <= 1e-8
+    assert abs(integral(jax.jit(lambda g: law.pdf_gamma(g)), [0.0]) - 1) <= 1e-9
+    assert abs(integral(jax.jit(lambda e: law.pdf_eta(e)), [0.0]) - 1) <= 1e-8
     gamma, eta = jnp.asarray([-2.5, 0.0, 1.4]), jnp.asarray([-0.6, 0.02, 0.3])
     norm = jnp.asarray([0.1, 0.6, 1.7])
-    for at in (-2.5, 1.4):
-        assert abs(integral(lambda e, at=at: law.pdf_eta_given_gamma(e, at), [0.0]) - 1) <= 1e-8
-        assert abs(integral(lambda n, at=at: law.pdf_norm_given_gamma(n, at), [0.0]) - 1) <= 1e-8
+    of_eta = jax.jit(lambda e, g: law.pdf_eta_given_gamma(e, g))
+    of_norm = jax.jit(lambda n, g: law.pdf_norm_given_gamma(n, g))
+    for at in gamma:
+        assert abs(integral(of_eta, [0.0], at) - 1) <= 1e-8
+        assert abs(integral(of_norm, [0.0], at) - 1) <= 1e-8
+    joint = jax.jit(lambda g, e: law.pdf(e, g))
+    below = jax.jit(lambda g, e: law.pdf_gamma(g) * law.cdf_eta_given_gamma(e, g))
     for each in eta:
-        marginal = integral(lambda g, each=each: law.pdf(each, g), [0.0])
-        np.testing.assert_allclose(marginal, law.pdf_eta(each), rtol=1e-8)
-        below = integral(lambda g, each=each: law.pdf_gamma(g) * law.cdf_eta_given_gamma(each, g), [0.0])
-        np.testing.assert_allclose(below, law.cdf_eta(each), rtol=1e-8)
+        np.testing.assert_allclose(integral(joint, [0.0], each), law.pdf_eta(each), rtol=1e-8)
+        np.testing.assert_allclose(integral(below, [0.0], each), law.cdf_eta(each), rtol=1e-8)
     product = law.pdf_gamma(gamma) * law.pdf_eta_given_gamma(eta, gamma)
     np.testing.assert_allclose(law.pdf(eta=eta, gamma=gamma), product, rtol=1e-13)
     for ours, slope in (
@@ -215,6 +217,7 @@ def test_ends(name, d):
         np.testing.assert_array_equal(each, 0)
     np.testing.assert_array_equal(law.cdf_norm_given_gamma(jnp.asarray([-1.0, 0.0, jnp.inf]), 0.3), [0, 0, 1])
     np.testing.assert_array_equal(law.pdf_norm_given_gamma(0.3, ends), 0)
+    np.testing.assert_array_equal(law.pdf_eta_given_gamma(0.3, ends), 0)
     assert np.all(np.isnan(np.stack(everything(law, jnp.full(2, jnp.nan), jnp.full(2, jnp.nan)))))
 
 
