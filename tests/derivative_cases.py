@@ -564,6 +564,7 @@ EXEMPT = {
             "landscape.theorem5",
             *(f"curvature.{name}" for name in ("escape_direction", "extreme_eigenvalues", "zero_modes")),
             "datasets.Dataset.merged",
+            "datasets.reduce_inputs",
             "descent.DeepNet.to_spline",
             "dynamics.Solution.to_xarray",
             "kernel.natural_cubic",
@@ -574,9 +575,12 @@ EXEMPT = {
     ),
     **dict.fromkeys([f"datasets.{name}" for name in ("load", "load_table", "read_csv", "read_table")], "a file"),
     **dict.fromkeys(
-        [f"datasets.{name}" for name in ("quadratic", "sharp_gap", "sine", "smooth_gap", "square_wave", "teacher")],
+        [f"datasets.{name}" for name in ("quadratic", "sharp_gap", "sine", "smooth_gap", "square_wave", "teacher")]
+        + ["datasets.circles", "datasets.xor"],
         "made of Python's numbers",
     ),
+    "datasets.orthogonal": "gives back y",
+    **dict.fromkeys(("datasets.Reduced.net", "datasets.Reduced.restore"), "a product with a known matrix"),
     **dict.fromkeys(("descent.DeepNet.sample", "init.Law.sample"), "of nothing that has a derivative"),
     **dict.fromkeys(
         [f"dynamics.{name}" for name in ("flow", "sensitivity", "Sensitivity.forward", "Sensitivity.reverse")], WHOLE

@@ -76,6 +76,14 @@ def of_laws():
     }
 
 
+def wide_net():
+    return ReLUNet([[1.0, 0.5, 0.0], [0.0, -1.0, 2.0]], [0.1, 0.2], [1.0, -1.0])
+
+
+def reduced():
+    return datasets.reduce_inputs([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]])
+
+
 def flowed(p):
     return dynamics.start(p.net, p.data, 0.1, **FLOW)
 
@@ -129,7 +137,13 @@ CASES = of_laws() | {
     "datasets.six_points": lambda p: datasets.six_points(0.1, draws=20, key=KEY),
     "datasets.smooth_gap": lambda p: datasets.smooth_gap(6),
     "datasets.square_wave": lambda p: datasets.square_wave(5),
-    "datasets.teacher": lambda p: datasets.teacher(5),
+    "datasets.teacher": lambda p: datasets.teacher(5, inputs=2, key=KEY),
+    "datasets.xor": lambda p: datasets.xor(),
+    "datasets.circles": lambda p: datasets.circles(5),
+    "datasets.orthogonal": lambda p: datasets.orthogonal([1.0, 2.0], 3, key=KEY),
+    "datasets.reduce_inputs": lambda p: reduced(),
+    "datasets.Reduced.net": lambda p: reduced().net(wide_net()),
+    "datasets.Reduced.restore": lambda p: reduced().restore(reduced().net(wide_net()), wide_net()),
     "descent.BatchNormNet.from_net": lambda p: descent.BatchNormNet.from_net(p.net, p.data),
     "descent.BatchNormNet.on_batch": lambda p: descent.BatchNormNet.from_net(p.net, p.data).on_batch(jnp.ones(5)),
     "descent.DeepNet.__call__": lambda p: descent.DeepNet.from_net(p.plain, 2)(POINTS),
