@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -150,6 +151,10 @@ for each in DATA:
         (LONG, "cannot be read"),
         ("CSV --x nosuch", "has no column 'nosuch'; it has 'x', 'y'."),
         ("CSV --x y --y y", "must be two columns"),
+        ("CSV --x x,x", "The inputs must be different columns; 'x' was given twice."),
+        ("CSV --x x,z", "has no column 'z'; it has 'x', 'y'."),
+        ("CSV --x x,y --y y", "must be different columns; 'y' was given as both."),
+        ("CSV --x x,y", "has no column left for the outputs: all are inputs."),
         ("CSV --x X", "has no column 'X'"),
         ("CSV --x EMPTY", "has no column ''"),
         ("CSV --y 2", "has no column '2'"),
@@ -161,6 +166,8 @@ for each in DATA:
         ("CSV CSV", "unexpected extra argument"),
         ("CSV --nonsense", "No such option: --nonsense"),
     )
+    if each != "hessian":
+        of(each, ("trees", "This command is for one input; trees has 2 inputs, diameter_in, height_ft: see jspline"))
     if each != "explore":
         of(each, ("", "Missing argument"), ("EMPTY", "The name of a CSV file must not be empty."))
         of(
@@ -258,6 +265,10 @@ of(
     ("CSV --width 3 --neuron 3", "--neuron must be from 0 to 2"),
     ("CSV --width 3 --neuron -1", "--neuron must be from 0 to 2"),
     ("CSV --width 3 --neuron 0 --neuron 7", "--neuron must be from 0 to 2"),
+    ("trees --at end", "--at end needs the gradient flow, which is for one input"),
+    ("trees --neuron 1", "--neuron slices along a breakpoint, of which there is none with several inputs"),
+    ("trees --init uniform", "--init must be one of he, glorot, balanced, he_unbiased where there are several inputs"),
+    ("trees --x diameter_in", "trees is built in."),
     ("CSV --neuron first", "Invalid value for '--neuron'"),
     ("CSV --neuron 0,1", "Invalid value for '--neuron'"),
     ("CSV --width 1000000", "takes"),
@@ -535,6 +546,7 @@ def test_of_sweeps(folder, unchecked, name):
     refused(folder, ["sweep", "my.toml", "--out", "out"], sentence)
 
 
+NILE = Path(datasets.__file__).parent / "nile.csv"
 X, Y = [-1.0, -0.25, 0.5, 1.5], [0.3, -0.2, 0.9, 0.1]
 KEY = jax.random.key(0)
 STRICT = {"rtol": 1e-3, "atol": 1e-6}
@@ -752,8 +764,12 @@ for name in ("read_csv", "read_table"):
         a_number=lambda p, f=function: f(3),
         nothing=lambda p, f=function: f(None),
         an_open_file=lambda p, f=function: f(StringIO("x,y\n1,2\n")),
+        numbers_of_columns=lambda p, f=function: f(NILE, [1, 2]),
+        no_column=lambda p, f=function: f(NILE, []),
+        a_column_twice=lambda p, f=function: f(NILE, ["year", "year"]),
+        all_columns=lambda p, f=function: f(NILE, ["year", "flow_1e8_m3"]),
     )
-for name in ("quadratic", "sine", "square_wave", "smooth_gap", "sharp_gap", "teacher"):
+for name in ("quadratic", "sine", "square_wave", "smooth_gap", "sharp_gap", "teacher", "circles"):
     function = getattr(datasets, name)
     for what, value in {
         "one": 1, "none": 0, "negative": -4, "a fraction": 40.5, "a word": "40", "true": True, "nan": float("nan"),
@@ -788,8 +804,50 @@ also(
     decreasing=lambda p: datasets.teacher(knots=[1.0, 0.0], values=[1.0, 2.0]),
     equal=lambda p: datasets.teacher(knots=[1.0, 1.0], values=[1.0, 2.0]),
     nan=lambda p: datasets.teacher(knots=[0.0, float("nan")], values=[1.0, 2.0]),
+    no_key=lambda p: datasets.teacher(inputs=2),
+    no_inputs=lambda p: datasets.teacher(inputs=0, key=KEY),
+    no_width=lambda p: datasets.teacher(inputs=2, width=0, key=KEY),
+    inputs_fraction=lambda p: datasets.teacher(inputs=1.5, key=KEY),
     values_nan=lambda p: datasets.teacher(knots=[0.0, 1.0], values=[1.0, float("nan")]),
     words=lambda p: datasets.teacher(knots=["a", "b"], values=[1.0, 2.0]),
+)
+also(
+    "datasets.circles",
+    one_radius=lambda p: datasets.circles(radii=[1.0]),
+    a_radius=lambda p: datasets.circles(radii=1.0),
+    negative_radius=lambda p: datasets.circles(radii=[1.0, -1.0]),
+    radius_nan=lambda p: datasets.circles(radii=[1.0, float("nan")]),
+    words=lambda p: datasets.circles(radii=["a", "b"]),
+    fewer_points=lambda p: datasets.circles(2, radii=[1.0, 2.0, 3.0]),
+)
+also(
+    "datasets.orthogonal",
+    a_number=lambda p: datasets.orthogonal(1.0),
+    a_matrix=lambda p: datasets.orthogonal([[1.0]]),
+    words=lambda p: datasets.orthogonal(["a"]),
+    nan=lambda p: datasets.orthogonal([1.0, float("nan")]),
+    fewer_inputs=lambda p: datasets.orthogonal([1.0, 2.0], 1),
+    inputs_fraction=lambda p: datasets.orthogonal([1.0], 1.5),
+    a_seed=lambda p: datasets.orthogonal([1.0], key=3),
+)
+everywhere("datasets.reduce_inputs", lambda p: datasets.reduce_inputs)
+also(
+    "datasets.reduce_inputs",
+    a_vector=lambda p: datasets.reduce_inputs(X),
+    nan=lambda p: datasets.reduce_inputs([[1.0, float("nan")]]),
+    zeros=lambda p: datasets.reduce_inputs([[0.0, 0.0]], lifted=False),
+    traced=lambda p: jax.eval_shape(datasets.reduce_inputs, jnp.ones((3, 2))),
+)
+also(
+    "datasets.Reduced.net",
+    a_net_of_a_line=lambda p: datasets.reduce_inputs(jnp.eye(2)).net(p.net),
+    a_spline=lambda p: datasets.reduce_inputs(jnp.eye(2)).net(p.spline),
+)
+also(
+    "datasets.Reduced.restore",
+    another_width=lambda p: datasets.reduce_inputs(jnp.eye(2)).restore(
+        ReLUNet(jnp.ones((2, 2)), [0.0, 0.0], [1.0, 1.0]), ReLUNet(jnp.ones((3, 2)), [0.0] * 3, [1.0] * 3)
+    ),
 )
 also(
     "datasets.six_points",
@@ -1190,6 +1248,7 @@ TAKE_KEYS = {
     "init.FromData.sample": lambda p, key: init.FromData(p.data).sample(3, key=key),
     "init.Spiky.sample": lambda p, key: init.Spiky(p.law, 2.0, 1).sample(3, key=key),
     "datasets.six_points": lambda p, key: datasets.six_points(draws=5, key=key),
+    "datasets.teacher": lambda p, key: datasets.teacher(5, inputs=2, key=key),
     "curvature.spectral_density": lambda p, key: curvature.spectral_density(p.net, p.data, key=key),
     "descent.train": lambda p, key: descent.train(p.net, p.data, optax.sgd(0.1), 3, batch_size=2, key=key),
     "descent.DeepNet.sample": lambda p, key: descent.DeepNet.sample([3], key=key),
@@ -1259,6 +1318,7 @@ ALONE = [
     "charts.Spline.unit_net",
     "charts.charge",
     "datasets.Dataset.tie_constant",
+    "datasets.xor",
     "dynamics.compiler_options",
     "ensemble.cores",
 ]
