@@ -154,7 +154,7 @@ for each in DATA:
         ("CSV --x x,x", "The inputs must be different columns; 'x' was given twice."),
         ("CSV --x x,z", "has no column 'z'; it has 'x', 'y'."),
         ("CSV --x x,y --y y", "must be different columns; 'y' was given as both."),
-        ("CSV --x x,y", "has no column left for the outputs: all are inputs."),
+        ("CSV --x x,y", "are inputs: there must be one for the outputs."),
         ("CSV --x X", "has no column 'X'"),
         ("CSV --x EMPTY", "has no column ''"),
         ("CSV --y 2", "has no column '2'"),

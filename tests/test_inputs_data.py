@@ -90,7 +90,7 @@ def test_row_numbers_are_no_outputs_that_nobody_asked_for(tmp_path):
         (["a", "b"], "b", r"must be different columns; 'b' was given as both\."),
         (["a", "b"], "z", r"has no column 'z'"),
         ([], "c", r"`x` must name at least one column; got an empty list\."),
-        (["a", "b", "c", "d"], None, r"has no column left for the outputs: all are inputs\."),
+        (["a", "b", "c", "d"], None, r"are inputs: there must be one for the outputs\."),
         ("a,,b", "c", r"has no column ''"),
     ],
 )

@@ -18,7 +18,6 @@ from jspline._checks import (
     check_memory,
     check_positive,
     check_scalar,
-    check_vectors,
     check_whole,
 )
 from jspline._programs import compiled
@@ -144,7 +143,8 @@ def orthogonal(y: Reals, inputs: int | None = None, *, key: PRNGKeyArray | None 
     `ValueError` for fewer inputs than data, or outputs that are no vector.
     """
     (values,) = as_floats(y=y)
-    check_vectors(y=values)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"`y` must be a vector of at least 1 number; got shape {values.shape}.")
     n = len(values)
     inputs = n if inputs is None else inputs
     check_whole(least=n, inputs=inputs)

@@ -193,7 +193,7 @@ def _chosen(
         if names.count(name) > 1:
             raise ValueError(f"{path} has two columns {name!r}; give every column a name of its own.")
     if y is None:
-        raise ValueError(f"{path} has no column left for the outputs: all are inputs.")
+        raise ValueError(f"All columns of {path} are inputs: there must be one for the outputs.")
     if y in asked:
         raise ValueError(f"The inputs and the outputs must be different columns; {y!r} was given as both.")
     left_out = len(candidates) < len(names) and x is None and names[0] != y
