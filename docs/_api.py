@@ -37,7 +37,8 @@ MODULES = {
 BY_NAME = {
     "jspline.charts": {"charge": "th6", "lengths": "th6", "rescale": "text-speed", "roughness": "text-roughness",
                        "slope_variation": "text-roughness", "variation_norm": "text-roughness"},
-    "jspline.datasets": {"smooth_gap": "fig11", "sharp_gap": "fig11", "teacher": "fig9", "quadratic": "fig9"},
+    "jspline.datasets": {"smooth_gap": "fig11", "sharp_gap": "fig11", "teacher": "fig9", "quadratic": "fig9",
+                         "orthogonal": "lit-orthogonal"},
     "jspline.init": {"Balanced": "th6", "FromData": "table1", "UniformBreakpoints": "table1", "Spiky": "table3",
                      "flat": "text-regimes", "from_curvature": "eq3", "separation_probability": "lemma1"},
     "jspline.objective": {"predict": "eq1"},

@@ -16,6 +16,7 @@ from registry import cell_methods, public_functions
 
 import jspline
 from jspline import (
+    Breakplanes,
     Dataset,
     ReLUNet,
     Spline,
@@ -115,6 +116,7 @@ def net_as_it_is(net, alpha, x):
 def net_with_breakpoints(net):
     return {
         "charts.ReLUNet.to_spline": net.to_spline(),
+        "charts.Breakplanes.to_spline": net.to_breakplanes().to_spline(),
         "charts.roughness": [charts.roughness(net), charts.roughness(net, weight=jnp.cos, interval=(-2.0, 2.0))],
         "charts.total_delta_slope": [charts.total_delta_slope(net), charts.total_delta_slope(net, weight=jnp.cos)],
         "charts.slope_variation": charts.slope_variation(net, interval=(-2.0, 2.0)),
@@ -255,9 +257,58 @@ def columns(slope, level, z, p, a, c):
         "activation.Columns.kernel": lines.kernel(z, 1.0),
         "activation.Columns.diagonal": lines.diagonal(z, p),
         "activation.Columns.dense": lines.dense(z),
+        "activation.Columns.without_biases": activation.columns(ReLUNet(a, c, a), z, z[3]).without_biases().dense(z),
         "activation.residual_blocks": activation.residual_blocks(a, c),
         "activation.columns": eqx.filter(activation.columns(ReLUNet(a, c, a), z, z[3]), eqx.is_inexact_array),
         "curvature.tridiagonal": curvature.tridiagonal(a, c[1:]),
+    }
+
+
+MANY = ReLUNet(np.stack([W, V + 0.3], axis=1), B, V, 0.2)
+MANY_DATA = Dataset(np.stack([X, np.cos(3 * X)], axis=1), Y, P)
+PENALTY = np.array(0.3)
+
+
+@case((MANY, MANY_DATA, CHARGE), dear=True)
+def several_inputs(net, data, charge):
+    """What is for several inputs alone."""
+    planes = net.to_breakplanes()
+    z = data.x - data.middle[None]
+    columns = activation.LiftedColumns.of(net, data.x, data.middle)
+    gram = columns.gram(z, data.weight, 1.0)
+    return {
+        "charts.ReLUNet.to_breakplanes": planes,
+        "charts.Breakplanes.of": Breakplanes.of(net),
+        "charts.Breakplanes.__call__": planes(data.x),
+        "charts.Breakplanes.metric": planes.metric(charge),
+        "charts.Breakplanes.sort": planes.sort(),
+        "charts.Breakplanes.to_net": planes.to_net(charge),
+        "charts.Breakplanes.unit_net": planes.unit_net(),
+        "dynamics.breakplane_field": dynamics.breakplane_field(planes, charge, data),
+        "activation.heights": activation.heights(net.w, net.b, data.x)[0],
+        "activation.LiftedColumns.of": eqx.filter(columns, eqx.is_inexact_array),
+        "activation.LiftedColumns.without_biases": columns.without_biases().dense(z),
+        "activation.LiftedColumns.dense": columns.dense(z),
+        "activation.LiftedColumns.gram": gram,
+        "activation.LiftedColumns.coupled": columns.coupled(gram, net.w, net.b),
+        "activation.LiftedColumns.kernel": columns.kernel(z, 1.0),
+        "activation.LiftedColumns.diagonal": columns.diagonal(z, data.weight),
+    }
+
+
+@case((MANY, MANY_DATA, PENALTY), dear=True)
+def ridge_regression(net, data, penalty):
+    fit, of_law = kernel.ridge(net, data, penalty, train="all"), init.Gaussian(1.2, 0.7, 0.9, 2)
+    wide = kernel.ridge(of_law, data, penalty, train="all", width=9)
+    return {
+        "kernel.ridge": [
+            fit.coefficients,
+            fit.log_marginal_likelihood,
+            wide.coefficients,
+            wide.log_marginal_likelihood,
+        ],
+        "kernel.RidgeFit.__call__": [fit(data.x + 0.1), wide(data.x + 0.1)],
+        "kernel.RidgeFit.variance": [fit.variance(data.x + 0.1), wide.variance(data.x + 0.1)],
     }
 
 
@@ -596,6 +647,7 @@ EXEMPT = {
             "landscape.theorem5",
             *(f"curvature.{name}" for name in ("escape_direction", "extreme_eigenvalues", "zero_modes")),
             "datasets.Dataset.merged",
+            "datasets.reduce_inputs",
             "descent.DeepNet.to_spline",
             "dynamics.Solution.to_xarray",
             "kernel.natural_cubic",
@@ -607,9 +659,12 @@ EXEMPT = {
     ),
     **dict.fromkeys([f"datasets.{name}" for name in ("load", "load_table", "read_csv", "read_table")], "a file"),
     **dict.fromkeys(
-        [f"datasets.{name}" for name in ("quadratic", "sharp_gap", "sine", "smooth_gap", "square_wave", "teacher")],
+        [f"datasets.{name}" for name in ("quadratic", "sharp_gap", "sine", "smooth_gap", "square_wave", "teacher")]
+        + ["datasets.circles", "datasets.xor"],
         "made of Python's numbers",
     ),
+    "datasets.orthogonal": "gives back y",
+    **dict.fromkeys(("datasets.Reduced.net", "datasets.Reduced.restore"), "a product with a known matrix"),
     **dict.fromkeys(("descent.DeepNet.sample", "init.Law.sample"), "of nothing that has a derivative"),
     **dict.fromkeys(
         [f"dynamics.{name}" for name in ("flow", "sensitivity", "Sensitivity.forward", "Sensitivity.reverse")], WHOLE

@@ -11,6 +11,8 @@ LONG = {
     "test_docs::test_examples[sweep.md]": "the examples of README.md",
     "test_docs::test_examples[meanfield.md]": "test_meanfield",
     "test_docs::test_examples[tutorial.md]": "the examples of README.md",
+    "test_docs::test_examples[inputs.md]": "test_inputs_data",
+    "test_docs::test_notebooks[inputs]": "test_inputs_data",
     "test_docs::test_notebooks[quickstart]": "the notebook of the parametrization",
     "test_docs::test_notebooks[infinite_width]": "the notebook of the parametrization",
     "test_docs::test_notebooks[regimes]": "the notebook of the parametrization",

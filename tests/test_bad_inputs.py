@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -150,6 +151,10 @@ for each in DATA:
         (LONG, "cannot be read"),
         ("CSV --x nosuch", "has no column 'nosuch'; it has 'x', 'y'."),
         ("CSV --x y --y y", "must be two columns"),
+        ("CSV --x x,x", "The inputs must be different columns; 'x' was given twice."),
+        ("CSV --x x,z", "has no column 'z'; it has 'x', 'y'."),
+        ("CSV --x x,y --y y", "must be different columns; 'y' was given as both."),
+        ("CSV --x x,y", "are inputs: there must be one for the outputs."),
         ("CSV --x X", "has no column 'X'"),
         ("CSV --x EMPTY", "has no column ''"),
         ("CSV --y 2", "has no column '2'"),
@@ -161,6 +166,8 @@ for each in DATA:
         ("CSV CSV", "unexpected extra argument"),
         ("CSV --nonsense", "No such option: --nonsense"),
     )
+    if each != "hessian":
+        of(each, ("trees", "This command is for one input; trees has 2 inputs, diameter_in, height_ft: see jspline"))
     if each != "explore":
         of(each, ("", "Missing argument"), ("EMPTY", "The name of a CSV file must not be empty."))
         of(
@@ -258,6 +265,10 @@ of(
     ("CSV --width 3 --neuron 3", "--neuron must be from 0 to 2"),
     ("CSV --width 3 --neuron -1", "--neuron must be from 0 to 2"),
     ("CSV --width 3 --neuron 0 --neuron 7", "--neuron must be from 0 to 2"),
+    ("trees --at end", "--at end needs the gradient flow, which is for one input"),
+    ("trees --neuron 1", "--neuron slices along a breakpoint, of which there is none with several inputs"),
+    ("trees --init uniform", "--init must be one of he, glorot, balanced, he_unbiased where there are several inputs"),
+    ("trees --x diameter_in", "trees is built in."),
     ("CSV --neuron first", "Invalid value for '--neuron'"),
     ("CSV --neuron 0,1", "Invalid value for '--neuron'"),
     ("CSV --width 1000000", "takes"),
@@ -536,6 +547,7 @@ def test_of_sweeps(folder, unchecked, name):
     refused(folder, ["sweep", "my.toml", "--out", "out"], sentence)
 
 
+NILE = Path(datasets.__file__).parent / "nile.csv"
 X, Y = [-1.0, -0.25, 0.5, 1.5], [0.3, -0.2, 0.9, 0.1]
 KEY = jax.random.key(0)
 STRICT = {"rtol": 1e-3, "atol": 1e-6}
@@ -590,6 +602,68 @@ def everywhere(name, of):
 for room, who in (("charts.ReLUNet", "net"), ("charts.Polar", "polar"), ("charts.Spline", "spline")):
     everywhere(f"{room}.__call__", lambda p, who=who: getattr(p, who))
 everywhere("charts.OneSided.__call__", lambda p: p.spline.one_sided())
+everywhere("charts.Breakplanes.__call__", lambda p: p.net.to_breakplanes())
+everywhere("charts.Breakplanes.to_net", lambda p: p.net.to_breakplanes().to_net)
+everywhere("charts.Breakplanes.metric", lambda p: p.net.to_breakplanes().metric)
+also("charts.Breakplanes.to_net", another_length=lambda p: p.net.to_breakplanes().to_net([0.0, 1.0]))
+also("charts.Breakplanes.metric", another_length=lambda p: p.net.to_breakplanes().metric([0.0, 1.0]))
+also(
+    "charts.Breakplanes.of",
+    a_spline=lambda p: jspline.Breakplanes.of(p.spline),
+    none=lambda p: jspline.Breakplanes.of(None),
+)
+also("charts.Breakplanes.to_spline", of_two=lambda p: jspline.Breakplanes([1.0], [[1.0, 0.0]], [0.0]).to_spline())
+also(
+    "kernel.ridge",
+    nothing=lambda p: kernel.ridge(p.net, p.data, 0.0),
+    negative=lambda p: kernel.ridge(p.net, p.data, -1.0),
+    nan=lambda p: kernel.ridge(p.net, p.data, float("nan")),
+    penalties=lambda p: kernel.ridge(p.net, p.data, [1.0, 2.0]),
+    word=lambda p: kernel.ridge(p.net, p.data, "1"),
+    a_spline=lambda p: kernel.ridge(p.spline, p.data, 1.0),
+    no_width=lambda p: kernel.ridge(p.law, p.data, 1.0),
+    no_neurons=lambda p: kernel.ridge(p.law, p.data, 1.0, width=0),
+    width_of_a_net=lambda p: kernel.ridge(p.net, p.data, 1.0, width=5),
+    train=lambda p: kernel.ridge(p.net, p.data, 1.0, train="w"),
+    other_inputs=lambda p: kernel.ridge(init.Gaussian(1.0, 1.0, 1.0, 2), p.data, 1.0, width=5),
+    nets=lambda p: kernel.ridge(p.nets, p.data, 1.0),
+    sets=lambda p: kernel.ridge(p.net, p.sets, 1.0),
+    two_dtypes=lambda p: kernel.ridge(p.net, p.data32, 1.0),
+)
+PLANES = {"Gaussian": init.Gaussian(1.0, 0.5, 2.0, 2), "Balanced": init.Balanced(0.5, 2)}
+for name, planes in PLANES.items():
+    line = type(planes)(*([0.5] if name == "Balanced" else [1.0, 0.5, 2.0]))
+    for method in ("cdf_eta", "cdf_gamma", "pdf_eta", "pdf_gamma"):
+        everywhere(f"init.{name}.{method}", lambda p, f=getattr(planes, method): f)
+        also(f"init.{name}.{method}", of_a_line=lambda p, f=getattr(line, method): f(0.5))
+    for method in ("pdf_eta_given_gamma", "cdf_eta_given_gamma", "pdf_norm_given_gamma", "cdf_norm_given_gamma"):
+        everywhere(f"init.{name}.{method}", lambda p, f=getattr(planes, method): lambda value, f=f: f(value, 0.3))
+        also(f"init.{name}.{method}", of_a_line=lambda p, f=getattr(line, method): f(0.5, 0.3))
+    for method in ("var_eta", "var_gamma"):
+        also(f"init.{name}.{method}", of_a_line=lambda p, f=getattr(line, method): f())
+    also(
+        f"init.{name}.separation_probability",
+        one_input=lambda p, law=planes: law.separation_probability([[0.0]], [[1.0]]),
+        words=lambda p, law=planes: law.separation_probability("a", "b"),
+    )
+    also(
+        f"init.{name}.unseparated_pairs",
+        no_width=lambda p, law=planes: law.unseparated_pairs([[0.0, 1.0], [1.0, 1.0]], 0),
+        one_input=lambda p, law=planes: law.unseparated_pairs([[0.0], [1.0]], 3),
+    )
+also(
+    "init.separation_probability",
+    two_inputs=lambda p: init.separation_probability([[0.0, 1.0]], [[1.0, 1.0, 1.0]]),
+    negative=lambda p: init.separation_probability([[0.0, 1.0]], [[1.0, 1.0]], sigma_b=-1.0),
+    words=lambda p: init.separation_probability("a", "b"),
+)
+everywhere("kernel.RidgeFit.__call__", lambda p: kernel.ridge(p.net, p.data, 1.0))
+everywhere("kernel.RidgeFit.variance", lambda p: kernel.ridge(p.net, p.data, 1.0).variance)
+also(
+    "dynamics.breakplane_field",
+    charges=lambda p: dynamics.breakplane_field(p.net.to_breakplanes(), [1.0, 2.0], p.data),
+    sets=lambda p: dynamics.breakplane_field(p.net.to_breakplanes(), 0.0, p.sets),
+)
 everywhere("charts.Spline.to_net", lambda p: p.spline.to_net)
 everywhere("charts.Spline.to_polar", lambda p: p.spline.to_polar)
 everywhere("pwl.Continuous.__call__", lambda p: p.fit)
@@ -753,8 +827,12 @@ for name in ("read_csv", "read_table"):
         a_number=lambda p, f=function: f(3),
         nothing=lambda p, f=function: f(None),
         an_open_file=lambda p, f=function: f(StringIO("x,y\n1,2\n")),
+        numbers_of_columns=lambda p, f=function: f(NILE, [1, 2]),
+        no_column=lambda p, f=function: f(NILE, []),
+        a_column_twice=lambda p, f=function: f(NILE, ["year", "year"]),
+        all_columns=lambda p, f=function: f(NILE, ["year", "flow_1e8_m3"]),
     )
-for name in ("quadratic", "sine", "square_wave", "smooth_gap", "sharp_gap", "teacher"):
+for name in ("quadratic", "sine", "square_wave", "smooth_gap", "sharp_gap", "teacher", "circles"):
     function = getattr(datasets, name)
     for what, value in {
         "one": 1, "none": 0, "negative": -4, "a fraction": 40.5, "a word": "40", "true": True, "nan": float("nan"),
@@ -789,8 +867,50 @@ also(
     decreasing=lambda p: datasets.teacher(knots=[1.0, 0.0], values=[1.0, 2.0]),
     equal=lambda p: datasets.teacher(knots=[1.0, 1.0], values=[1.0, 2.0]),
     nan=lambda p: datasets.teacher(knots=[0.0, float("nan")], values=[1.0, 2.0]),
+    no_key=lambda p: datasets.teacher(inputs=2),
+    no_inputs=lambda p: datasets.teacher(inputs=0, key=KEY),
+    no_width=lambda p: datasets.teacher(inputs=2, width=0, key=KEY),
+    inputs_fraction=lambda p: datasets.teacher(inputs=1.5, key=KEY),
     values_nan=lambda p: datasets.teacher(knots=[0.0, 1.0], values=[1.0, float("nan")]),
     words=lambda p: datasets.teacher(knots=["a", "b"], values=[1.0, 2.0]),
+)
+also(
+    "datasets.circles",
+    one_radius=lambda p: datasets.circles(radii=[1.0]),
+    a_radius=lambda p: datasets.circles(radii=1.0),
+    negative_radius=lambda p: datasets.circles(radii=[1.0, -1.0]),
+    radius_nan=lambda p: datasets.circles(radii=[1.0, float("nan")]),
+    words=lambda p: datasets.circles(radii=["a", "b"]),
+    fewer_points=lambda p: datasets.circles(2, radii=[1.0, 2.0, 3.0]),
+)
+also(
+    "datasets.orthogonal",
+    a_number=lambda p: datasets.orthogonal(1.0),
+    a_matrix=lambda p: datasets.orthogonal([[1.0]]),
+    words=lambda p: datasets.orthogonal(["a"]),
+    nan=lambda p: datasets.orthogonal([1.0, float("nan")]),
+    fewer_inputs=lambda p: datasets.orthogonal([1.0, 2.0], 1),
+    inputs_fraction=lambda p: datasets.orthogonal([1.0], 1.5),
+    a_seed=lambda p: datasets.orthogonal([1.0], key=3),
+)
+everywhere("datasets.reduce_inputs", lambda p: datasets.reduce_inputs)
+also(
+    "datasets.reduce_inputs",
+    a_vector=lambda p: datasets.reduce_inputs(X),
+    nan=lambda p: datasets.reduce_inputs([[1.0, float("nan")]]),
+    zeros=lambda p: datasets.reduce_inputs([[0.0, 0.0]], lifted=False),
+    traced=lambda p: jax.eval_shape(datasets.reduce_inputs, jnp.ones((3, 2))),
+)
+also(
+    "datasets.Reduced.net",
+    a_net_of_a_line=lambda p: datasets.reduce_inputs(jnp.eye(2)).net(p.net),
+    a_spline=lambda p: datasets.reduce_inputs(jnp.eye(2)).net(p.spline),
+)
+also(
+    "datasets.Reduced.restore",
+    another_width=lambda p: datasets.reduce_inputs(jnp.eye(2)).restore(
+        ReLUNet(jnp.ones((2, 2)), [0.0, 0.0], [1.0, 1.0]), ReLUNet(jnp.ones((3, 2)), [0.0] * 3, [1.0] * 3)
+    ),
 )
 also(
     "datasets.six_points",
@@ -1220,6 +1340,7 @@ TAKE_KEYS = {
     "init.FromData.sample": lambda p, key: init.FromData(p.data).sample(3, key=key),
     "init.Spiky.sample": lambda p, key: init.Spiky(p.law, 2.0, 1).sample(3, key=key),
     "datasets.six_points": lambda p, key: datasets.six_points(draws=5, key=key),
+    "datasets.teacher": lambda p, key: datasets.teacher(5, inputs=2, key=key),
     "curvature.spectral_density": lambda p, key: curvature.spectral_density(p.net, p.data, key=key),
     "descent.train": lambda p, key: descent.train(p.net, p.data, optax.sgd(0.1), 3, batch_size=2, key=key),
     "descent.DeepNet.sample": lambda p, key: descent.DeepNet.sample([3], key=key),
@@ -1281,6 +1402,9 @@ PARTS = [
 ]
 """How the names of parts of others begin, which have checked what they hand on."""
 ALONE = [
+    "charts.Breakplanes.sort",
+    "charts.Breakplanes.unit_net",
+    "charts.ReLUNet.to_breakplanes",
     "charts.Polar.to_net",
     "charts.Polar.to_spline",
     "charts.ReLUNet.degenerate",
@@ -1291,6 +1415,7 @@ ALONE = [
     "charts.Spline.unit_net",
     "charts.charge",
     "datasets.Dataset.tie_constant",
+    "datasets.xor",
     "dynamics.compiler_options",
     "ensemble.cores",
 ]

@@ -103,6 +103,14 @@ def of_planes():
     } | {"init.separation_probability": lambda p: init.separation_probability(points, points, sigma_b=0.0)}
 
 
+def wide_net():
+    return ReLUNet([[1.0, 0.5, 0.0], [0.0, -1.0, 2.0]], [0.1, 0.2], [1.0, -1.0])
+
+
+def reduced():
+    return datasets.reduce_inputs([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]])
+
+
 def flowed(p):
     return dynamics.start(p.net, p.data, 0.1, **FLOW)
 
@@ -115,6 +123,14 @@ def ahead(p):
 BOX = np.array([[-2.0, 2.0], [-1.0, 1.0]])
 POINTS = (-3.0, -0.25, 0.5, 1.0, 2.0)
 CASES = of_laws() | {
+    "charts.Breakplanes.__call__": lambda p: wide_net().to_breakplanes()([[0.0, 1.0, 2.0]]),
+    "charts.Breakplanes.metric": lambda p: wide_net().to_breakplanes().metric(0.3),
+    "charts.Breakplanes.of": lambda p: jspline.Breakplanes.of(p.plain),
+    "charts.Breakplanes.sort": lambda p: wide_net().to_breakplanes().sort(),
+    "charts.Breakplanes.to_net": lambda p: wide_net().to_breakplanes().to_net(0.3),
+    "charts.Breakplanes.to_spline": lambda p: p.plain.to_breakplanes().to_spline(),
+    "charts.Breakplanes.unit_net": lambda p: wide_net().to_breakplanes().unit_net(),
+    "charts.ReLUNet.to_breakplanes": lambda p: wide_net().to_breakplanes(),
     "charts.OneSided.__call__": lambda p: p.spline.one_sided()(POINTS),
     "charts.Polar.__call__": lambda p: p.net.to_polar()(POINTS),
     "charts.Polar.to_net": lambda p: p.net.to_polar().to_net(),
@@ -162,7 +178,13 @@ CASES = of_laws() | {
     "datasets.six_points": lambda p: datasets.six_points(0.1, draws=20, key=KEY),
     "datasets.smooth_gap": lambda p: datasets.smooth_gap(6),
     "datasets.square_wave": lambda p: datasets.square_wave(5),
-    "datasets.teacher": lambda p: datasets.teacher(5),
+    "datasets.teacher": lambda p: datasets.teacher(5, inputs=2, key=KEY),
+    "datasets.xor": lambda p: datasets.xor(),
+    "datasets.circles": lambda p: datasets.circles(5),
+    "datasets.orthogonal": lambda p: datasets.orthogonal([1.0, 2.0], 3, key=KEY),
+    "datasets.reduce_inputs": lambda p: reduced(),
+    "datasets.Reduced.net": lambda p: reduced().net(wide_net()),
+    "datasets.Reduced.restore": lambda p: reduced().restore(reduced().net(wide_net()), wide_net()),
     "descent.BatchNormNet.from_net": lambda p: descent.BatchNormNet.from_net(p.net, p.data),
     "descent.BatchNormNet.on_batch": lambda p: descent.BatchNormNet.from_net(p.net, p.data).on_batch(jnp.ones(5)),
     "descent.DeepNet.__call__": lambda p: descent.DeepNet.from_net(p.plain, 2)(POINTS),
@@ -170,6 +192,9 @@ CASES = of_laws() | {
     "descent.DeepNet.to_spline": lambda p: p.deep.to_spline(),
     "descent.sharpness": lambda p: descent.sharpness(p.net, p.data),
     "descent.train": lambda p: descent.train(p.net, p.data, optax.sgd(1e-2), 2),
+    "dynamics.breakplane_field": lambda p: dynamics.breakplane_field(
+        p.plain.to_breakplanes(), jspline.charge(p.plain), p.data
+    ),
     "dynamics.charge_drift": lambda p: dynamics.charge_drift(p.net, p.net),
     "dynamics.condense": lambda p: dynamics.condense(ReLUNet(p.net.w, 0 * p.net.b, p.net.v)),
     "dynamics.finish": lambda p: dynamics.finish(flowed(p)),
@@ -199,6 +224,9 @@ CASES = of_laws() | {
     "kernel.lazy_distance": lambda p: kernel.lazy_distance(p.net, p.net, -0.5, 0.5),
     "kernel.min_norm": lambda p: kernel.min_norm(p.net, p.data),
     "kernel.natural_cubic": lambda p: kernel.natural_cubic(p.data)(0.3),
+    "kernel.RidgeFit.__call__": lambda p: kernel.ridge(p.laws["Gaussian"], p.data, 0.1, width=9)(POINTS),
+    "kernel.RidgeFit.variance": lambda p: kernel.ridge(p.plain, p.data, 0.1).variance(POINTS),
+    "kernel.ridge": lambda p: kernel.ridge(p.net, p.data, 0.1, train="all").coefficients,
     "kernel.regime": lambda p: kernel.regime(p.plain, p.data),
     "kernel.weighted_spline": lambda p: wide(p),
     "meanfield.nodes": lambda p: meanfield.nodes(p.laws["Gaussian"], p.data, 16).net,
@@ -244,6 +272,7 @@ CASES = of_laws() | {
     "activation.Ranks.over_data": lambda p: p.ranks.over_data(jnp.ones((1, 3))),
     "activation.Ranks.over_neurons": lambda p: p.ranks.over_neurons(jnp.ones((1, 6))),
 }
+CASES |= of_planes()
 WITHIN = [
     "curvature.SpectralDensity.cdf",
     "curvature.SpectralDensity.moment",

@@ -294,9 +294,25 @@ REASONS = {
     ),
     "leaves w and b as they are": "init.flat",
     "of two inputs": "landscape.Cells.across landscape.Cells.between landscape.cells",
+    "of several inputs, shifted in `test_inputs`": " ".join(
+        name
+        for name in public_functions()
+        if name.startswith(
+            ("activation.LiftedColumns.", "activation.heights", "charts.Breakplanes.", "datasets.Reduced.")
+        )
+    )
+    + """ activation.Columns.without_biases charts.ReLUNet.to_breakplanes datasets.reduce_inputs
+        dynamics.breakplane_field kernel.RidgeFit.__call__ kernel.RidgeFit.variance kernel.ridge""",
+    "a law whose breakplanes lie about 0; no shift of it is one": " ".join(
+        name
+        for name in public_functions()
+        if name.startswith(("init.Gaussian.", "init.Balanced.", "init.separation"))
+        and name.endswith(("_eta", "_gamma", "_probability", "_pairs"))
+    ),
     "makes data of its own, or reads them as they are": """
         datasets.load datasets.load_table datasets.quadratic datasets.read_csv datasets.read_table datasets.sharp_gap
-        datasets.sine datasets.six_points datasets.smooth_gap datasets.square_wave datasets.teacher""",
+        datasets.sine datasets.six_points datasets.smooth_gap datasets.square_wave datasets.teacher datasets.circles
+        datasets.orthogonal datasets.xor""",
     "gradient descent in (w, b) is another one after a shift, which is no isometry of them": "descent.train",
     "asks for biases of 0": "dynamics.condense dynamics.nothing_follows",
     "a part of `dynamics.flow`, or its derivative; the flow has a test of its own": """

@@ -147,7 +147,8 @@ def hessian_figure():
     curved = Dataset(
         {
             "x": ("data", X, {"long_name": NAME}), "theta": ("params", [1.0, -X[4], 1.0, 0.0]),
-            "eigenvalues": (("matrix", "rank"), Y[None]), "zeros": (("matrix", "cause"), np.zeros((1, 6), int)),
+            "eigenvalues": (("matrix", "rank"), Y[None]),
+            "zeros": (("matrix", "cause"), np.zeros((1, len(causes)), int)),
             "slice": (("neuron", "beta"), Y[None]), "knot_type": (("neuron", "data"), [["passthrough"] * 9]),
         },
         {"matrix": ["one"], "cause": causes, "neuron": [0], "beta": X},

@@ -58,6 +58,8 @@ PICTURES = (
             "jspline hessian mcycle --out curvature", "hessian.png"),
     Picture("figures/law.png", "Laws and landscape", "An initialization's samples and its exact law",
             "api/jspline.init.md", "jspline law he --out law", "law.png"),
+    Picture("figures/planes.png", "Laws and landscape", "Two inputs: where the neurons of a network fold the plane",
+            "inputs.md", "python docs/figures/planes.py"),
     Picture("../benchmarks/figure_9.png", "Measured", "Pieces needed for a quadratic (figure 9)", "baselines.md",
             "python -m benchmarks figure_9"),
     Picture("../benchmarks/spiky.png", "Measured", "Spiky starts generalize worse", "../benchmarks/RESULTS.md",

@@ -19,7 +19,7 @@ from jspline.cli import _problem as problem
 from jspline.cli._app import app, on_host, one_sentence
 from jspline.cli._integrate import integrate
 from jspline.cli._output import draw, keep, labelled, table
-from jspline.datasets import Dataset
+from jspline.datasets import Dataset, Table
 
 STEP = 1e-6
 """Of the finite differences, in the parameters."""
@@ -35,13 +35,17 @@ def hessian_command(
     init: options.Init = "he",
     alpha: options.Alpha = 1.0,
     at: Annotated[
-        str, typer.Option(help="init: as drawn. end: after the gradient flow, beside the beginning.")
-    ] = "end",
+        str | None,
+        typer.Option(
+            help="init: as drawn. end: after the gradient flow, beside the beginning.",
+            show_default="end; init for several inputs, which the flow does not know yet",
+        ),
+    ] = None,
     neuron: Annotated[
         list[int] | None,
         typer.Option(
             help="Slice the loss along the breakpoint of this neuron, counted from 0; may be repeated.",
-            show_default="the three with the largest |mu|",
+            show_default="the three with the largest |mu|; none for several inputs",
         ),
     ] = None,
     seed: options.Seed = 0,
@@ -56,12 +60,14 @@ def hessian_command(
 
     The data are standardized and weighted 2/N, so that the loss is the mean squared error, as in `jspline flow`;
     everything is in these units. The network learns by the exact gradient flow, unless --at init leaves it as drawn.
+    With several inputs, as `--x a,b` chooses them, there is a picture of the function in place of slices.
 
-    The table compares the sorted sums, O(N + H^2), with automatic differentiation, with finite differences, and with
-    the Gram matrix, which the Hessian becomes at a critical point (theorem 5, if no v is 0). The census says of every
-    zero eigenvalue whether a dead neuron, v = 0, w = 0, the scale symmetry or a change between the data causes it.
-    The slices show the loss along single breakpoints: parabolas between the data, and at each datum a knot that turns
-    the breakpoint away, lets it pass or holds it.
+    The table compares the structured Hessian, of one input by sorted sums, O(N + H^2), with automatic differentiation,
+    with finite differences, and with the Gram matrix, which the Hessian becomes at a critical point (theorem 5, if no v
+    is 0). The census says of every zero eigenvalue whether a dead neuron, v = 0, w = 0, the scale symmetry, too few
+    data, neurons that see the same ones or a change between the data causes it. The slices show the loss along single
+    breakpoints: parabolas between the data, and at each datum a knot that turns the breakpoint away, lets it pass or
+    holds it.
 
     Examples:
 
@@ -70,19 +76,25 @@ def hessian_command(
     - `jspline hessian sine --width 20 --init uniform_breakpoints --alpha 10`
 
     - `jspline hessian my.csv --at init --neuron 3 --neuron 17 --out start`
+
+    - `jspline hessian quakes --out quakes`
+
+    - `jspline hessian my.csv --x age,height --y weight`
     """
     arguments = dict(locals())
     with one_sentence():
         _check(arguments)
         (source, full, _), law = problem.begin("hessian", arguments)
+        at = _at(at, neuron, source)
         drawn = problem.drawn(law, width, alpha, seed)
         problem.check_weights(drawn, alpha, dtype)
         net, scaled = problem.placed((drawn, full), dtype)
         jax.eval_shape(curvature.hessian, net, scaled)  # what does not fit is refused before the flow runs
         where = next(iter(net.b0.devices()))
+        which = "both" if scaled.on_line else "all"
         typer.echo(
-            f"{problem.introduced(data, source, scaled.size)}; both columns standardized.\n"
-            f"One network of width {width} ({3 * width + 1} parameters), {init} initialization, "
+            f"{problem.introduced(data, source, scaled.size)}; {which} columns standardized.\n"
+            f"One network of width {width} ({curvature.flat(net, True).size} parameters), {init} initialization, "
             f"alpha = {exact(alpha)}, seed {seed}.\n"
             f"Loss: the mean squared error (1/2 sum of p eps^2 with p = 2/N); {dtype} on {where.platform}."
         )
@@ -91,10 +103,23 @@ def hessian_command(
             points |= _learn(net, scaled, t1, rtol, max_steps)
         curved = _curved(points, scaled, neuron)
     facts = {"agreement": curved.agreement, "theorem5": curved.theorem._asdict()}
-    arrays = partial(_dataset, curved, scaled, source.x_name)
+    arrays = partial(_dataset, curved, scaled, source)
     made = keep(out, "hessian", arguments, where, _summary(curved), arrays, **facts)
     title = f"The curvature of the loss of a ReLU network of width {width} on {problem.called(data)}, {curved.name}"
     draw(out, "hessian", made, partial(plot.hessian_figure, title=title))
+
+
+def _at(at: str | None, neurons: list[int] | None, table: Table) -> str:
+    """Where to look, for these data."""
+    if table.data.on_line:
+        return "end" if at is None else at
+    if at == "end":
+        raise ValueError("--at end needs the gradient flow, which is for one input: leave it out for several.")
+    if neurons:
+        raise ValueError(
+            "--neuron slices along a breakpoint, of which there is none with several inputs: leave it out."
+        )
+    return "init"
 
 
 class Curved(NamedTuple):
@@ -115,7 +140,8 @@ def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None
     matrices: dict[str, tuple[ReLUNet, Literal["hessian", "gram"]]] = {key: (n, "hessian") for key, n in points.items()}
     matrices["Gram matrix"] = (net, "gram")
     agreement, matrix = _agreement(net, data)
-    largest = np.argsort(-np.abs(np.asarray(net.w * net.v)), kind="stable")[:3].tolist()
+    if net.on_line:
+        neurons = neurons or np.argsort(-np.abs(np.asarray(net.w * net.v)), kind="stable")[:3].tolist()
     return Curved(
         name,
         net,
@@ -124,13 +150,13 @@ def _curved(points: dict[str, ReLUNet], data: Dataset, neurons: list[int] | None
         theorem=landscape.theorem5(net, data),
         census={key: curvature.zero_modes(n, data, matrix=of) for key, (n, of) in matrices.items()},
         spectra={key: np.asarray(curvature.spectrum(n, data, matrix=of)) for key, (n, of) in matrices.items()},
-        slices=[jax.tree.map(np.asarray, _slice(net, data, jnp.asarray(i))) for i in neurons or largest],
+        slices=[jax.tree.map(np.asarray, _slice(net, data, jnp.asarray(i))) for i in neurons or []],
     )
 
 
 def _check(a: dict[str, Any]) -> None:
     problem.check(a)
-    if a["at"] not in ("init", "end"):
+    if a["at"] not in ("init", "end", None):
         raise ValueError(f"--at must be init or end; got {a['at'] or 'an empty one'}.")
     width = a["width"]
     for i in a["neuron"] or []:
@@ -195,9 +221,10 @@ def _finite_differences(net: ReLUNet, data: Dataset) -> tuple[np.ndarray, np.nda
             return (gradient(theta + step) - gradient(theta - step)) / (2 * STEP)
 
         matrix = np.asarray(jax.jit(lambda: jax.lax.map(column, jnp.arange(len(theta)), batch_size=64))()).T
-        w, b, x = (np.asarray(part) for part in (net.w, net.b, data.x))
-        near = np.any(np.abs(w * x[:, None] + b) <= 2 * STEP * (1 + np.abs(x[:, None])), axis=0)
-    return matrix, np.append(np.tile(~near, 2), np.ones(len(w) + 1, bool))
+        w, x = (np.asarray(part).reshape(len(part), -1) for part in (net.w, data.x))
+        reach = 1 + np.sum(np.abs(x), axis=1)[:, None]
+        far = ~np.any(np.abs(x @ w.T + np.asarray(net.b)) <= 2 * STEP * reach, axis=0)
+    return matrix, np.concatenate([np.repeat(far, w.shape[1]), far, np.ones(len(w) + 1, bool)])
 
 
 @jax.jit
@@ -238,17 +265,21 @@ def _summary(of: Curved) -> str:
     knots = [
         [f"  neuron {each['neuron']}", f"{_knots(each['types'])};", _knots(each["flow_types"])] for each in of.slices
     ]
+    slices = [
+        "",
+        f"Knots along single breakpoints {of.name}: of the slice, and of the flow",
+        table([""] * 3, knots, left=(0, 1, 2)),
+    ]
+    way = "sorted sums" if of.net.on_line else "products of matrices"
     return "\n".join(
         [
             "",
-            f"The Hessian {of.name}, sorted sums ({1e3 * seconds['structured']:.3g} ms) against",
+            f"The Hessian {of.name}, {way} ({1e3 * seconds['structured']:.3g} ms) against",
             table([""] * 3, ways, left=(0, 2)),
             "  (largest difference over largest entry)",
             "",
             table(["Eigenvalues", *of.spectra], [[f"  {name}", *map(str, row)] for name, row in rows.items()]),
-            "",
-            f"Knots along single breakpoints {of.name}: of the slice, and of the flow",
-            table([""] * 3, knots, left=(0, 1, 2)),
+            *(slices if knots else []),
         ]
     )
 
@@ -262,15 +293,17 @@ def _knots(types: np.ndarray) -> str:
     return ", ".join(counted(int(np.sum(types == k)), knot) for k, knot in enumerate(landscape.KNOTS))
 
 
-def _dataset(of: Curved, data: Dataset, x_name: str) -> xr.Dataset:
+def _dataset(of: Curved, data: Dataset, titles: Table) -> xr.Dataset:
     """Everything in labelled arrays, in standardized units."""
-    names = [f"{kind}[{i}]" for kind in "wbv" for i in range(of.net.width)] + ["b0"]
-    slices = {key: np.array([each[key] for each in of.slices]) for key in of.slices[0]}
-    knots, census, causes = np.array(landscape.KNOTS), list(of.census.values()), list(curvature.CAUSES)
+    net = of.net
+    inputs = [""] if net.on_line else [f", {d}" for d in range(net.inputs)]
+    names = [f"w[{i}{d}]" for i in range(net.width) for d in inputs]
+    names += [f"{kind}[{i}]" for kind in "bv" for i in range(net.width)] + ["b0"]
+    census, causes = list(of.census.values()), list(curvature.CAUSES)
     zeros = np.array([[modes.counts[cause] for cause in causes] for modes in census])
-    at_knots = ("neuron", "data")
+    x_name = titles.x_name
     each: dict[str, tuple[Any, Any, str]] = {
-        "x": ("data", data.x, f"{x_name}, standardized"),
+        "x": ("data" if net.on_line else ("data", "input"), data.x, f"{x_name}, standardized"),
         "y": ("data", data.y, "output, standardized"),
         "weight": ("data", data.weight, "weight p"),
         "theta": ("params", curvature.flat(of.net, True), "parameter"),
@@ -279,11 +312,23 @@ def _dataset(of: Curved, data: Dataset, x_name: str) -> xr.Dataset:
         "zeros": (("matrix", "cause"), zeros, "zero eigenvalues by cause"),
         "tolerance": ("matrix", [modes.tolerance for modes in census], "size of a zero"),
         "cause_of_neuron": ("width", [causes[i] for i in census[-1].neurons], "cause of its zeros"),
+    }
+    coords: dict[str, Any] = {"params": names, "params_too": names, "matrix": list(of.spectra), "cause": causes}
+    if net.on_line:
+        each |= _sliced(of, x_name)
+        coords["neuron"] = [each["neuron"] for each in of.slices]
+    else:
+        coords["input"] = list(titles.x_names)
+    return labelled(each, least_possible_loss=float(data.constant)).assign_coords(coords)
+
+
+def _sliced(of: Curved, x_name: str) -> dict[str, tuple[Any, Any, str]]:
+    """The slices as arrays."""
+    slices = {key: np.array([each[key] for each in of.slices]) for key in of.slices[0]}
+    knots, at_knots = np.array(landscape.KNOTS), ("neuron", "data")
+    return {
         "slice": (("neuron", "beta"), slices["values"], "loss along the breakpoint of a neuron"),
         "knot_type": (at_knots, knots[slices["types"]].astype(object), "what the slice does at a datum"),
         "flow_type": (at_knots, knots[slices["flow_types"]].astype(object), "what the flow does at a datum"),
         "beta": ("beta", slices["beta"][0], f"breakpoint, {x_name} standardized"),
     }
-    return labelled(each, least_possible_loss=float(data.constant)).assign_coords(
-        params=names, params_too=names, matrix=list(of.spectra), cause=causes, neuron=slices["neuron"]
-    )

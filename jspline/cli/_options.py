@@ -10,7 +10,10 @@ from jspline.datasets import NAMES
 DATA_HELP = f"A CSV file, or one of {', '.join(NAMES)}."
 
 Data = Annotated[str, typer.Argument(help=DATA_HELP)]
-X = Annotated[str | None, typer.Option(help="Column of the inputs. By default the first.")]
+X = Annotated[
+    str | None,
+    typer.Option(help="Column of the inputs, or, where several are taken, columns: a,b. By default the first."),
+]
 Y = Annotated[str | None, typer.Option(help="Column of the outputs. By default the next.")]
 DropMissing = Annotated[
     bool,

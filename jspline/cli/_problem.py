@@ -25,13 +25,16 @@ LONGEST = 48
 """Characters of a file's name that a title has room for."""
 
 
-def read(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Table:
+def read(data: str, x: str | None, y: str | None, drop_missing: bool = False, *, several: bool = False) -> Table:
     """The table of that name, or in that file; says what was made of it.
 
-    Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns.
+    Raises `ValueError` or `OSError` with a sentence that says what is wrong with the file or with the columns, or that
+    there are several inputs where one is taken.
     """
-    table = _table(data, x, y, drop_missing)
-    return table._replace(x_name=_spoken(table.x_name, "x"), y_name=_spoken(table.y_name, "y"))
+    table = _table(data, x, y, drop_missing, several)
+    names = tuple(_spoken(name, "x") for name in table.x_names)
+    x_name = ", ".join(names) if names else _spoken(table.x_name, "x")
+    return table._replace(x_name=x_name, y_name=_spoken(table.y_name, "y"), x_names=names)
 
 
 def called(data: str) -> str:
@@ -51,17 +54,30 @@ def _spoken(name: str, which: str) -> str:
     return f"{which} (column {seen})" if seen.isdigit() else seen or which
 
 
-def _table(data: str, x: str | None, y: str | None, drop_missing: bool) -> Table:
+def _table(data: str, x: str | None, y: str | None, drop_missing: bool, several: bool) -> Table:
     if data in NAMES:
         if x is not None or y is not None:
             raise ValueError(f"--x and --y choose columns of a CSV file; {data} is built in.")
-        return load_table(data)
-    table = read_table(data, x, y, drop_missing=drop_missing)
-    for name, values in ((table.x_name, table.data.x), (table.y_name, table.data.y)):
+        return _of_one(data, load_table(data), several)
+    table = _of_one(data, read_table(data, x, y, drop_missing=drop_missing), several)
+    for name, values in columns(table):
         check_size(name, values, "float64")
     for note in table.notes:
         typer.echo(f"{data}: {note}")
     return table
+
+
+def _of_one(data: str, table: Table, several: bool) -> Table:
+    if not (several or table.data.on_line):
+        count, names = counted(table.data.inputs, "input"), printable(table.x_name)
+        raise ValueError(f"This command is for one input; {printable(data)} has {count}, {names}: see jspline hessian.")
+    return table
+
+
+def columns(table: Table) -> list[tuple[str, ArrayLike]]:
+    """The columns of the inputs and of the outputs, by name."""
+    x = [(table.x_name, table.data.x)] if table.data.on_line else zip(table.x_names, table.data.x.T, strict=True)
+    return [*x, (table.y_name, table.data.y)]
 
 
 def check_size(name: str, values: ArrayLike, dtype: str, *, squares: bool = False) -> None:
@@ -84,8 +100,9 @@ def check_size(name: str, values: ArrayLike, dtype: str, *, squares: bool = Fals
 
 def warn_of_merging(table: Table, dtype: str, distinct: int | None = None) -> None:
     """Say on stderr that distinct numbers of a column become equal in that dtype; so many x are `distinct` in it."""
-    columns = (table.x_name, table.data.x, 0.0, distinct), (table.y_name, table.data.y, COARSE, None)
-    for name, values, coarse, left in columns:
+    *inputs, (y_name, y) = columns(table)
+    left_of_x = distinct if table.data.on_line else None
+    for name, values, coarse, left in (*((*each, 0.0, left_of_x) for each in inputs), (y_name, y, COARSE, None)):
         if said := merging(f"column {name!r}", values, dtype, coarse, left):
             typer.echo(f"Warning: {said}: take float64, the default, or subtract an offset in the file.", err=True)
 
@@ -98,12 +115,12 @@ class Learned(NamedTuple):
     units: Units
 
 
-def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False) -> Learned:
+def pose(data: str, x: str | None, y: str | None, drop_missing: bool = False, *, several: bool = False) -> Learned:
     """Read a CSV file or take a built-in data set, and make of it what the networks learn.
 
     Raises as `read`, and `ValueError` when all x are equal.
     """
-    table = read(data, x, y, drop_missing)
+    table = read(data, x, y, drop_missing, several=several)
     return Learned(table, *learned(table.data))
 
 
@@ -117,7 +134,7 @@ def begin(command: str, a: Mapping[str, Any]) -> tuple[Learned, init.Law]:
     """The problem and the law of a command with these arguments, once JAX is configured, and its folder ready."""
     configure(a["dtype"], a["device"])
     with on_host():
-        posed = pose(a["data"], a["x"], a["y"], a["drop_missing"])
+        posed = pose(a["data"], a["x"], a["y"], a["drop_missing"], several=command == "hessian")
         law = choose_law(a["init"], a["width"], posed.data)
         warn_of_merging(posed.table._replace(data=posed.data), a["dtype"])
     if a["out"] is not None:
@@ -130,21 +147,33 @@ def choose_law(name: str, width: int, data: Dataset, what: str = "--init") -> in
 
     Raises `ValueError` for another name, given as `what`.
     """
-    spread = (data.x[-1] - data.x[0]) / 10
-    he = init.he(width)
+    inputs = None if data.on_line else data.inputs
+    he = init.he(width, inputs=inputs)
     laws: dict[str, Callable[[], init.Law]] = {
         "he": lambda: he,
-        "glorot": lambda: init.glorot(width),
+        "glorot": lambda: init.glorot(width, inputs=inputs),
         "uniform": lambda: init.Uniform(3**0.5 * he.sigma_w, 3**0.5 * he.sigma_b, 3**0.5 * he.sigma_v),
-        "balanced": lambda: init.Balanced(width**-0.25),
-        "uniform_breakpoints": lambda: init.UniformBreakpoints(data.x[0] - spread, data.x[-1] + spread),
+        "balanced": lambda: init.Balanced(width**-0.25, inputs),
+        "uniform_breakpoints": lambda: _over(data),
         "quantiles": lambda: init.FromData(data, "quantiles"),
         "curvature": lambda: init.FromData(data, "curvature"),
-        "he_unbiased": lambda: init.he(width, 0.0),
+        "he_unbiased": lambda: init.he(width, 0.0, inputs),
     }
     if name not in laws:
         raise ValueError(f"{what} must be one of {', '.join(laws)}; got {name or 'an empty one'}.")
+    if inputs is not None and name not in OF_PLANES:
+        raise ValueError(f"{what} must be one of {', '.join(OF_PLANES)} where there are several inputs; got {name}.")
     return laws[name]()
+
+
+OF_PLANES = ("he", "glorot", "balanced", "he_unbiased")
+"""Initializations of networks with several inputs."""
+
+
+def _over(data: Dataset) -> init.Law:
+    """Breakpoints uniform over the data and a tenth of their range beyond."""
+    spread = (data.x[-1] - data.x[0]) / 10
+    return init.UniformBreakpoints(data.x[0] - spread, data.x[-1] + spread)
 
 
 def drawn(law: init.Law, width: int, alpha: float, seed: int, place: int | jax.Array = 0) -> ReLUNet:

@@ -183,7 +183,8 @@ class Units(eqx.Module):
 
     def x(self, standardized: Array) -> Array:
         """x (or a breakpoint) in the original units."""
-        return self.x_mean + self.x_scale * standardized
+        shape = jnp.shape(standardized)
+        return jnp.broadcast_to(self.x_mean, shape) + jnp.broadcast_to(self.x_scale, shape) * standardized
 
     def y(self, standardized: Array) -> Array:
         """y (or the value of a fit) in the original units."""

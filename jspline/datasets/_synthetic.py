@@ -1,14 +1,16 @@
-"""Functions to learn, sampled at evenly spaced x and without noise."""
+"""Functions to learn, without noise: of one input at evenly spaced x, of several where their docstrings say."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray
 
 from jspline._checks import (
+    Reals,
     as_floats,
     as_key,
     as_like,
@@ -19,6 +21,7 @@ from jspline._checks import (
     check_whole,
 )
 from jspline._programs import compiled
+from jspline.charts import ReLUNet
 from jspline.datasets._dataset import Dataset
 
 FORTY_POINT_KNOTS = (-1.0, -0.7, -0.55, -0.4, 0.0, 0.5, 0.6, 0.7, 1.0)
@@ -63,18 +66,93 @@ def teacher(
     *,
     knots: Sequence[float] = FORTY_POINT_KNOTS,
     values: Sequence[float] = FORTY_POINT_VALUES,
+    inputs: int | None = None,
+    width: int = 3,
+    key: PRNGKeyArray | None = None,
 ) -> Dataset:
     """n points of the piecewise-linear function through (knots, values), from the first knot to the last.
 
     The default is the forty-point teacher of Boursier and Flammarion's early-alignment experiment, at evenly spaced x.
-    Raises `ValueError` when there are fewer than 2 knots, they do not increase, or there is not a value for each.
+    With `inputs` the teacher is a random net of this `width` at standard normal x, `(n, inputs)`: unit normals uniform
+    on the sphere, planes at normal distances of standard deviation 1/2 from the origin, v = 1 and -1 in turn.
+
+    Raises `ValueError` when there are fewer than 2 knots, they do not increase, or there is not a value for each; with
+    `inputs` when that or `width` is no whole number of at least 1, or there is no key.
     """
+    if inputs is not None:
+        return _planes(n, inputs, width, key)
     places, heights = as_floats(knots=knots, values=values)
     check_finite(knots=places, values=heights)
     if len(knots) < 2 or len(knots) != len(values) or any(a >= b for a, b in pairwise(knots)):
         raise ValueError(f"`knots` must be at least 2 increasing numbers with a value each; got {knots} and {values}.")
     x = _evenly(n, knots[0], knots[-1])
     return Dataset(x, jnp.interp(x, jnp.asarray(knots, x.dtype), jnp.asarray(values, x.dtype)))
+
+
+def _planes(n: int, inputs: int, width: int, key: PRNGKeyArray | None) -> Dataset:
+    check_whole(inputs=inputs, width=width)
+    _check_points(n, inputs=inputs)
+    if key is None:
+        raise ValueError("A teacher of several inputs is random: give `key`.")
+    keys = jax.random.split(as_key(key), 3)
+    x, w = jax.random.normal(keys[0], (n, inputs)), jax.random.normal(keys[1], (width, inputs))
+    w = w / jnp.linalg.norm(w, axis=1, keepdims=True)
+    v = jnp.where(jnp.arange(width) % 2 == 0, 1.0, -1.0).astype(x.dtype)
+    return Dataset(x, ReLUNet(w, jax.random.normal(keys[2], (width,)) / 2, v)(x))
+
+
+def xor() -> Dataset:
+    """The corners of a square, x = (-1, -1), (-1, 1), (1, -1), (1, 1), and y = 1 where the signs differ, else -1.
+
+    Four neurons interpolate, one towards each corner; no line separates the two values.
+    """
+    x = jnp.asarray([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    return Dataset(x, -x[:, 0] * x[:, 1])
+
+
+def circles(n: int = 40, *, radii: Sequence[float] = (0.5, 1.0)) -> Dataset:
+    """n points evenly spaced on circles around the origin of the plane, y from -1 on the first to 1 on the last.
+
+    Each circle gets as many, the last ones one more where n is no multiple. Raises `ValueError` when there are fewer
+    than 2 radii, one is not positive and finite, or n is less than their number.
+    """
+    (sizes,) = as_floats(radii=radii)
+    if sizes.ndim != 1 or len(sizes) < 2:
+        raise ValueError(f"`radii` must be at least 2 numbers; got {radii}.")
+    check_positive(radii=sizes)
+    _check_points(n, least=len(sizes), inputs=2)
+    rings = len(sizes)
+    count = np.array([n // rings + (k >= rings - n % rings) for k in range(rings)])
+    ring = np.repeat(np.arange(rings), count)
+    turn = np.concatenate([np.arange(each) / each for each in count])
+    angle = jnp.asarray(2 * np.pi * turn, sizes.dtype)
+    x = sizes[ring, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
+    return Dataset(x, jnp.asarray(2 * ring / (rings - 1) - 1, sizes.dtype))
+
+
+def orthogonal(y: Reals, inputs: int | None = None, *, key: PRNGKeyArray | None = None) -> Dataset:
+    """Orthonormal inputs with given outputs, on which the flow from small nets is known: Boursier, Pillaud-Vivien and
+    Flammarion (2022).
+
+    Args:
+        y: outputs, `(data,)`.
+        inputs: how many, at least as many as data, which is the default.
+        key: turns them by a random rotation or reflection; without it x_n is the n-th unit vector.
+
+    They are orthogonal to nets without hidden biases, `Problem(data, biases=False)`: (x, 1) are not. Raises
+    `ValueError` for fewer inputs than data, or outputs that are no vector.
+    """
+    (values,) = as_floats(y=y)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"`y` must be a vector of at least 1 number; got shape {values.shape}.")
+    n = len(values)
+    inputs = n if inputs is None else inputs
+    check_whole(least=n, inputs=inputs)
+    _check_points(n, least=1, inputs=inputs)
+    if key is None:
+        return Dataset(jnp.eye(n, inputs, dtype=values.dtype), values)
+    q, r = jnp.linalg.qr(jax.random.normal(as_key(key), (inputs, n), values.dtype))
+    return Dataset((q * jnp.sign(jnp.diagonal(r))[None]).T, values)
 
 
 def six_points(offset: ArrayLike = 0.0, *, draws: int | None = None, key: PRNGKeyArray | None = None) -> Dataset:
@@ -109,9 +187,10 @@ def _multinomial(key: PRNGKeyArray, draws: Array, p: Array) -> Array:
     return jax.random.multinomial(key, draws, p, dtype=p.dtype)
 
 
-def _check_points(n: int, least: int = 2) -> None:
+def _check_points(n: int, least: int = 2, inputs: int = 1) -> None:
     check_whole(least=least, n=n)
-    check_memory(f"A sample at {n:,} points", 3 * n * jnp.zeros(()).dtype.itemsize, "take fewer")
+    size = (inputs + 2) * n * jnp.zeros(()).dtype.itemsize
+    check_memory(f"A sample at {n:,} points", size, "take fewer")
 
 
 def _evenly(n: int, lo: float, hi: float) -> Array:

@@ -4,6 +4,7 @@ import codecs
 import csv
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from importlib import resources
 from io import StringIO
@@ -16,7 +17,15 @@ import numpy as np
 from jspline.datasets import _synthetic
 from jspline.datasets._dataset import Dataset
 
-SERIES = {"mcycle": "mcycle.csv", "nile": "nile.csv"}
+SERIES: dict[str, list[str] | None] = {
+    "mcycle": None,
+    "nile": None,
+    "trees": ["diameter_in", "height_ft"],
+    "quakes": ["longitude_deg", "latitude_deg"],
+    "stackloss": ["air_flow", "water_temp", "acid_conc"],
+}
+"""The columns of the inputs, where there are several; the outputs are in the next."""
+
 FUNCTIONS = {
     "sine": _synthetic.sine,
     "quadratic": _synthetic.quadratic,
@@ -24,31 +33,40 @@ FUNCTIONS = {
     "smooth_gap": _synthetic.smooth_gap,
     "sharp_gap": _synthetic.sharp_gap,
     "teacher": _synthetic.teacher,
+    "xor": _synthetic.xor,
+    "circles": _synthetic.circles,
 }
 NAMES = (*SERIES, *FUNCTIONS)
 
 
 class Table(NamedTuple):
-    """A data set with the names of its two columns.
+    """A data set with the names of its columns.
 
     Attributes:
         data: the points.
-        x_name, y_name: of the columns. Dates are named as in netCDF files, `when (days since 2020-01-31)`.
+        x_name, y_name: of the columns; of several inputs all, with commas between. Dates are named as in netCDF files,
+            `when (days since 2020-01-31)`.
         notes: what was made of the file and cannot be seen in the data, a sentence each.
+        x_names: of several inputs one by one, else empty.
     """
 
     data: Dataset
     x_name: str
     y_name: str
     notes: tuple[str, ...] = ()
+    x_names: tuple[str, ...] = ()
 
 
 def load(name: str) -> Dataset:
     """A built-in data set: `mcycle`, `nile` (real series), `sine`, `quadratic`, `square_wave`, `smooth_gap`,
-    `sharp_gap` or `teacher` (functions at 40 points).
+    `sharp_gap` or `teacher` (functions at 40 points); of several inputs `trees`, `quakes`, `stackloss` (real), `xor` or
+    `circles`.
 
     mcycle: 133 head accelerations (g) after a simulated motorcycle impact, by time (ms), Silverman (1985).
     nile: annual flow of the Nile at Aswan 1871-1970 (10^8 m^3), Durbin and Koopman (2001).
+    trees: timber (ft^3) of 31 black cherry trees, by diameter (in) and height (ft), Ryan, Joiner and Ryan (1976).
+    quakes: depth (km) of 1,000 earthquakes near Fiji, by longitude and latitude (degrees), Harvard PRIM-H project.
+    stackloss: ammonia lost in a plant on 21 days, by flow of air, temperature of water and acid, Brownlee (1965).
 
     Raises `ValueError` for another name.
     """
@@ -60,20 +78,24 @@ def load_table(name: str) -> Table:
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a string; got {type(name).__name__}.")
     if name in FUNCTIONS:
-        return Table(FUNCTIONS[name](), "x", "y")
+        data = FUNCTIONS[name]()
+        return Table(data, "x", "y") if data.on_line else _titled(data, [f"x{d + 1}" for d in range(data.inputs)], "y")
     if name in SERIES:
-        with resources.as_file(resources.files("jspline.datasets") / SERIES[name]) as path:
-            return read_table(path)
+        with resources.as_file(resources.files("jspline.datasets") / f"{name}.csv") as path:
+            return read_table(path, SERIES[name])
     raise ValueError(f"There is no built-in data set {name!r}; choose from {', '.join(NAMES)}.")
 
 
-def read_csv(path: str | Path, x: str | None = None, y: str | None = None, *, drop_missing: bool = False) -> Dataset:
-    """Two columns of a CSV file as a data set.
+def read_csv(
+    path: str | Path, x: str | Sequence[str] | None = None, y: str | None = None, *, drop_missing: bool = False
+) -> Dataset:
+    """Columns of a CSV file as a data set.
 
     Args:
         path: a text file in UTF-8 (or UTF-16 with its mark) with one row per point, separated by commas, semicolons or
             tabs, with or without a line of column names; lines above that begin with # are skipped.
-        x, y: names of the columns, or their numbers from 1 where the file names none; by default the first two.
+        x, y: names of the columns, or their numbers from 1 where the file names none; by default the first two. A list
+            of names for x, or names with commas between, are several inputs: x of shape `(data, inputs)`.
         drop_missing: leave out the rows in which x or y is missing: empty, or NA, NaN, null, none, `-` or `?`.
 
     Dates in x, `2020-01-31` or `2020-01-31T12:00Z`, become days since the first of them. Numbers may have commas
@@ -83,14 +105,18 @@ def read_csv(path: str | Path, x: str | None = None, y: str | None = None, *, dr
     Raises:
         OSError: when the file cannot be read.
         ValueError: when it is empty or not text, has fewer than two rows or columns, rows of different lengths, lacks
-            the columns asked for, has two of their name, or they hold something other than finite numbers.
+            the columns asked for, has two of their name, or they hold something other than finite numbers; when a
+            column is asked for twice.
+        TypeError: when x is neither a name nor a list of names.
 
     Warns when distinct x become equal in JAX's default dtype, as seconds since 1970 do in float32.
     """
     return read_table(path, x, y, drop_missing=drop_missing).data
 
 
-def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, drop_missing: bool = False) -> Table:
+def read_table(
+    path: str | Path, x: str | Sequence[str] | None = None, y: str | None = None, *, drop_missing: bool = False
+) -> Table:
     """`read_csv`, with the names of the columns."""
     if not isinstance(path, str | PathLike):
         raise TypeError(f"`path` must be the path of a file; got {type(path).__name__}.")
@@ -99,27 +125,12 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, 
     if re.match(r"[a-z]+://", str(path)):
         raise ValueError(f"{path} is an address: download the file, and give its name.")
     names, rows, counts = _rows(Path(path))
-    if x is not None and x == y:
-        raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
-    candidates: list[str] = names
-    notes: list[str] = []
-    if counts and x is None and len(names) > 2:
-        candidates = names[1:]
-        notes.append("The first column has no name and counts the rows; it was left out.")
-    if len(candidates) < 2:
-        raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
-    # Whichever column was not asked for is the first of the others.
-    x = x if x is not None else next((name for name in candidates if name != y), candidates[0])
-    y = y if y is not None else next((name for name in candidates if name != x), candidates[0])
-    for name in (x, y):
-        if name not in names:
-            raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, names))}.")
-        if names.count(name) > 1:
-            raise ValueError(f"{path} has two columns {name!r}; give every column a name of its own.")
-    columns = [[Cell(line, cells[names.index(name)]) for line, cells in rows] for name in (x, y)]
-    missing = [any(cell.text.lower() in MISSING for cell in pair) for pair in zip(*columns, strict=True)]
+    inputs, y, notes = _chosen(path, names, counts, x, y)
+    asked = [inputs] if isinstance(inputs, str) else inputs
+    columns = [[Cell(line, cells[names.index(name)]) for line, cells in rows] for name in (*asked, y)]
+    missing = [any(cell.text.lower() in MISSING for cell in row) for row in zip(*columns, strict=True)]
     if any(missing) and not drop_missing:
-        for name, column in zip((x, y), columns, strict=True):
+        for name, column in zip((*asked, y), columns, strict=True):
             lines = [cell.line for cell in column if cell.text.lower() in MISSING]
             if lines:
                 raise ValueError(
@@ -136,13 +147,67 @@ def read_table(path: str | Path, x: str | None = None, y: str | None = None, *, 
     count = len(columns[0])
     if count < 2:
         raise ValueError(f"{path} has {count} row{'s' * (count != 1)} of data; at least 2 are needed.")
-    dates = [_date(cell, x, path) for cell in columns[0]]
+    known = [_input(column, name, path) for column, name in zip(columns[:-1], asked, strict=True)]
+    values, titles = [each for each, _ in known], [title for _, title in known]
+    outputs = _numbers(columns[-1], y, path)
+    if isinstance(inputs, str):
+        return Table(Dataset(values[0], outputs), titles[0], y, tuple(notes))
+    return _titled(Dataset(np.stack(values, axis=1), outputs), titles, y, notes)
+
+
+def _titled(data: Dataset, x_names: Sequence[str], y_name: str, notes: Sequence[str] = ()) -> Table:
+    """The table of data with several inputs."""
+    return Table(data, ", ".join(x_names), y_name, tuple(notes), tuple(x_names))
+
+
+def _chosen(
+    path: str | Path, names: list[str], counts: bool, x: str | Sequence[str] | None, y: str | None
+) -> tuple[str | list[str], str, list[str]]:
+    """The column or columns of the inputs, that of the outputs, and what is to be said of columns left out."""
+    if x is not None and x == y:
+        raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
+    if not isinstance(x, str | None) and not all(isinstance(name, str) for name in x):
+        raise TypeError(f"`x` must be the name of a column, or a list of names; got {x!r}.")
+    inputs: str | list[str] | None = x if isinstance(x, str | None) else list(x)
+    if isinstance(inputs, str) and "," in inputs and inputs not in names:
+        inputs = [name.strip() for name in inputs.split(",")]
+    if inputs == []:
+        raise ValueError("`x` must name at least one column; got an empty list.")
+    # Row numbers are no column unless they are asked for by name.
+    candidates = names[1:] if counts and len(names) > 2 else names
+    if len(candidates) < 2:
+        raise ValueError(f"{path} has one column; two are needed, separated by commas, semicolons or tabs.")
+    # Whichever column was not asked for is the first of the others.
+    inputs = inputs if inputs is not None else next((name for name in candidates if name != y), candidates[0])
+    asked = [inputs] if isinstance(inputs, str) else inputs
+    twice = [name for name in asked if asked.count(name) > 1]
+    if twice:
+        raise ValueError(f"The inputs must be different columns; {twice[0]!r} was given twice.")
+    if y is None:
+        y = next((name for name in candidates if name not in asked), None)
+        if y is None and not all(name in names for name in asked):
+            y = candidates[0]  # which is not what is wrong
+    for name in (*asked, *([] if y is None else [y])):
+        if name not in names:
+            raise ValueError(f"{path} has no column {name!r}; it has {', '.join(map(repr, names))}.")
+        if names.count(name) > 1:
+            raise ValueError(f"{path} has two columns {name!r}; give every column a name of its own.")
+    if y is None:
+        raise ValueError(f"All columns of {path} are inputs: there must be one for the outputs.")
+    if y in asked:
+        raise ValueError(f"The inputs and the outputs must be different columns; {y!r} was given as both.")
+    left_out = len(candidates) < len(names) and x is None and names[0] != y
+    notes = ["The first column has no name and counts the rows; it was left out."] if left_out else []
+    return inputs, y, notes
+
+
+def _input(column: list["Cell"], name: str, path: str | Path) -> tuple[np.ndarray, str]:
+    """The numbers of a column of inputs and its title; days since the first, if it holds dates."""
+    dates = [_date(cell, name, path) for cell in column]
     if dates[0] is None:
-        inputs = _numbers(columns[0], x, path)
-    else:
-        inputs, first = _days(dates, columns[0], x, path)
-        x = f"{x} (days since {first})"
-    return Table(Dataset(inputs, _numbers(columns[1], y, path)), x, y, tuple(notes))
+        return _numbers(column, name, path), name
+    days, first = _days(dates, column, name, path)
+    return days, f"{name} (days since {first})"
 
 
 class Cell(NamedTuple):

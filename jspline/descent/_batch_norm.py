@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jspline._checks import check_net
 from jspline.charts import ReLUNet
 from jspline.datasets import Dataset
 from jspline.problem import Problem, only_data
@@ -16,8 +17,8 @@ EPSILON = 1e-5
 class BatchNormNet(eqx.Module):
     """f(x) = b0 + sum_i v_i relu(gain_i (z_i - mean z_i) / sqrt(var z_i + 1e-5) + shift_i) with z_i = w_i x + b_i.
 
-    Means and variances are those of the batch. With one input they leave of w little but its sign, so that the
-    breakpoint is set by gain and shift.
+    Means and variances are those of the batch. With one input, the only number that this knows, they leave of w little
+    but its sign, so that the breakpoint is set by gain and shift.
 
     Attributes:
         w, b, gain, shift, v: `(width,)`.
@@ -33,7 +34,8 @@ class BatchNormNet(eqx.Module):
 
     @classmethod
     def from_net(cls, net: ReLUNet, problem: Problem | Dataset) -> "BatchNormNet":
-        """The net that computes the same function on all the data at once."""
+        """The net that computes the same function on all the data at once. Raises `ValueError` for several inputs."""
+        check_net(net)
         data = only_data(problem)
         mean, root = _statistics(net.w, net.b, data.x)
         return cls(net.w, net.b, root, mean, net.v, net.b0)
@@ -59,6 +61,7 @@ def outputs(net: eqx.Module, x: Array) -> Array:
     if isinstance(net, BatchNormNet):
         return net.on_batch(x)
     if isinstance(net, ReLUNet):
-        hidden = jax.nn.relu(x[:, None] * net.w[None] + net.b[None])
+        planes = x[:, None] * net.w[None] if net.on_line else jnp.matmul(x, net.w.T, precision="highest")
+        hidden = jax.nn.relu(planes + net.b[None])
         return net.b0 + jnp.matmul(hidden, net.v, precision="highest")
     return net(x)  # type: ignore[operator]

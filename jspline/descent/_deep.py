@@ -1,4 +1,4 @@
-"""A deep ReLU network with one input and one output, and its exact pieces."""
+"""A deep ReLU network with one output, and, for one input, its exact pieces."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,10 +15,10 @@ from jspline.charts import ReLUNet, Spline
 
 
 class DeepNet(eqx.Module):
-    """Layers of ReLUs, with one input and one output: continuous and piecewise linear, as a shallow net is.
+    """Layers of ReLUs, with one output: continuous and piecewise linear, as a shallow net is.
 
     Attributes:
-        weights: one matrix a layer, `(1 -> first width)`, ..., `(last width -> 1)`, each `(to, from)`.
+        weights: one matrix a layer, `(inputs -> first width)`, ..., `(last width -> 1)`, each `(to, from)`.
         biases: one vector a layer, `(to,)`.
     """
 
@@ -26,14 +26,15 @@ class DeepNet(eqx.Module):
     biases: tuple[Float[Array, " _"], ...]
 
     @classmethod
-    def sample(cls, widths: Sequence[int], *, key: PRNGKeyArray) -> "DeepNet":
-        """He's initialization, variance 2 over the number of inputs; biases like weights in the first layer, then 0."""
+    def sample(cls, widths: Sequence[int], inputs: int = 1, *, key: PRNGKeyArray) -> "DeepNet":
+        """He's initialization, variance 2 over what a layer takes; biases like weights in the first layer, then 0."""
+        check_whole(inputs=inputs)
         if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str) or len(widths) == 0:
             raise ValueError(f"`widths` must be a list of at least one width; got {given(widths)}.")
         for width in widths:
             check_whole(width=width)
         key = as_key(key)
-        sizes = [1, *widths, 1]
+        sizes = [inputs, *widths, 1]
         weights_in_all = sum(of * to for of, to in pairwise(sizes))
         check_memory(f"A net of {weights_in_all:,} weights", weights_in_all * jnp.zeros(()).dtype.itemsize, "take less")
         keys = jax.random.split(key, len(sizes))
@@ -42,7 +43,7 @@ class DeepNet(eqx.Module):
             for k, of, to in zip(keys[1:], sizes[:-1], sizes[1:], strict=True)
         ]
         biases = [jnp.zeros(to) for to in sizes[1:]]
-        biases[0] = jax.random.normal(keys[0], (sizes[1],)) * 2**0.5
+        biases[0] = jax.random.normal(keys[0], (sizes[1],)) * (2 / inputs) ** 0.5
         return cls(tuple(weights), tuple(biases))
 
     @classmethod
@@ -57,15 +58,27 @@ class DeepNet(eqx.Module):
         check_memory(what, layers * width * (width + 1) * dtype.itemsize, "take fewer")
         passing = [jnp.eye(width, dtype=dtype)] * (layers - 1)
         nothing = [jnp.zeros(width, dtype)] * (layers - 1)
-        return cls((net.w[:, None], *passing, net.v[None]), (net.b, *nothing, net.b0[None]))
+        first = net.w[:, None] if net.on_line else net.w
+        return cls((first, *passing, net.v[None]), (net.b, *nothing, net.b0[None]))
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return self.weights[0].shape[-1]
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
-        """f(x) for `x` of any shape."""
+        """f(x) for `x` of any shape, for several inputs of shape `(..., inputs)`.
+
+        Raises `ValueError` for another last axis.
+        """
         x = as_like(self.biases[0], x=x)
-        h = x.reshape(1, -1)
+        one = self.inputs == 1
+        if not one and x.shape[-1:] != (self.inputs,):
+            raise ValueError(f"`x` must end in an axis of {self.inputs}, the inputs of the net; got shape {x.shape}.")
+        h = x.reshape(-1, self.inputs).T
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = jnp.matmul(weight, h if k == 0 else jax.nn.relu(h), precision="highest") + bias[:, None]
-        return h.reshape(x.shape)
+        return h.reshape(x.shape if one else x.shape[:-1])
 
     def to_spline(self) -> Spline:
         """The same function as a spline: every breakpoint and slope, by propagating the pieces through the layers.
@@ -74,8 +87,10 @@ class DeepNet(eqx.Module):
         float64. Breakpoints at which the output does not bend (beyond rounding) are left out.
 
         Raises:
-            ValueError: under `jax.jit` or `jax.vmap`: the number of breakpoints sets a shape.
+            ValueError: under `jax.jit` or `jax.vmap`: the number of breakpoints sets a shape; for several inputs.
         """
+        if self.inputs != 1:
+            raise ValueError(f"A spline has one input; this net has {self.inputs}.")
         if not is_concrete(self):
             raise ValueError("`DeepNet.to_spline` sets a shape, so it cannot run under jax.jit or jax.vmap.")
         breaks, at = np.zeros(0), np.zeros(1)  # the cuts; for each piece the place where its values are given

@@ -1,6 +1,7 @@
 """`jspline.train`: any optax optimiser on the loss that the flow goes down."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -26,9 +27,10 @@ from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.curvature import lanczos, tridiagonal
 from jspline.datasets import Dataset
-from jspline.descent._batch_norm import outputs
+from jspline.descent._batch_norm import BatchNormNet, outputs
+from jspline.descent._deep import DeepNet
 from jspline.objective import value_and_grad
-from jspline.problem import Problem, only_data
+from jspline.problem import Problem, as_problem, check_fitting
 
 Net = TypeVar("Net", bound=eqx.Module)
 
@@ -92,8 +94,8 @@ def train(
     too. `jax.vmap` over nets, keys, or learning rates (make the optimizer inside).
 
     Args:
-        net: a `ReLUNet`, a `BatchNormNet` or a `DeepNet`.
-        problem: what to fit.
+        net: a `ReLUNet` or a `DeepNet` of any number of inputs, or a `BatchNormNet`.
+        problem: what to fit. Whether b0 moves, and whether there are hidden biases, is asked of a `ReLUNet` only.
         optimizer: any optax optimizer. Those that ask for the value, its gradient or the function (line searches,
             `optax.lbfgs`, `optax.polyak_sgd`) get those of the step: with mini-batches, of its batch.
         steps: how many.
@@ -110,9 +112,10 @@ def train(
         TypeError: for what is no net, no optimizer or no key.
         RuntimeError: when differentiated in reverse mode, which would have to keep every step; `jax.jvp` works.
     """
-    data = only_data(problem, train_b0=True)
+    problem = _posed(net, problem)
+    data = problem.data
     _check(net, data, optimizer, steps, batch_size, key, learning_rate, records)
-    step = _step(data, optimizer, batch_size, jax.random.key(0) if key is None else as_key(key))
+    step = _step(problem, optimizer, batch_size, jax.random.key(0) if key is None else as_key(key))
 
     def segment(state: tuple[Net, Any], ends: Array) -> tuple[tuple[Net, Any], Array]:
         state = jax.lax.fori_loop(ends[0], ends[1], step, state)
@@ -127,7 +130,7 @@ def train(
         ends = jnp.full(2, jnp.nan, losses.dtype)
     if learning_rate is not None:
         limit = 2 / jnp.asarray(learning_rate, losses.dtype)
-        ends = jnp.stack([sharpness(net, data), sharpness(last, data)])
+        ends = jnp.stack([sharpness(net, problem), sharpness(last, problem)])
     rises = losses[1:] - losses[:-1] > 1e-6 * losses[0]
     rose = jnp.any(rises) if batch_size is None and learning_rate is not None else losses[-1] > losses[0]
     finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((last, losses))]))
@@ -161,10 +164,33 @@ def _check(
         check_positive(learning_rate=learning_rate)
 
 
+def _posed(net: Any, problem: Problem | Dataset) -> Problem:
+    """The problem, if it is one that this net fits to and that training knows."""
+    problem = as_problem(problem, square=True, decay=False)
+    if isinstance(net, ReLUNet):
+        check_fitting(net, problem)
+        return problem
+    problem.require(biases=True, train_b0=True)
+    if isinstance(net, BatchNormNet) or (isinstance(net, DeepNet) and net.inputs == 1):
+        problem.require(inputs=1)
+    elif isinstance(net, DeepNet) and (problem.data.on_line or net.inputs != problem.inputs):
+        raise ValueError(f"Net and data must have the same inputs; got {net.inputs} and {problem.inputs}.")
+    return problem
+
+
+def _moving(change: Net, problem: Problem) -> Net:
+    """What moves of a change of a net (or of its gradient): all, unless the problem says otherwise."""
+    for name, moves in (("b", problem.biases), ("b0", problem.train_b0)):
+        if not moves:
+            change = eqx.tree_at(attrgetter(name), change, replace_fn=jnp.zeros_like)
+    return change
+
+
 def _step(
-    data: Dataset, optimizer: optax.GradientTransformation, batch_size: int | None, key: PRNGKeyArray
+    problem: Problem, optimizer: optax.GradientTransformation, batch_size: int | None, key: PRNGKeyArray
 ) -> Callable[[Array, tuple[Net, Any]], tuple[Net, Any]]:
     """What step k makes of a net and of what the optimizer remembers."""
+    data = problem.data
     asking = optax.with_extra_args_support(optimizer)
 
     def step(k: Array, state: tuple[Net, Any]) -> tuple[Net, Any]:
@@ -179,34 +205,37 @@ def _step(
             return _whole(net, batch)
 
         if batch_size is None and isinstance(net, ReLUNet):
-            value, gradient = value_and_grad(net, data)
+            value, gradient = value_and_grad(net, problem)
         else:
             value, gradient = jax.value_and_grad(value_of)(net)
+            gradient = _moving(gradient, problem)
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # optax counts on both
             change, new = asking.update(
                 gradient, memory, net, value=value, grad=gradient, value_fn=value_of, obj_fn=value_of
             )
         # Line searches start from float64 where that is on, and go on in the dtype of the net, or the other way round.
         new = jax.tree.map(lambda one, old: jnp.asarray(one, jnp.asarray(old).dtype), new, memory)
-        return optax.apply_updates(net, change), new
+        return optax.apply_updates(net, _moving(change, problem)), new
 
     return step
 
 
 @compiled
 def sharpness(net: Net, problem: Problem | Dataset, *, iterations: int = 50) -> Float[Array, ""]:
-    """The largest eigenvalue of the Hessian of the loss, by Lanczos's method.
+    """The largest eigenvalue of the Hessian of the loss, by Lanczos's method, over the parameters that move.
 
     As many iterations as parameters make it exact; 50 give the largest eigenvalue to several digits unless the next
     ones are as close. For gradient descent to be stable it must stay below 2 / eta.
     """
-    data = only_data(problem, train_b0=True)
+    problem = _posed(net, problem)
+    data = problem.data
     check_whole(iterations=iterations)
     flat, restore = ravel_pytree(net)
     steps = min(iterations, flat.size)
     check_memory(f"{steps:,} vectors of {flat.size:,} parameters", steps * flat.nbytes, "take fewer `iterations`")
-    gradient = lambda theta: ravel_pytree(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))[0]  # noqa: E731
-    start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
+    moving = lambda step: ravel_pytree(_moving(step, problem))[0]  # noqa: E731
+    gradient = lambda theta: moving(jax.grad(_loss)(restore(theta), data.x, data.y, data.weight))  # noqa: E731
+    start = moving(restore(jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)))
     along, off = lanczos(lambda u: jax.jvp(gradient, (flat,), (u,))[1], start / jnp.linalg.norm(start), steps)
     return jnp.linalg.eigvalsh(tridiagonal(along, off))[-1]
 

@@ -8,6 +8,7 @@ from jspline.plot._flow import breakpoint_paths, fits, flow_figure, losses, rug
 from jspline.plot._hessian import CAUSES, KNOTS, census, eigenvalues, hessian_figure, loss_slice
 from jspline.plot._law import law_figure
 from jspline.plot._meanfield import MeanFieldFilm
+from jspline.plot._planes import cut, planes, planes_figure
 from jspline.plot._reel import Reel, film_times, first_change, reel, travelled
 from jspline.plot._style import COLOURS, LEFT, RIGHT, THEMES, save, style, theme
 from jspline.plot._sweep import events_figure, sweep_figure
@@ -25,6 +26,7 @@ __all__ = [
     "Reel",
     "breakpoint_paths",
     "census",
+    "cut",
     "date_ticks",
     "delta_slopes",
     "drive_signs",
@@ -43,6 +45,8 @@ __all__ = [
     "law_figure",
     "loss_slice",
     "losses",
+    "planes",
+    "planes_figure",
     "reel",
     "rug",
     "save",

@@ -10,7 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
+from jspline.charts import ReLUNet
+from jspline.datasets import Dataset
 from jspline.plot._axes import as_written, sheet
+from jspline.plot._planes import bar, cut, planes, through
 from jspline.plot._style import theme
 
 CAUSES: dict[str, tuple[str | int, str]] = {
@@ -102,12 +105,13 @@ def loss_slice(
 
 
 def hessian_figure(curved: Any, *, title: str = "") -> Figure:
-    """Spectra and what their zeros are, and slices of the loss.
+    """Spectra and what their zeros are, and slices of the loss; of several inputs the function in place of slices.
 
     Args:
         curved: labelled arrays as `jspline hessian` writes them (`hessian.nc`): by `matrix`, of which there are three
             at most, the `eigenvalues` and the numbers of `zeros` by `cause`; by `neuron` the `slice` along its
-            breakpoint `beta` with the `knot_type` at each `x`; and the parameters `theta`.
+            breakpoint `beta` with the `knot_type` at each `x`; and the parameters `theta`. With several inputs, x of
+            the dimensions `data` and `input`, there are no slices, and `y` is drawn.
         title: of the figure.
     """
     spectra = {str(name): curved.eigenvalues.sel(matrix=name).values for name in curved.matrix.values}
@@ -130,6 +134,9 @@ def hessian_figure(curved: Any, *, title: str = "") -> Figure:
             loc="upper left", bbox_to_anchor=(-0.01, -0.42 + 0.06 * len(spectra)), ncols=min(len(there), 4),
             columnspacing=1.0, handlelength=1.0,
         )  # fmt: skip
+        if "input" in curved.sizes:
+            _function(figure, columns[1], curved)
+            return figure
         axes = columns[1].subgridspec(curved.sizes["neuron"], 1).subplots(sharex=True, squeeze=False)[:, 0]
         for ax, neuron in zip(axes, range(curved.sizes["neuron"]), strict=True):
             _slice(ax, curved.isel(neuron=neuron))
@@ -141,6 +148,28 @@ def hessian_figure(curved: Any, *, title: str = "") -> Figure:
             handletextpad=0.3, handlelength=1.4, fontsize=10,
         )  # fmt: skip
     return figure
+
+
+def _function(figure: Figure, place: Any, curved: Any) -> None:
+    """The net of several inputs whose curvature it is: of two the plane, of more cuts along the first three."""
+    inputs, theta = curved.sizes["input"], curved.theta.values
+    w, b, v = np.split(theta[:-1], [curved.sizes["width"] * inputs, curved.sizes["width"] * (inputs + 1)])
+    net = ReLUNet(w.reshape(-1, inputs), b, v, theta[-1])
+    data, names = Dataset(curved.x.values, curved.y.values), [str(name) for name in curved.input.values]
+    if inputs == 2:
+        ax = figure.add_subplot(place)
+        bar(figure, planes(ax, net, data, names=names), "output", ax=ax, location="bottom", shrink=0.9, aspect=30)
+        ax.set_title("The function, standardized")
+        return
+    axes = place.subgridspec(min(inputs, CUTS), 1).subplots(squeeze=False)[:, 0]
+    for j, ax in enumerate(axes):
+        one, points, near = through(net, data, [j])
+        cut(ax, one, points, near=near, names=(names[j], "output"))
+    axes[0].set_title("The function, others at their medians")
+
+
+CUTS = 3
+"""Inputs along which a function is drawn beside its spectrum."""
 
 
 def _slice(ax: Axes, one: Any) -> None:
