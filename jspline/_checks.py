@@ -20,8 +20,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, PRNGKeyArray
 
-Reals = ArrayLike | Sequence[float | int]
-"""What a vector may be given as."""
+Reals = ArrayLike | Sequence[float | int] | Sequence[Sequence[float | int]]
+"""What a vector or a matrix may be given as."""
 
 
 def is_concrete(*values: Any) -> bool:
