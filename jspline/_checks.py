@@ -284,7 +284,7 @@ def check_rows(of: str, **arrays: Array) -> None:
         given = ", ".join(f"{each} {array.shape}" for each, array in arrays.items())
         raise ValueError(
             f"`{name}` must have a row for each {of} and a column for each input, at least one of either; "
-            f"got shapes {given}."
+            f"got shapes {given}. For a batch, use jax.vmap."
         )
 
 

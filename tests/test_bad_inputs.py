@@ -634,13 +634,13 @@ PLANES = {"Gaussian": init.Gaussian(1.0, 0.5, 2.0, 2), "Balanced": init.Balanced
 for name, planes in PLANES.items():
     line = type(planes)(*([0.5] if name == "Balanced" else [1.0, 0.5, 2.0]))
     for method in ("cdf_eta", "cdf_gamma", "pdf_eta", "pdf_gamma"):
-        everywhere(f"init.{name}.{method}", lambda p, f=getattr(planes, method): f)
-        also(f"init.{name}.{method}", of_a_line=lambda p, f=getattr(line, method): f(0.5))
+        everywhere(f"init.{name}.{method}", lambda p, law=planes, method=method: getattr(law, method))
+        also(f"init.{name}.{method}", of_a_line=lambda p, law=line, method=method: getattr(law, method)(0.5))
     for method in ("pdf_eta_given_gamma", "cdf_eta_given_gamma", "pdf_norm_given_gamma", "cdf_norm_given_gamma"):
-        everywhere(f"init.{name}.{method}", lambda p, f=getattr(planes, method): lambda value, f=f: f(value, 0.3))
-        also(f"init.{name}.{method}", of_a_line=lambda p, f=getattr(line, method): f(0.5, 0.3))
+        everywhere(f"init.{name}.{method}", lambda p, law=planes, method=method: lambda value: getattr(law, method)(value, 0.3))
+        also(f"init.{name}.{method}", of_a_line=lambda p, law=line, method=method: getattr(law, method)(0.5, 0.3))
     for method in ("var_eta", "var_gamma"):
-        also(f"init.{name}.{method}", of_a_line=lambda p, f=getattr(line, method): f())
+        also(f"init.{name}.{method}", of_a_line=lambda p, law=line, method=method: getattr(law, method)())
     also(
         f"init.{name}.separation_probability",
         one_input=lambda p, law=planes: law.separation_probability([[0.0]], [[1.0]]),

@@ -8,13 +8,11 @@ them.
 Theory: docs/theory.md 15.5.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
-from jax.typing import ArrayLike
 
-from jspline._checks import as_floats, check_finite, check_kind, check_unbatched, on_host
+from jspline._checks import Reals, as_floats, check_finite, check_kind, check_unbatched, on_host
 from jspline.charts import ReLUNet
 
 
@@ -53,7 +51,7 @@ class Cells(NamedTuple):
 
 
 @on_host
-def cells(net: ReLUNet, box: ArrayLike | Sequence[Sequence[float]]) -> Cells:
+def cells(net: ReLUNet, box: Reals) -> Cells:
     """The cells that a net of two inputs cuts a box into.
 
     On the host, in float64. Lines that coincide in the box up to rounding (16 rounding units of its largest coordinate)
@@ -74,7 +72,7 @@ def cells(net: ReLUNet, box: ArrayLike | Sequence[Sequence[float]]) -> Cells:
     if net.on_line or net.inputs != 2:
         raise ValueError(f"Cells are those of a plane: `w` must be of shape (width, 2); got {net.w.shape}.")
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
-    as_floats(box=cast(Any, box))  # or it is refused
+    as_floats(box=box)  # or it is refused
     limits = np.asarray(box, float)
     if limits.shape != (2, 2) or not (np.all(np.isfinite(limits)) and np.all(limits[:, 0] < limits[:, 1])):
         raise ValueError("`box` must be ((low, high), (low, high)) of finite numbers, low < high, for each input.")
