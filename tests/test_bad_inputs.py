@@ -637,7 +637,9 @@ for name, planes in PLANES.items():
         everywhere(f"init.{name}.{method}", lambda p, law=planes, method=method: getattr(law, method))
         also(f"init.{name}.{method}", of_a_line=lambda p, law=line, method=method: getattr(law, method)(0.5))
     for method in ("pdf_eta_given_gamma", "cdf_eta_given_gamma", "pdf_norm_given_gamma", "cdf_norm_given_gamma"):
-        everywhere(f"init.{name}.{method}", lambda p, law=planes, method=method: lambda value: getattr(law, method)(value, 0.3))
+        everywhere(
+            f"init.{name}.{method}", lambda p, law=planes, method=method: lambda value: getattr(law, method)(value, 0.3)
+        )
         also(f"init.{name}.{method}", of_a_line=lambda p, law=line, method=method: getattr(law, method)(0.5, 0.3))
     for method in ("var_eta", "var_gamma"):
         also(f"init.{name}.{method}", of_a_line=lambda p, law=line, method=method: getattr(law, method)())

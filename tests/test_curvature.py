@@ -69,7 +69,7 @@ def pairs(point, data, vector):
         "ntk": (jspline.ntk(point, data.x), J @ J.T),
         "ntk elsewhere": (jspline.ntk(point, data.x, away), J @ K.T),
         "jacobian": (curvature.jacobian(point, data), J),
-        "diagonal": (curvature._lanczos.gram_diagonal(point, data, True), jnp.diag(H)),
+        "diagonal": (curvature._lanczos.gram_diagonal(point, jspline.Problem(data)), jnp.diag(H)),
         # Without b0, the last row and column are gone (of the kernel, its 1).
         "no b0": (jspline.hessian(point, Problem(data, train_b0=False)), H[:-1, :-1]),
         "hvp, no b0": (jspline.hvp(point, Problem(data, train_b0=False), vector[:-1]), H[:-1, :-1] @ vector[:-1]),

@@ -14,7 +14,7 @@ from test_every_function import CASES, problem
 from test_problem import TAKING
 
 import jspline
-from jspline import Breakplanes, Dataset, Problem, ReLUNet, curvature, dynamics, init, kernel
+from jspline import Breakplanes, Dataset, Problem, ReLUNet, curvature, datasets, dynamics, init, kernel
 from jspline.curvature import flat, jacobian, tangent
 
 N, H = 9, 6
@@ -276,6 +276,38 @@ def test_symmetries_and_degenerate_planes():
     assert np.max(np.abs(mirrored(x))) == 0
     padded, problem = jspline.pad(net, data, width=H + 2, size=N + 3)
     assert relative(jspline.loss(padded, problem), jspline.loss(net, data)) <= 1e-15
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_far_from_the_origin(dtype):
+    """A shift of the data, which the biases follow, changes nothing of the function: numbers exact in either dtype."""
+    rng = np.random.default_rng(19)
+    w, x = rng.integers(-8, 9, size=(H, 3)) / 4, rng.integers(-8, 9, size=(N, 3)) / 8
+    b, v, y = rng.integers(-8, 9, size=H) / 16, rng.normal(size=H), rng.normal(size=N)
+    shift = np.array([256.0, -512.0, 128.0])
+
+    def numbers(shift):
+        net = ReLUNet(*(np.asarray(part, dtype) for part in (w, b - w @ shift, v, 0.3)))
+        data = Dataset(np.asarray(x + shift, dtype), np.asarray(y, dtype))
+        (value, grad), lost = jspline.value_and_grad(net, data), net.degenerate()
+        hessian, reduced = curvature.hessian(net, data), datasets.reduce_inputs(data.x)
+        ridge = kernel.ridge(net, data, 0.1)
+        return {
+            "loss": value,
+            "gradient": (grad.w - grad.b[:, None] * shift.astype(dtype), grad.b, grad.v),
+            "of v": hessian[-H - 1 :, -H - 1 :],
+            "kernel of v": curvature.ntk(eqx.tree_at(lambda n: n.v, net, 0 * net.v), data.x),
+            "fit": jspline.predict(kernel.flow(net, data, 0.5), data),
+            "ridge": (ridge(data.x), ridge.variance(data.x)),
+            "planes": net.to_breakplanes().gamma - jnp.asarray(net.to_breakplanes().xi @ shift.astype(dtype)),
+            "reduced": reduced.x.shape,
+            "lost": lost,
+        }
+
+    near, far = numbers(0 * shift), numbers(shift)
+    tolerance = {"float64": 1e-11, "float32": 2e-3}[dtype]
+    for name, value in near.items():
+        assert relative(far[name], value, jax.tree.map(lambda leaf: 1 + np.abs(leaf), value)) <= tolerance, name
 
 
 def test_kernel_flow_is_that_of_the_linear_system():
