@@ -9,10 +9,11 @@ import numpy as np
 import optax
 import pytest
 import xarray as xr
+from matplotlib.collections import PolyCollection
 from typer.testing import CliRunner
 
 import jspline
-from jspline import Dataset, Problem, ReLUNet, datasets, ensemble, plot
+from jspline import Dataset, Problem, ReLUNet, datasets, ensemble, landscape, plot
 from jspline.cli import app
 from jspline.descent import BatchNormNet, DeepNet, sharpness, train
 from jspline.plot._planes import breaklines
@@ -341,8 +342,13 @@ def test_contours_are_those_of_the_net():
         inside = path.vertices[np.all(np.abs(path.vertices) < 1, axis=1)]
         if len(inside):
             np.testing.assert_allclose(net(inside), level, atol=0.02)
+    # The cells of the plane are cut by the same lines.
+    box = np.array([ax.get_xlim(), ax.get_ylim()])
+    found = landscape.cells(net, box).polygons
+    plot.planes(ax, net, data, cells=found)
+    assert any(isinstance(each, PolyCollection) and len(each.get_paths()) == len(found) for each in ax.collections)
     # Colours are those of the values: data are on one scale with the function.
-    points = ax.collections[-1]
+    points = ax.collections[4]
     np.testing.assert_array_equal(points.get_array(), data.y)
     assert points.norm is filled.norm
 

@@ -30,7 +30,7 @@ from jspline.datasets import Dataset
 from jspline.descent._batch_norm import BatchNormNet, outputs
 from jspline.descent._deep import DeepNet
 from jspline.objective import value_and_grad
-from jspline.problem import Problem, as_problem, check_fitting
+from jspline.problem import Problem, as_problem, check_fitting, of_net
 
 Net = TypeVar("Net", bound=eqx.Module)
 
@@ -220,6 +220,7 @@ def _step(
     return step
 
 
+@of_net
 @compiled
 def sharpness(net: Net, problem: Problem | Dataset, *, iterations: int = 50) -> Float[Array, ""]:
     """The largest eigenvalue of the Hessian of the loss, by Lanczos's method, over the parameters that move.
