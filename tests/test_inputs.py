@@ -294,7 +294,7 @@ def test_far_from_the_origin(dtype):
         ridge = kernel.ridge(net, data, 0.1)
         return {
             "loss": value,
-            "gradient": (grad.w - grad.b[:, None] * shift.astype(dtype), grad.b, grad.v),
+            "gradient": (grad.w - grad.b[:, None] * shift.astype(dtype)[None], grad.b, grad.v),
             "of v": hessian[-H - 1 :, -H - 1 :],
             "kernel of v": curvature.ntk(eqx.tree_at(lambda n: n.v, net, 0 * net.v), data.x),
             "fit": jspline.predict(kernel.flow(net, data, 0.5), data),
@@ -435,7 +435,7 @@ KNOWING = {
     ),
     *("curvature.spectral_density", "curvature.spectrum", "curvature.zero_modes", "landscape.theorem5"),
     *("kernel.flow", "kernel.min_norm", "objective.loss", "objective.predict", "dynamics.net_field"),
-    "dynamics.polar_field",
+    *("dynamics.polar_field", "dynamics.breakplane_field", "kernel.ridge", "descent.train", "descent.sharpness"),
     *(f"landscape.{name}" for name in ("alignment_maximisers", "is_critical", "slice_gamma", "slice_line")),
     "landscape.slice_rotation",
 }

@@ -126,7 +126,7 @@ def ridge(
 
     Raises:
         ValueError: for a penalty that is not positive, a law without a `width`, or more data than fit into memory.
-        TypeError: for a law whose kernel is not known.
+        TypeError: for a law whose kernel is not known, or when net and data differ in dtype.
 
     Theory: docs/theory.md 15.4.
     """
@@ -144,6 +144,8 @@ def ridge(
         case _:
             raise TypeError(f"The kernel is known of a net and of an init.Gaussian; got {type(law_or_net).__name__}.")
     data = problem.data
+    if isinstance(law_or_net, ReLUNet) and law_or_net.b0.dtype != data.y.dtype:
+        raise TypeError(f"The net is {law_or_net.b0.dtype} and the data are {data.y.dtype}; they must have one dtype.")
     check_scalar(penalty=penalty)
     check_positive(penalty=penalty)
     penalty = as_like(data.y, penalty=penalty)
