@@ -174,7 +174,7 @@ def test_built_in_names_come_before_folders_and_files(tmp_path, monkeypatch):
         assert Sweep.read(name).name == name
         assert Sweep.read(name).data.size > 0
     for name in NAMES:
-        assert read(name, None, None).data.size > 0
+        assert read(name, None, None, several=True).data.size > 0
     for command, name in [("sweep", "my.toml"), ("sweep", "./regimes"), *((c, "./nile") for c in COMMANDS)]:
         result = run(command, name)
         assert result.exit_code == 2, command

@@ -1,5 +1,6 @@
 """Many inputs: charts, loss, gradient, curvature, null directions, and the kernel regime, against plain definitions."""
 
+import warnings
 from types import SimpleNamespace
 
 import equinox as eqx
@@ -14,7 +15,7 @@ from test_every_function import CASES, problem
 from test_problem import TAKING
 
 import jspline
-from jspline import Breakplanes, Dataset, Problem, ReLUNet, curvature, datasets, dynamics, init, kernel
+from jspline import Breakplanes, Dataset, Problem, ReLUNet, curvature, datasets, dynamics, init, kernel, landscape
 from jspline.curvature import flat, jacobian, tangent
 
 N, H = 9, 6
@@ -459,3 +460,63 @@ def test_every_function_knows_several_inputs_or_says_that_it_does_not(name):
         return
     with pytest.raises(ValueError, match=r"for 1 input|one input|the same inputs"):
         CASES[name](changed)
+
+
+def test_known_biases_are_refused_however_they_are_given():
+    net, data = draw(np.random.default_rng(21), 3)
+    problem = Problem(data, biases=False)
+    for call in (
+        lambda: kernel.ridge(net, problem, 1.0),
+        lambda: jspline.hessian(problem=problem, net=net),
+        lambda: jspline.loss(net, method="dense", problem=problem),
+        lambda: curvature.hvp(vector=np.ones(4 * H + 1), net=net, problem=problem),
+    ):
+        with pytest.raises(ValueError, match="no hidden biases"):
+            call()
+
+
+def test_a_penalty_below_rounding_is_said():
+    x = np.array([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0], [-3.0, 0.5]])
+    law = init.Gaussian(1.2, 0.7, 0.9, 2)
+    far = Dataset(np.asarray(x + 1e3, np.float32), np.asarray([1, 2, 2.5, 0], np.float32))
+    with pytest.warns(UserWarning, match="The penalty is below the rounding of the kernel"):
+        kernel.ridge(law, far, 1.0, width=3)
+    with pytest.raises(ValueError, match="`penalty` must be above the rounding of the kernel"):
+        kernel.ridge(law, Dataset(x, [1.0, 2.0, 2.5, 0.0]), 1e-300, width=3)
+
+
+def test_a_column_that_is_constant_but_for_rounding_keeps_its_scale():
+    data, units = Dataset([[0.0, 1e6], [1.0, np.nextafter(1e6, 2e6)], [2.0, 1e6]], [1.0, 2.0, 3.0]).standardize()
+    assert units.x_scale[1] == 1
+    assert np.max(np.abs(data.x[:, 1])) <= 1e-9
+
+
+def test_separation_at_the_ends_of_the_range():
+    assert float(init.separation_probability([1e308, 0.0], [-1e308, 0.0])) == 1
+    assert float(init.separation_probability([1.0, 0.0], [0.0, 1.0], sigma_w=1e-200, sigma_b=1e200)) <= 1e-30
+    with pytest.raises(ValueError, match="pairs of 200,000 data takes"):
+        init.Gaussian(1.0, 1.0, 1.0, 2).unseparated_pairs(np.zeros((200_000, 2)), 10)
+
+
+def test_planes_at_the_origin_and_rows_that_are_none():
+    metric = Breakplanes([0.0], [[0.0, 0.0]], [1.0]).metric(0.5)
+    assert not np.any(np.isnan(metric.gamma_eta))
+    with pytest.raises(ValueError, match="of length 1"):
+        Breakplanes([1.0], [[1.0009, 0.0]], [1.0])
+
+
+def test_infinite_nets_and_data_without_weight():
+    data = Dataset([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="`w` must be finite"):
+        landscape.is_critical(ReLUNet([[1.0, np.inf]], [0.0], [1.0]), data)
+    weightless = Dataset(data.x, data.y, np.zeros(3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert landscape.is_critical(ReLUNet([[1.0, 0.5]], [0.1], [1.0]), weightless).critical
+
+
+def test_many_inputs_are_drawn_by_a_small_program():
+    law = init.he(5, inputs=784)
+    program = str(jax.make_jaxpr(lambda key: law.sample(5, key=key).w)(jax.random.key(0)))
+    assert len(program.splitlines()) < 100
+    assert law.sample(5, key=jax.random.key(0)).w.shape == (5, 784)

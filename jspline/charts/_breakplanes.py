@@ -76,7 +76,7 @@ class Breakplanes(eqx.Module):
         if is_concrete(self.xi):
             rows = np.asarray(self.xi, float)
             size = np.linalg.norm(rows, axis=1) if rows.ndim == 2 else np.abs(rows)
-            wrong = (size != 0) & (np.abs(size - 1) > 1e-3)
+            wrong = (size != 0) & (np.abs(size - 1) > min(1e-3, 100 * float(jnp.finfo(self.xi.dtype).eps) ** 0.5))
             if np.any(wrong):
                 i = int(np.argmax(wrong))
                 raise ValueError(f"`xi` must be of length 1, or 0 for no breakplane; of neuron {i} it is {size[i]:g}.")
@@ -161,7 +161,8 @@ class Breakplanes(eqx.Module):
         Theory: docs/theory.md 15.1.
         """
         _, size, v = self._sizes(self._charges(charge))
-        square, cross = size**2, -self.gamma * self.eta / size**2
+        square = size**2
+        cross = jnp.where(size > 0, -self.gamma * self.eta / jnp.where(size > 0, square, 1), 0)
         rows = [[(1 + self.gamma**2) / square, cross], [cross, v**2 + square]]
         return Metric(jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2), 1 / square)
 

@@ -73,7 +73,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Shallow univariate ReLU networks as the continuous piecewise-linear splines they are."""
+    """Shallow ReLU networks as the continuous piecewise-linear splines they are."""
 
 
 @contextmanager

@@ -159,7 +159,9 @@ class Dataset(eqx.Module):
         else:
             of_each = jax.vmap(_standardized, in_axes=(1, None, None), out_axes=(1, 0, 0))
             x, x_mean, x_scale = of_each(self.x, p, first)
-            x_scale = jnp.where(x_scale > 0, x_scale, 1)
+            varies = x_scale > 4 * jnp.finfo(x.dtype).eps * jnp.max(jnp.abs(self.x), axis=0)
+            x = jnp.where(varies[None], x, self.x - x_mean[None])
+            x_scale = jnp.where(varies, x_scale, 1)
         y, y_mean, y_scale = _standardized(self.y, p, first)
         varies = y_scale > 4 * jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(self.y))
         y, y_scale = jnp.where(varies, y, self.y - y_mean), jnp.where(varies, y_scale, 1)

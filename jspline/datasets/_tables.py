@@ -166,7 +166,7 @@ def _chosen(
     """The column or columns of the inputs, that of the outputs, and what is to be said of columns left out."""
     if x is not None and x == y:
         raise ValueError(f"The inputs and the outputs must be two columns; both were given as {x!r}.")
-    if not isinstance(x, str | None) and not all(isinstance(name, str) for name in x):
+    if not isinstance(x, str | list | tuple | None) or not all(isinstance(name, str) for name in x or ()):
         raise TypeError(f"`x` must be the name of a column, or a list of names; got {x!r}.")
     inputs: str | list[str] | None = x if isinstance(x, str | None) else list(x)
     if isinstance(inputs, str) and "," in inputs and inputs not in names:

@@ -3,7 +3,6 @@
 Theory: docs/theory.md 2.1, 15.2.
 """
 
-import functools
 import math
 
 import equinox as eqx
@@ -24,6 +23,7 @@ from jspline._checks import (
 )
 from jspline._scale import product
 from jspline.charts import ReLUNet
+from jspline.charts._lift import norm
 from jspline.init._bessel import k0, k0_tail
 from jspline.init._even import BalancedSlope, Even, EvenGamma, VarianceGamma
 from jspline.init._law import Place, orientations, place
@@ -84,9 +84,9 @@ class GaussianSpline(PlaneLaw):
         at, sigma_v = self._place(beta), self._of_mu()[1]
         return at.conditional(jnp.exp(-at.reach(mu, sigma_v)) / 2, sigma_v)
 
-    def _inward(self, w: list[Array]) -> Array:
+    def _inward(self, w: Float[Array, "inputs width"]) -> Array:
         """Rows of weights, one for each input, as a net has them."""
-        return w[0] if self.inputs is None else jnp.stack(w, axis=-1)
+        return w[0] if self.inputs is None else w.T
 
     def _place(self, beta: ArrayLike) -> Place:
         self._no_inputs()
@@ -134,8 +134,8 @@ class Gaussian(GaussianSpline):
     def sample(self, width: int, *, key: PRNGKeyArray) -> ReLUNet:
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.sigma_w.dtype, self.inputs or 1)
-        *w, b, v = jax.random.normal(as_key(key), ((self.inputs or 1) + 2, width), self.sigma_w.dtype)
-        return ReLUNet(self.sigma_w * self._inward(w), self.sigma_b * b, self.sigma_v * v, 0.0)
+        z = jax.random.normal(as_key(key), ((self.inputs or 1) + 2, width), self.sigma_w.dtype)
+        return ReLUNet(self.sigma_w * self._inward(z[:-2]), self.sigma_b * z[-2], self.sigma_v * z[-1], 0.0)
 
     def _scales(self) -> tuple[Array, Array, Array]:
         return self.sigma_w, self.sigma_b, self.sigma_v
@@ -197,9 +197,9 @@ class Balanced(GaussianSpline):
         """A net with `width` neurons and b0 = 0."""
         check_neurons(width, self.scale.dtype, self.inputs or 1)
         sign_key, key = jax.random.split(as_key(key))
-        *w, b = self.scale * jax.random.normal(key, ((self.inputs or 1) + 1, width), self.scale.dtype)
-        lengths = functools.reduce(jnp.hypot, (*w, b))
-        return ReLUNet(self._inward(w), b, orientations(sign_key, width, b.dtype) * lengths, 0.0)
+        z = self.scale * jax.random.normal(key, ((self.inputs or 1) + 1, width), self.scale.dtype)
+        lengths = jnp.hypot(z[0], z[1]) if self.inputs is None else norm(z.T)
+        return ReLUNet(self._inward(z[:-1]), z[-1], orientations(sign_key, width, z.dtype) * lengths, 0.0)
 
     def _scales(self) -> tuple[Array, Array, Array]:
         return self.scale, self.scale, 2 * self.scale

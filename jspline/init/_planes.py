@@ -13,8 +13,8 @@ from jax.scipy.special import gammainc
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import as_floats, as_like, check_positive, check_scalar, check_whole, is_zero
-from jspline._scale import exponential, product, to_the
+from jspline._checks import Reals, as_floats, as_like, check_memory, check_positive, check_scalar, check_whole, is_zero
+from jspline._scale import exponential, product, to_the, unit_of
 from jspline.init._even import Even, Student, cdf, density
 from jspline.init._law import Place, RoughnessLaw, place
 
@@ -109,7 +109,7 @@ class PlaneLaw(RoughnessLaw):
         self._inputs()
         return self.roughness_mean(1)
 
-    def separation_probability(self, x: ArrayLike, y: ArrayLike) -> Float[Array, "..."]:
+    def separation_probability(self, x: Reals, y: Reals) -> Float[Array, "..."]:
         """The probability that a breakplane has x on one side and y on the other: see `init.separation_probability`.
 
         `x` and `y` are points, `(..., inputs)`, or numbers, `(...)`, for a law of one input without `inputs`.
@@ -123,7 +123,7 @@ class PlaneLaw(RoughnessLaw):
                 raise ValueError(f"`{name}` must hold points of {self.inputs} inputs, last; got shape {points.shape}.")
         return separation_probability(x, y, sigma_w=sigma_w, sigma_b=sigma_b)
 
-    def unseparated_pairs(self, x: ArrayLike, width: int) -> Float[Array, ""]:
+    def unseparated_pairs(self, x: Reals, width: int) -> Float[Array, ""]:
         """The expected number of pairs of x that no breakplane of a net of that width separates.
 
         `x` are the data, `(data, inputs)` or `(data,)` as `separation_probability` takes them. A pair of equal x is
@@ -135,6 +135,9 @@ class PlaneLaw(RoughnessLaw):
             raise ValueError(
                 f"`x` must be {'(data,)' if self.inputs is None else '(data, inputs)'}; got shape {x.shape}."
             )
+        pairs = len(x) * (len(x) - 1) // 2
+        of_each = 6 * (self.inputs or 1) + 4
+        check_memory(f"All {pairs:,} pairs of {len(x):,} data", pairs * of_each * x.dtype.itemsize, "take fewer")
         first, second = jnp.triu_indices(len(x), 1)
         apart = self.separation_probability(x[first], x[second])
         return jnp.sum(jnp.exp(width * jnp.log1p(-apart)))
@@ -191,8 +194,12 @@ class PlaneLaw(RoughnessLaw):
         return at.reach(jnp.where(norm < 0, 0, norm), unit), unit
 
 
+FAR = 1e30
+"""A bias so many times as large as the rest of a lift is all of it."""
+
+
 def separation_probability(
-    x: ArrayLike, y: ArrayLike, *, sigma_w: ArrayLike = 1.0, sigma_b: ArrayLike = 1.0
+    x: Reals, y: Reals, *, sigma_w: ArrayLike = 1.0, sigma_b: ArrayLike = 1.0
 ) -> Float[Array, "..."]:
     """The probability that w x + b and w y + b have opposite signs: the angle of their lifts over pi.
 
@@ -214,7 +221,11 @@ def separation_probability(
         raise ValueError(f"`x` and `y` must be points of as many inputs, last; got shapes {x.shape} and {y.shape}.")
     shape = jnp.broadcast_shapes(x.shape, y.shape)
     x, y = jnp.broadcast_to(x, shape), jnp.broadcast_to(y, shape)
-    ratio = jnp.broadcast_to(sigma_b / sigma_w, (*shape[:-1], 1))
+    # In units that are powers of two, so that no quotient is out of range.
+    reach = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(x), initial=0), jnp.max(jnp.abs(y), initial=0)))
+    unit = unit_of(reach, jnp.zeros_like(reach))
+    x, y = x / unit, y / unit
+    ratio = jnp.broadcast_to(jnp.minimum(product((sigma_b,), over=(sigma_w, unit)), FAR), (*shape[:-1], 1))
     a, b = jnp.concatenate([x, ratio], axis=-1), jnp.concatenate([y, ratio], axis=-1)
     size = jax.lax.stop_gradient(jnp.max(jnp.maximum(jnp.abs(a), jnp.abs(b)), axis=-1, keepdims=True))
     size, length = jnp.where(size > 0, size, 1), _length(a)

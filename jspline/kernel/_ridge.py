@@ -20,18 +20,29 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import cho_solve, cholesky, solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jspline._checks import Reals, as_like, check_choice, check_memory, check_positive, check_scalar, check_whole
+from jspline._checks import (
+    Reals,
+    as_like,
+    check_choice,
+    check_memory,
+    check_positive,
+    check_scalar,
+    check_whole,
+    is_concrete,
+    warn,
+)
 from jspline._programs import compiled
 from jspline.charts import ReLUNet
 from jspline.charts._lift import norm, positive
 from jspline.curvature import ntk
 from jspline.datasets import Dataset
 from jspline.init import Gaussian, Law
-from jspline.problem import Problem, as_problem, quadratic
+from jspline.problem import Problem, as_problem, of_net, quadratic
 
 Train = Literal["v", "all"]
 
@@ -99,7 +110,7 @@ class Kernel(eqx.Module):
         return self.of(x) if isinstance(self.of, ReLUNet) else jnp.zeros(len(x), x.dtype)
 
 
-@compiled
+@of_net
 def ridge(
     law_or_net: Law | ReLUNet,
     problem: Problem | Dataset,
@@ -125,11 +136,33 @@ def ridge(
         all that is continuous.
 
     Raises:
-        ValueError: for a penalty that is not positive, a law without a `width`, or more data than fit into memory.
+        ValueError: for a penalty that is not positive, or so small that rounding of the kernel leaves nothing of it; a
+            law without a `width`; more data than fit into memory.
         TypeError: for a law whose kernel is not known, or when net and data differ in dtype.
+
+    Numerical caveat: the kernel is known to machine epsilon times its largest entry, which grows with the square of x.
+    Where that, times the number of data, is more than the penalty, a warning says so: standardize the data.
 
     Theory: docs/theory.md 15.4.
     """
+    check_scalar(penalty=penalty)
+    check_positive(penalty=penalty)
+    fit, largest = _ridge(law_or_net, problem, penalty, train, width)
+    if is_concrete(fit):
+        rounding = float(largest) * fit.factor.shape[0] * float(jnp.finfo(fit.factor.dtype).eps)
+        remedy = "take a larger one, float64, or standardized data"
+        if not np.all(np.isfinite(np.asarray(fit.factor))):
+            raise ValueError(f"`penalty` must be above the rounding of the kernel, about {rounding:.1g}: {remedy}.")
+        if rounding > np.max(np.asarray(penalty)):
+            warn(f"The penalty is below the rounding of the kernel, about {rounding:.1g}: {remedy}.")
+    return fit
+
+
+@compiled
+def _ridge(
+    law_or_net: Law | ReLUNet, problem: Problem | Dataset, penalty: ArrayLike, train: Train, width: int | None
+) -> tuple[RidgeFit, Array]:
+    """The fit, and the largest entry of the weighted kernel."""
     check_choice(train=train, choices=("v", "all"))
     match law_or_net:
         case ReLUNet():
@@ -146,8 +179,6 @@ def ridge(
     data = problem.data
     if isinstance(law_or_net, ReLUNet) and law_or_net.b0.dtype != data.y.dtype:
         raise TypeError(f"The net is {law_or_net.b0.dtype} and the data are {data.y.dtype}; they must have one dtype.")
-    check_scalar(penalty=penalty)
-    check_positive(penalty=penalty)
     penalty = as_like(data.y, penalty=penalty)
     check_memory(f"A kernel of {data.size:,} x {data.size:,} data", 2 * data.y.nbytes * data.size, "take fewer data")
     residual = data.y - kernel.start(data.x)
@@ -159,7 +190,7 @@ def ridge(
     # Of data without weight the factor has sqrt(penalty), and they have no density.
     spread = jnp.log(jnp.diagonal(factor)) - jnp.log(jnp.where(weighs, root, 1))
     evidence = jnp.sum(jnp.where(weighs, spread + jnp.log(2 * jnp.pi) / 2, 0)) + _dot(root * residual, solved) / 2
-    return RidgeFit(root * solved, -evidence, factor, kernel, problem)
+    return RidgeFit(root * solved, -evidence, factor, kernel, problem), jnp.max(jnp.diagonal(matrix))
 
 
 def _posed(law: Gaussian, problem: Problem | Dataset) -> Problem:

@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 from scipy.optimize import lsq_linear
 
-from jspline._checks import check_positive, is_concrete, on_host
+from jspline._checks import check_finite, check_positive, is_concrete, on_host
 from jspline.activation import activation
 from jspline.charts import ReLUNet
 from jspline.landscape._arguments import lifted_on_host, parallel, posed_any, touched
@@ -66,6 +66,7 @@ class PlaneCriticality(eqx.Module):
 def is_critical(net: ReLUNet, problem: Problem, tol: ArrayLike | None = None) -> PlaneCriticality:
     """For several inputs, and for nets without hidden biases."""
     net, problem = posed_any(net, problem)
+    check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     data, dtype = problem.data, net.w.dtype
     tolerance: ArrayLike = np.finfo(dtype).eps ** 0.5 if tol is None else tol
     check_positive(tol=tolerance)
@@ -94,7 +95,7 @@ def is_critical(net: ReLUNet, problem: Problem, tol: ArrayLike | None = None) ->
     def height(level: float) -> float:
         return float(np.max(np.maximum(np.abs(y - level), np.abs(fit - level))[p > 0], initial=0.0))
 
-    low, high = np.min(y[p > 0], initial=np.inf), np.max(y[p > 0], initial=-np.inf)
+    low, high = (np.min(y[p > 0]), np.max(y[p > 0])) if np.any(p > 0) else (0.0, 0.0)
     allowed = float(np.asarray(tolerance)) * height(low / 2 + high / 2) + 16 * np.finfo(dtype).eps * height(0.0)
     weight, moment = allowed * p.sum(), allowed * (p @ np.abs(away))
     fits = np.all(np.abs(X) <= moment, axis=1) & ((np.abs(E) <= weight) | (not problem.biases))

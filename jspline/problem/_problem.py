@@ -34,8 +34,9 @@ class Problem(eqx.Module):
         constant + sum_n p_n l(f(x_n), y_n) + decay / 2 sum_i (w_i^2 + b_i^2 + v_i^2)
 
     It goes wherever a `Dataset` goes, which stands for `Problem(data)`: square loss, no decay, all parameters move.
-    What a function does not know of it refuses, in one sentence, instead of ignoring it. So far no function knows decay
-    or nets without biases, and only `jspline.loss`, `value_and_grad` and `predict` other losses.
+    What a function does not know of it refuses, in one sentence, instead of ignoring it. So far no function but
+    `penalty.optimum` and `meanfield.gibbs` knows decay, and only `jspline.loss`, `value_and_grad` and `predict` other
+    losses.
 
     Attributes:
         data: the points.
@@ -205,7 +206,8 @@ def of_net(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
 
     @wraps(function)
     def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        net, problem = (*args, *kwargs.values(), None, None)[:2]
+        net = args[0] if args else kwargs.get("net", kwargs.get("law_or_net"))
+        problem = args[1] if len(args) > 1 else kwargs.get("problem")
         if isinstance(problem, Problem) and not problem.biases and hasattr(net, "b"):
             check_no_biases(net)
         return function(*args, **kwargs)
