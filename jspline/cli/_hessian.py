@@ -304,7 +304,7 @@ def _dataset(of: Curved, data: Dataset, titles: Table) -> xr.Dataset:
     x_name = titles.x_name
     each: dict[str, tuple[Any, Any, str]] = {
         "x": ("data" if net.on_line else ("data", "input"), data.x, f"{x_name}, standardized"),
-        "y": ("data", data.y, "output, standardized"),
+        "y": ("data", data.y, f"{titles.y_name}, standardized"),
         "weight": ("data", data.weight, "weight p"),
         "theta": ("params", curvature.flat(of.net, True), "parameter"),
         "hessian": (("params", "params_too"), of.matrix, "Hessian of the loss"),

@@ -156,15 +156,16 @@ def _function(figure: Figure, place: Any, curved: Any) -> None:
     w, b, v = np.split(theta[:-1], [curved.sizes["width"] * inputs, curved.sizes["width"] * (inputs + 1)])
     net = ReLUNet(w.reshape(-1, inputs), b, v, theta[-1])
     data, names = Dataset(curved.x.values, curved.y.values), [str(name) for name in curved.input.values]
+    output = str(curved.y.attrs.get("long_name", "output"))
     if inputs == 2:
         ax = figure.add_subplot(place)
-        bar(figure, planes(ax, net, data, names=names), "output", ax=ax, location="bottom", shrink=0.9, aspect=30)
+        bar(figure, planes(ax, net, data, names=names), output, ax=ax, location="bottom", shrink=0.9, aspect=30)
         ax.set_title("The function, standardized")
         return
     axes = place.subgridspec(min(inputs, CUTS), 1).subplots(squeeze=False)[:, 0]
     for j, ax in enumerate(axes):
         one, points, near = through(net, data, [j])
-        cut(ax, one, points, near=near, names=(names[j], "output"))
+        cut(ax, one, points, near=near, names=(names[j], output))
     axes[0].set_title("The function, others at their medians")
 
 
