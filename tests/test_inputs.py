@@ -494,6 +494,8 @@ def test_a_column_that_is_constant_but_for_rounding_keeps_its_scale():
 def test_separation_at_the_ends_of_the_range():
     assert float(init.separation_probability([1e308, 0.0], [-1e308, 0.0])) == 1
     assert float(init.separation_probability([1.0, 0.0], [0.0, 1.0], sigma_w=1e-200, sigma_b=1e200)) <= 1e-30
+    rows = init.separation_probability([[1e-200, 0.0], [1e200, 0.0]], [[0.0, 1e-200], [0.0, 1e200]], sigma_b=0.0)
+    np.testing.assert_allclose(rows, 0.5, rtol=1e-15)
     with pytest.raises(ValueError, match="pairs of 200,000 data takes"):
         init.Gaussian(1.0, 1.0, 1.0, 2).unseparated_pairs(np.zeros((200_000, 2)), 10)
 

@@ -198,7 +198,7 @@ class Balanced(GaussianSpline):
         check_neurons(width, self.scale.dtype, self.inputs or 1)
         sign_key, key = jax.random.split(as_key(key))
         z = self.scale * jax.random.normal(key, ((self.inputs or 1) + 1, width), self.scale.dtype)
-        lengths = jnp.hypot(z[0], z[1]) if self.inputs is None else norm(z.T)
+        lengths = jnp.hypot(z[0], z[1]) if self.inputs in (None, 1) else norm(z.T)
         return ReLUNet(self._inward(z[:-1]), z[-1], orientations(sign_key, width, z.dtype) * lengths, 0.0)
 
     def _scales(self) -> tuple[Array, Array, Array]:

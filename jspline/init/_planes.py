@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jspline._checks import Reals, as_floats, as_like, check_memory, check_positive, check_scalar, check_whole, is_zero
-from jspline._scale import exponential, product, to_the, unit_of
+from jspline._scale import exponent, exponential, product, shifted, to_the
 from jspline.init._even import Even, Student, cdf, density
 from jspline.init._law import Place, RoughnessLaw, place
 
@@ -194,10 +194,6 @@ class PlaneLaw(RoughnessLaw):
         return at.reach(jnp.where(norm < 0, 0, norm), unit), unit
 
 
-FAR = 1e30
-"""A bias so many times as large as the rest of a lift is all of it."""
-
-
 def separation_probability(
     x: Reals, y: Reals, *, sigma_w: ArrayLike = 1.0, sigma_b: ArrayLike = 1.0
 ) -> Float[Array, "..."]:
@@ -222,10 +218,10 @@ def separation_probability(
     shape = jnp.broadcast_shapes(x.shape, y.shape)
     x, y = jnp.broadcast_to(x, shape), jnp.broadcast_to(y, shape)
     # In units that are powers of two, so that no quotient is out of range.
-    reach = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(x), initial=0), jnp.max(jnp.abs(y), initial=0)))
-    unit = unit_of(reach, jnp.zeros_like(reach))
-    x, y = x / unit, y / unit
-    ratio = jnp.broadcast_to(jnp.minimum(product((sigma_b,), over=(sigma_w, unit)), FAR), (*shape[:-1], 1))
+    ratio = jnp.minimum(product((sigma_b,), over=(sigma_w,)), jnp.finfo(x.dtype).max / 4)
+    ratio = jnp.broadcast_to(ratio, (*shape[:-1], 1))
+    e = -exponent(jnp.max(jnp.concatenate([jnp.abs(x), jnp.abs(y), ratio], axis=-1), axis=-1, keepdims=True))
+    x, y, ratio = shifted(x, e), shifted(y, e), shifted(ratio, e)
     a, b = jnp.concatenate([x, ratio], axis=-1), jnp.concatenate([y, ratio], axis=-1)
     size = jax.lax.stop_gradient(jnp.max(jnp.maximum(jnp.abs(a), jnp.abs(b)), axis=-1, keepdims=True))
     size, length = jnp.where(size > 0, size, 1), _length(a)
