@@ -85,7 +85,7 @@ def hessian_command(
     with one_sentence():
         _check(arguments)
         (source, full, _), law = problem.begin("hessian", arguments)
-        at = _at(at, neuron, source)
+        arguments["at"] = at = _at(at, neuron, source)
         drawn = problem.drawn(law, width, alpha, seed)
         problem.check_weights(drawn, alpha, dtype)
         net, scaled = problem.placed((drawn, full), dtype)
