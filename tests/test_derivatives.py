@@ -38,12 +38,14 @@ def rates(point, held, seed):
     def directed(net, change):
         """There is no derivative where a neuron has no direction."""
         if isinstance(net, ReLUNet):
-            gone, held = (net.w == 0) & (net.b == 0), lambda n: (n.w, n.b)
+            no_slope = net.w == 0 if net.on_line else jnp.all(net.w == 0, axis=1)
+            gone, held = no_slope & (net.b == 0), lambda n: (n.w, n.b)
         elif isinstance(net, Polar):
             gone, held = (net.r == 0) & (net.charge >= 0), lambda n: (n.r, n.charge)
         else:
             return change
-        return eqx.tree_at(held, change, tuple(jnp.where(gone, 0, leaf) for leaf in held(change)))
+        still = [jnp.where(gone if leaf.ndim == 1 else gone[:, None], 0, leaf) for leaf in held(change)]
+        return eqx.tree_at(held, change, tuple(still))
 
     return tuple(map(directed, point, jax.tree_util.tree_map_with_path(rate, point)))
 
