@@ -288,6 +288,20 @@ def check_rows(of: str, **arrays: Array) -> None:
         )
 
 
+def check_parts(of: str, rows: str, **arrays: Array) -> None:
+    """`check_vectors`, where the one called `rows` may also be a matrix: then `check_rows`."""
+    if arrays[rows].ndim == 2:
+        check_rows(of, **{rows: arrays.pop(rows)}, **arrays)
+    else:
+        check_vectors(**arrays)
+
+
+def check_one_dtype(net: Any, data: Any) -> None:
+    """Raise `TypeError` when a net and data differ in dtype."""
+    if net.b.dtype != data.y.dtype:
+        raise TypeError(f"The net is {net.b.dtype} and the data are {data.y.dtype}; they must have one dtype.")
+
+
 def check_one_width(start: Any, end: Any) -> None:
     """Raise `ValueError` when two nets, which something went from and to, differ in width."""
     if start.width != end.width:

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 
 from jspline._checks import check_choice
 from jspline._programs import compiled
-from jspline.activation import Method, activation
+from jspline.activation import Method, activation, heights
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.problem import Loss as Loss
@@ -143,7 +143,8 @@ def _forward_many(
     active = activation(net.w, net.b, data.x, method)
     centre = data.middle
     x, b = data.x - centre[None], net.b + _product(net.w, centre)
-    fit = _product(jnp.where(active.mask(), _product(x, net.w.T) + b[None], 0), net.v)
+    height, _ = heights(net.w, net.b, data.x)
+    fit = _product(jnp.where(active.mask(), height, 0), net.v)
 
     def sum_over_active(e: Array) -> tuple[Array, Array, Array]:
         sums = active.over_data(jnp.concatenate([e[None] * x.T, e[None]]))

@@ -18,9 +18,8 @@ from jspline._checks import (
     as_floats,
     as_like,
     check_kind,
-    check_rows,
+    check_parts,
     check_scalar,
-    check_vectors,
     is_concrete,
     warn,
 )
@@ -68,10 +67,7 @@ class Breakplanes(eqx.Module):
 
     def __init__(self, eta: Reals, xi: Reals, gamma: Reals, b0: Reals = 0.0):
         self.eta, self.xi, self.gamma, self.b0 = as_floats(eta=eta, xi=xi, gamma=gamma, b0=b0)
-        if self.xi.ndim == 2:
-            check_rows("neuron", xi=self.xi, eta=self.eta, gamma=self.gamma)
-        else:
-            check_vectors(eta=self.eta, xi=self.xi, gamma=self.gamma)
+        check_parts("neuron", "xi", eta=self.eta, xi=self.xi, gamma=self.gamma)
         check_scalar(b0=self.b0)
         if is_concrete(self.xi):
             rows = np.asarray(self.xi, float)
@@ -107,9 +103,14 @@ class Breakplanes(eqx.Module):
         return self.eta.shape[-1]
 
     @property
+    def on_line(self) -> bool:
+        """Whether there is one input, given without an axis of its own: xi of shape `(width,)`."""
+        return self.xi.ndim == self.eta.ndim
+
+    @property
     def inputs(self) -> int:
         """The number of inputs D."""
-        return 1 if self.xi.ndim == self.eta.ndim else self.xi.shape[-1]
+        return 1 if self.on_line else self.xi.shape[-1]
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of shape `(..., inputs)`; of any shape on the line."""
@@ -117,7 +118,7 @@ class Breakplanes(eqx.Module):
 
     def to_spline(self) -> Spline:
         """The same as a spline: beta = xi gamma, mu = xi eta, s = xi. Raises `ValueError` for several inputs."""
-        if self.xi.ndim > self.eta.ndim:
+        if not self.on_line:
             raise ValueError(f"A spline has one input, not an axis of {self.inputs}.")
         return Spline(beta=self.xi * self.gamma, mu=self.xi * self.eta, s=self.xi, b0=self.b0)
 
@@ -127,7 +128,7 @@ class Breakplanes(eqx.Module):
 
     def sort(self) -> "Breakplanes":
         """The permutation-canonical form: neurons by distance, then delta-slope, then normal, entry by entry."""
-        rows = self.xi if self.xi.ndim == 2 else self.xi[:, None]
+        rows = self.xi[:, None] if self.on_line else self.xi
         order = jnp.lexsort((*rows.T[::-1], self.eta, self.gamma))
         return Breakplanes(self.eta[order], self.xi[order], self.gamma[order], self.b0)
 
@@ -173,7 +174,7 @@ class Breakplanes(eqx.Module):
         return rho, rho / length, v
 
     def _silent(self) -> Array:
-        return ~jnp.any(self.xi != 0, axis=-1) if self.xi.ndim > self.eta.ndim else self.xi == 0
+        return self.xi == 0 if self.on_line else ~jnp.any(self.xi != 0, axis=-1)
 
     def _charges(self, charge: Reals) -> Array:
         c = as_like(self.eta, charge=charge)

@@ -30,7 +30,7 @@ from jspline._checks import (
     as_like,
     check_finite,
     check_kind,
-    check_rows,
+    check_parts,
     check_scalar,
     check_unbatched,
     check_vectors,
@@ -70,10 +70,7 @@ class ReLUNet(eqx.Module):
 
     def __init__(self, w: Reals, b: Reals, v: Reals, b0: Reals = 0.0):
         self.w, self.b, self.v, self.b0 = as_floats(w=w, b=b, v=v, b0=b0)
-        if self.w.ndim == 2:
-            check_rows("neuron", w=self.w, b=self.b, v=self.v)
-        else:
-            check_vectors(w=self.w, b=self.b, v=self.v)
+        check_parts("neuron", "w", w=self.w, b=self.b, v=self.v)
         check_scalar(b0=self.b0)
 
     @property
@@ -177,7 +174,8 @@ class Spline(eqx.Module):
 
     def __init__(self, beta: Reals, mu: Reals, s: Reals, b0: Reals = 0.0):
         self.beta, self.mu, self.s, self.b0 = as_floats(beta=beta, mu=mu, s=s, b0=b0)
-        _check(self.b0, beta=self.beta, mu=self.mu, s=self.s)
+        check_vectors(beta=self.beta, mu=self.mu, s=self.s)
+        check_scalar(b0=self.b0)
         if is_concrete(self.s) and not np.all(np.isin(np.asarray(self.s), (-1, 0, 1)) | np.isnan(self.s)):
             raise ValueError("`s` must be -1 (left-facing), 1 (right-facing) or 0 (no breakpoint).")
 
@@ -306,11 +304,13 @@ class Polar(eqx.Module):
 
     def __init__(self, r: Reals, theta: Reals, charge: Reals, b0: Reals = 0.0):
         self.r, self.theta, self.charge, self.b0 = as_floats(r=r, theta=theta, charge=charge, b0=b0)
-        if self.theta.ndim == 2:
-            check_rows("neuron", theta=self.theta, r=self.r, charge=self.charge)
-        else:
-            check_vectors(r=self.r, theta=self.theta, charge=self.charge)
+        check_parts("neuron", "theta", r=self.r, theta=self.theta, charge=self.charge)
         check_scalar(b0=self.b0)
+
+    @property
+    def on_line(self) -> bool:
+        """Whether there is one input, given without an axis of its own: theta of shape `(width,)`."""
+        return self.theta.ndim == self.r.ndim
 
     @property
     def width(self) -> int:
@@ -319,7 +319,7 @@ class Polar(eqx.Module):
 
     def __call__(self, x: Reals) -> Float[Array, "..."]:
         """f(x) for `x` of any shape, in time and memory `x.size * width`."""
-        if self.theta.ndim > self.r.ndim:
+        if not self.on_line:
             return ReLUNet(self.theta[..., :-1], self.theta[..., -1], self.r, self.b0)(x)
         cos, sin = jnp.cos(self.theta), jnp.sin(self.theta)
         return _everywhere(lambda t: self.b0 + jnp.sum(self.r * jax.nn.relu(cos * t + sin)), x, self.r)
@@ -327,7 +327,7 @@ class Polar(eqx.Module):
     def to_net(self) -> ReLUNet:
         """The net; with r = 0 and c >= 0, (w, b) = 0 and v = sqrt(c)."""
         rho, v = lengths(self.r, self.charge)
-        if self.theta.ndim > self.r.ndim:
+        if not self.on_line:
             return ReLUNet(w=rho[:, None] * self.theta[:, :-1], b=rho * self.theta[:, -1], v=v, b0=self.b0)
         return ReLUNet(w=rho * jnp.cos(self.theta), b=rho * jnp.sin(self.theta), v=v, b0=self.b0)
 
@@ -401,8 +401,3 @@ def _everywhere(f: Callable[[Array], Array], x: Reals, coordinate: Array) -> Arr
     """The scalar function `f` at every element of `x`, for a net of which `coordinate` is one."""
     check_unbatched(coordinate)
     return jnp.vectorize(f)(as_like(coordinate, x=x))
-
-
-def _check(b0: Array, **vectors: Array) -> None:
-    check_vectors(**vectors)
-    check_scalar(b0=b0)

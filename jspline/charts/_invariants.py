@@ -132,8 +132,7 @@ def _delta_slopes(point: Chart) -> Array:
         case Breakplanes():
             mu = point.eta
         case Polar():
-            far = point.theta.ndim > point.r.ndim
-            mu = point.r * (norm(point.theta[..., :-1]) if far else jnp.cos(point.theta))
+            mu = point.r * (jnp.cos(point.theta) if point.on_line else norm(point.theta[..., :-1]))
     check_unbatched(mu)
     return mu
 

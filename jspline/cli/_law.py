@@ -20,6 +20,7 @@ from jspline.cli._problem import check_counts, check_seed, choose_law
 from jspline.cli._progress import Progress
 from jspline.datasets import six_points
 from jspline.init import Balanced, Gaussian, Law, glorot, he
+from jspline.init._law import inputs_of
 
 LAWS = ("he", "glorot", "uniform", "gaussian", "balanced")
 
@@ -111,7 +112,7 @@ def _law(name: str, width: int, inputs: int | None, dtype: str) -> Any:
 
 def _names(law: Any) -> tuple[str, str]:
     """Of a place and a slope."""
-    return ("beta", "mu") if getattr(law, "inputs", None) is None else ("gamma", "eta")
+    return ("beta", "mu") if inputs_of(law) is None else ("gamma", "eta")
 
 
 def _dataset(law: Any, width: int, bins: ensemble.LawBins, sample: ensemble.LawSample) -> xr.Dataset:

@@ -27,12 +27,13 @@ from jspline.charts import ReLUNet, Spline
 from jspline.curvature._parameters import flat, size, tangent
 from jspline.datasets import Dataset
 from jspline.objective import Sums, loss, predict, relevant_sums, value_and_grad
-from jspline.problem import Problem, b0_moved, quadratic
+from jspline.problem import Problem, b0_moved, of_net, quadratic
 
 Matrix = Literal["hessian", "gram"]
 
 
 @b0_moved
+@of_net
 @compiled
 def hessian(
     net: ReLUNet | Spline,
@@ -76,6 +77,7 @@ def hessian(
 
 
 @b0_moved
+@of_net
 @compiled
 def gram(
     net: ReLUNet | Spline,
@@ -98,6 +100,7 @@ def gram(
 
 
 @b0_moved
+@of_net
 @compiled
 def jacobian(net: ReLUNet | Spline, problem: Problem | Dataset) -> Float[Array, "data params"]:
     """J, the derivative of f(x_n) with respect to the parameters in the order of `hessian`: N (3 H + 1) numbers."""
@@ -108,6 +111,7 @@ def jacobian(net: ReLUNet | Spline, problem: Problem | Dataset) -> Float[Array, 
 
 
 @b0_moved
+@of_net
 @compiled
 def hvp(
     net: ReLUNet | Spline,

@@ -15,10 +15,9 @@ from jspline._checks import (
     as_floats,
     check_finite,
     check_kind,
+    check_parts,
     check_positive,
-    check_rows,
     check_scalar,
-    check_vectors,
     is_concrete,
     merging,
     warn,
@@ -59,11 +58,11 @@ class Dataset(eqx.Module):
         given = {"`x`": (x, 0.0), "`y`": (y, COARSE)}
         if weight is None:
             x, y, constant = as_floats(x=x, y=y, constant=constant)
-            _check(x, y=y)
+            check_parts("datum", "x", x=x, y=y)
             weight = jnp.ones_like(y)
         else:
             x, y, weight, constant = as_floats(x=x, y=y, weight=weight, constant=constant)
-            _check(x, y=y, weight=weight)
+            check_parts("datum", "x", x=x, y=y, weight=weight)
         check_finite(x=x, y=y, constant=constant)
         check_positive(weight=weight, strict=False)
         check_scalar(constant=constant)
@@ -157,14 +156,9 @@ class Dataset(eqx.Module):
         if self.on_line:
             x, x_mean, x_scale = _standardized(self.x, p, first)
         else:
-            of_each = jax.vmap(_standardized, in_axes=(1, None, None), out_axes=(1, 0, 0))
+            of_each = jax.vmap(_standardized_if_it_varies, in_axes=(1, None, None), out_axes=(1, 0, 0))
             x, x_mean, x_scale = of_each(self.x, p, first)
-            varies = x_scale > 4 * jnp.finfo(x.dtype).eps * jnp.max(jnp.abs(self.x), axis=0)
-            x = jnp.where(varies[None], x, self.x - x_mean[None])
-            x_scale = jnp.where(varies, x_scale, 1)
-        y, y_mean, y_scale = _standardized(self.y, p, first)
-        varies = y_scale > 4 * jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(self.y))
-        y, y_scale = jnp.where(varies, y, self.y - y_mean), jnp.where(varies, y_scale, 1)
+        y, y_mean, y_scale = _standardized_if_it_varies(self.y, p, first)
         scaled = Dataset(x, y, self.weight)
         scaled = eqx.tree_at(lambda d: d.constant, scaled, self.constant / y_scale / y_scale)
         return scaled, Units(x_mean, x_scale, y_mean, y_scale)
@@ -220,11 +214,11 @@ def _standardized(values: Array, p: Array, first: Array) -> tuple[Array, Array, 
     return (away - mean) / scale, origin + unit * mean, jnp.where(square > 0, unit * scale, 0)
 
 
-def _check(x: Array, **vectors: Array) -> None:
-    if x.ndim == 2:
-        check_rows("datum", x=x, **vectors)
-    else:
-        check_vectors(x=x, **vectors)
+def _standardized_if_it_varies(values: Array, p: Array, first: Array) -> tuple[Array, Array, Array]:
+    """The same; what is constant up to rounding keeps its scale."""
+    standardized, mean, scale = _standardized(values, p, first)
+    varies = scale > 4 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
+    return jnp.where(varies, standardized, values - mean), mean, jnp.where(varies, scale, 1)
 
 
 def _first_row(x: np.ndarray) -> np.ndarray:

@@ -84,7 +84,7 @@ def breakplane_field(planes: Breakplanes, charge: Float[Array, " width"], proble
 
 def polar_field(polar: Polar, problem: Problem | Dataset) -> Polar:
     """(r', theta', 0, b0'). Regular at w = 0, singular at (w, b) = 0, where the neuron does not move."""
-    if polar.theta.ndim > polar.r.ndim:
+    if not polar.on_line:
         return _polar_field_many(polar, problem)
     cos, sin = jnp.cos(polar.theta), jnp.sin(polar.theta)
     sums = relevant_sums(ReLUNet(w=cos, b=sin, v=polar.r, b0=polar.b0), problem)

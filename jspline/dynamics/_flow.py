@@ -16,6 +16,7 @@ from jspline._checks import (
     as_like,
     check_finite,
     check_net,
+    check_one_dtype,
     check_positive,
     check_scalar,
     check_times,
@@ -311,8 +312,7 @@ def _check_values(
     stops_first: bool,
 ) -> None:
     check_net(net)
-    if net.w.dtype != data.x.dtype:
-        raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
+    check_one_dtype(net, data)
     check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     as_like(net.w, t1=t1)
     check_scalar(t1=t1, rtol=rtol, atol=atol, loss_tol=loss_tol, grad_tol=grad_tol)

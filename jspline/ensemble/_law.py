@@ -14,6 +14,7 @@ from jspline.charts import ReLUNet
 from jspline.ensemble._collect import BLOCKS
 from jspline.ensemble._statistics import LogBins, Moments, counts
 from jspline.init import Law
+from jspline.init._law import inputs_of
 
 BLOCK = 1 << 16
 """Neurons drawn at once: their arrays stay in the cache."""
@@ -71,7 +72,7 @@ class LawBlock(eqx.Module):
     @property
     def nets(self) -> int:
         """Networks of a block."""
-        inputs = getattr(self.law, "inputs", None) or 1
+        inputs = inputs_of(self.law) or 1
         return max(1, 3 * BLOCK // ((inputs + 2) * self.width))
 
     def draw(self, key: PRNGKeyArray) -> ReLUNet:
@@ -92,7 +93,7 @@ class LawBlock(eqx.Module):
 
     def _places(self, net: ReLUNet) -> tuple[Array, Array]:
         """beta and mu, or gamma and eta, of a batch of nets."""
-        if getattr(self.law, "inputs", None) is None:
+        if inputs_of(self.law) is None:
             return -net.b / net.w, net.w * net.v
         norm = jnp.linalg.norm(net.w, axis=-1)
         return -net.b / norm, norm * net.v

@@ -98,10 +98,7 @@ class GaussianSpline(PlaneLaw):
     def _of_mu(self) -> tuple[Array, Array]:
         """The factors of the scale of mu."""
         self._no_inputs()
-        sigma_w, _, sigma_v = self._scales()
-        if is_zero(sigma_v):
-            raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
-        return sigma_w, sigma_v
+        return self._of_slopes()
 
 
 class Gaussian(GaussianSpline):

@@ -118,9 +118,14 @@ def place(beta: ArrayLike, a_w: Array, a_b: Array, *, rounded: bool) -> Place:
     return Place(near, lead, other, jnp.abs(below), ratio, stretch)
 
 
+def inputs_of(law: Any) -> int | None:
+    """How many inputs a law is of; None for breakpoints, which are all that most laws know."""
+    return getattr(law, "inputs", None)
+
+
 def check_line(law: Any, what: str) -> None:
     """Raise `ValueError` for a law with `inputs`, where `what` knows breakpoints only."""
-    if getattr(law, "inputs", None) is not None:
+    if inputs_of(law) is not None:
         raise ValueError(f"{what} is of one input: give a law without `inputs`; got {law.inputs} of them.")
 
 

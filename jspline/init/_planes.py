@@ -7,7 +7,6 @@ import abc
 import math
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammainc
 from jax.typing import ArrayLike
@@ -15,6 +14,7 @@ from jaxtyping import Array, Float
 
 from jspline._checks import Reals, as_floats, as_like, check_memory, check_positive, check_scalar, check_whole, is_zero
 from jspline._scale import exponent, exponential, product, shifted, to_the
+from jspline.charts._lift import norm, positive
 from jspline.init._even import Even, Student, cdf, density
 from jspline.init._law import Place, RoughnessLaw, place
 
@@ -176,6 +176,10 @@ class PlaneLaw(RoughnessLaw):
     def _of_eta(self) -> tuple[Array, Array]:
         """The factors of the scale of eta."""
         self._inputs()
+        return self._of_slopes()
+
+    def _of_slopes(self) -> tuple[Array, Array]:
+        """The factors of the scale of delta-slopes, which have a density."""
         sigma_w, _, sigma_v = self._scales()
         if is_zero(sigma_v):
             raise ValueError("With `sigma_v` = 0 every delta-slope is 0, so there is no density; use sigma_v > 0.")
@@ -223,20 +227,10 @@ def separation_probability(
     e = -exponent(jnp.max(jnp.concatenate([jnp.abs(x), jnp.abs(y), ratio], axis=-1), axis=-1, keepdims=True))
     x, y, ratio = shifted(x, e), shifted(y, e), shifted(ratio, e)
     a, b = jnp.concatenate([x, ratio], axis=-1), jnp.concatenate([y, ratio], axis=-1)
-    size = jax.lax.stop_gradient(jnp.max(jnp.maximum(jnp.abs(a), jnp.abs(b)), axis=-1, keepdims=True))
-    size, length = jnp.where(size > 0, size, 1), _length(a)
-    a = a / jnp.where(length > 0, length, 1)
+    a = a / positive(norm(a))[..., None]
     # The difference before it is projected: of points close to each other the angle has its digits.
-    step = jnp.concatenate([y / size - x / size, jnp.zeros_like(ratio)], axis=-1)
-    across = _length(step - a * jnp.sum(a * step, axis=-1, keepdims=True))[..., 0]
-    along = jnp.sum(a * (b / size), axis=-1)
+    step = jnp.concatenate([y - x, jnp.zeros_like(ratio)], axis=-1)
+    across = norm(step - a * jnp.sum(a * step, axis=-1, keepdims=True))
+    along = jnp.sum(a * b, axis=-1)
     nowhere = jnp.all(a == 0, axis=-1) | jnp.all(b == 0, axis=-1)
     return jnp.arctan2(jnp.where(nowhere, 0, across), jnp.where(nowhere, 1, along)) / math.pi
-
-
-def _length(a: Array) -> Array:
-    """The norm, `(..., 1)`, without over- or underflow, with derivative 0 at 0."""
-    size = jax.lax.stop_gradient(jnp.max(jnp.abs(a), axis=-1, keepdims=True))
-    safe = jnp.where(size > 0, size, 1)
-    square = jnp.sum((a / safe) ** 2, axis=-1, keepdims=True)
-    return jnp.where(size > 0, safe * jnp.sqrt(jnp.where(size > 0, square, 1)), 0)

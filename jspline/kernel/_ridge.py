@@ -30,6 +30,7 @@ from jspline._checks import (
     as_like,
     check_choice,
     check_memory,
+    check_one_dtype,
     check_positive,
     check_scalar,
     check_whole,
@@ -177,8 +178,8 @@ def _ridge(
         case _:
             raise TypeError(f"The kernel is known of a net and of an init.Gaussian; got {type(law_or_net).__name__}.")
     data = problem.data
-    if isinstance(law_or_net, ReLUNet) and law_or_net.b0.dtype != data.y.dtype:
-        raise TypeError(f"The net is {law_or_net.b0.dtype} and the data are {data.y.dtype}; they must have one dtype.")
+    if isinstance(law_or_net, ReLUNet):
+        check_one_dtype(law_or_net, data)
     penalty = as_like(data.y, penalty=penalty)
     check_memory(f"A kernel of {data.size:,} x {data.size:,} data", 2 * data.y.nbytes * data.size, "take fewer data")
     residual = data.y - kernel.start(data.x)

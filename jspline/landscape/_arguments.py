@@ -8,7 +8,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from jspline._checks import as_like, check_finite, check_kind, check_net, given, is_concrete
+from jspline._checks import as_like, check_finite, check_kind, check_net, check_one_dtype, given, is_concrete
+from jspline.activation import heights
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.problem import Problem, only_data, quadratic
@@ -25,7 +26,14 @@ def posed(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet,
             raise TypeError(f"The landscape is that of a ReLUNet or a Spline; got {type(point).__name__}.")
     check_net(net)
     data = only_data(problem)
-    _check_dtypes(net, data)
+    check_one_dtype(net, data)
+    return net, data
+
+
+def posed_finite(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet, Dataset]:
+    """The same where the answer is a count or a kind, which would not show that the net holds NaN or infinity."""
+    net, data = posed(point, problem)
+    check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
     return net, data
 
 
@@ -33,13 +41,14 @@ def posed_any(net: ReLUNet, problem: Problem | Dataset, **known: Any) -> tuple[R
     """A net of any number of inputs and its problem, of square loss and no decay. Both unbatched."""
     check_kind(ReLUNet, net=net)
     problem = quadratic(net, problem, **known)
-    _check_dtypes(net, problem.data)
+    check_one_dtype(net, problem.data)
     return net, problem
 
 
-def _check_dtypes(net: ReLUNet, data: Dataset) -> None:
-    if net.w.dtype != data.x.dtype:
-        raise TypeError(f"The net is {net.w.dtype} and the data are {data.x.dtype}; they must have one dtype.")
+def check_one_result(criticality: Any) -> None:
+    """Raise `ValueError` where the reason is asked of many results, or of one that is not known."""
+    if not is_concrete(criticality) or criticality.critical.ndim:
+        raise ValueError("`reason` is for one result outside jax.jit and jax.vmap; look at the fields instead.")
 
 
 def rows(x: Array) -> Array:
@@ -65,23 +74,19 @@ def as_direction(name: str, value: Any, net: ReLUNet, biases: bool) -> Array:
 
 def heights_along(u: Array, data: Dataset) -> Array:
     """u . (x_n, 1) at the data, `(data,)`, summed from their middle."""
-    centre = jnp.reshape(data.middle, (-1,))
-    along = jnp.matmul(rows(data.x) - centre[None], u[:-1], precision="highest")
-    return along + (u[-1] + jnp.matmul(centre, u[:-1], precision="highest"))
+    return heights(u[None, :-1], u[-1:], rows(data.x))[0][:, 0]
 
 
 def heights_slack(u: Array, data: Dataset) -> Array:
-    """What may be rounding in `heights_along`: 4 (inputs + 2) units of the sum of the sizes of its terms, `(data,)`."""
+    """What may be rounding in `heights_along`, `(data,)`."""
     w, centre = jnp.abs(u[:-1]), jnp.reshape(data.middle, (-1,))
     terms = jnp.matmul(jnp.abs(rows(data.x) - centre[None]), w) + (jnp.abs(u[-1]) + jnp.matmul(jnp.abs(centre), w))
-    return jax.lax.stop_gradient(4 * (len(u) + 1) * jnp.finfo(u.dtype).eps * terms)
+    return jax.lax.stop_gradient(_slack(len(u) - 1, u.dtype) * terms)
 
 
-def posed_finite(point: ReLUNet | Spline, problem: Problem | Dataset) -> tuple[ReLUNet, Dataset]:
-    """The same where the answer is a count or a kind, which would not show that the net holds NaN or infinity."""
-    net, data = posed(point, problem)
-    check_finite(w=net.w, b=net.b, v=net.v, b0=net.b0)
-    return net, data
+def _slack(inputs: int, dtype: Any) -> float:
+    """How much of the sizes of its terms a height may be off by rounding: 4 (inputs + 2) units."""
+    return 4 * (inputs + 2) * float(jnp.finfo(dtype).eps)
 
 
 def as_index(i: Any, size: int, name: str, of: str) -> Array:
@@ -126,7 +131,7 @@ def touched(net: ReLUNet, data: Dataset) -> np.ndarray:
     w, b, x = (np.asarray(part) for part in (net.w, net.b, data.x))
     if net.on_line:
         return (w * x[:, None] == -b) & (w != 0)
-    slack = 4 * (net.inputs + 2) * np.finfo(x.dtype).eps
+    slack = _slack(net.inputs, x.dtype)
     w, b, x, centre = (np.asarray(part, float) for part in (w, b, x, data.middle))
     terms = np.abs(x - centre) @ np.abs(w).T + np.abs(b) + np.abs(w) @ np.abs(centre)
     return (np.abs((x - centre) @ w.T + (b + w @ centre)) <= slack * terms) & np.any(w, axis=1)

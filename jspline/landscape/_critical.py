@@ -30,7 +30,6 @@ from jspline._checks import (
     check_neurons,
     check_positive,
     check_whole,
-    is_concrete,
     nan_is_an_answer,
     on_host,
 )
@@ -39,7 +38,7 @@ from jspline.activation import Ranks
 from jspline.charts import ReLUNet, Spline
 from jspline.datasets import Dataset
 from jspline.landscape import _critical_planes as planes
-from jspline.landscape._arguments import posed
+from jspline.landscape._arguments import check_one_result, posed
 from jspline.landscape._critical_planes import PlaneCriticality
 from jspline.landscape._lonely import sizes
 from jspline.landscape._pieces import data_before, pieces
@@ -75,8 +74,7 @@ class Criticality(eqx.Module):
     @property
     def reason(self) -> str:
         """The verdict in words, for one concrete result."""
-        if not is_concrete(self) or self.critical.ndim:
-            raise ValueError("`reason` is for one result outside jax.jit and jax.vmap; look at the fields instead.")
+        check_one_result(self)
         on = int(np.sum(~np.isnan(self.share)))
         if self.critical:
             if self.applies:

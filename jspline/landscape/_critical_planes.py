@@ -17,10 +17,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 from scipy.optimize import lsq_linear
 
-from jspline._checks import check_finite, check_positive, is_concrete, on_host
+from jspline._checks import check_finite, check_positive, on_host
 from jspline.activation import activation
 from jspline.charts import ReLUNet
-from jspline.landscape._arguments import lifted_on_host, parallel, posed_any, touched
+from jspline.landscape._arguments import check_one_result, lifted_on_host, parallel, posed_any, touched
 from jspline.objective import predict
 from jspline.problem import Problem
 
@@ -46,8 +46,7 @@ class PlaneCriticality(eqx.Module):
     @property
     def reason(self) -> str:
         """The verdict in words, for one concrete result."""
-        if not is_concrete(self) or self.critical.ndim:
-            raise ValueError("`reason` is for one result outside jax.jit and jax.vmap; look at the fields instead.")
+        check_one_result(self)
         on = np.sum(~np.isnan(np.asarray(self.shares)), axis=0)
         if self.critical:
             neurons = int(np.sum(on > 0))

@@ -225,8 +225,5 @@ MOVED = {
     "train_b0": "the problem: jspline.Problem(data, train_b0=...)",
     "data": "the argument `problem`, which data may stand for",
 }
-
-
-def b0_moved(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """For functions that had `train_b0` themselves."""
-    return moved(**MOVED)(of_net(function))
+b0_moved = moved(**MOVED)
+"""For functions that had `train_b0` themselves."""
